@@ -1,0 +1,126 @@
+# Everything that a user or CI runs. `make help` lists it.
+
+# A tree to use in place of the fetched one; and what install patches.
+DARKNET ?=
+GPU ?= 0
+CUDNN ?= 0
+OPENMP ?= 0
+DEBUG ?= 0
+SANITIZE ?=
+WITHOUT ?=
+OPENCV ?= $(shell pkg-config --exists opencv4 2> /dev/null && echo 1 || echo 0)
+BLAS ?= $(shell pkg-config --exists openblas 2> /dev/null && echo 1 || echo 0)
+PYTHON ?= /usr/bin/python3
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+
+.DEFAULT_GOAL := all
+
+# ---------------------------------------------------------------- the build
+
+# One tree for each set of options, so that going back and forth is cheap.
+CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-sanitize)$(if $(WITHOUT),-without$(subst $() ,-,$(WITHOUT)))
+UPSTREAM := $(if $(DARKNET),$(DARKNET),build/upstream/darknet)
+TREE := build/tree$(CONFIG)$(if $(DARKNET),-$(shell printf %s "$(DARKNET)" | cksum | cut -d' ' -f1))
+STOCK := build/stock$(if $(filter 1,$(OPENCV)),,-noopencv)
+
+SANITIZER := $(if $(SANITIZE),-g -fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+HOST_OPTIONS = GPU=$(GPU) CUDNN=$(CUDNN) OPENMP=$(OPENMP) DEBUG=$(DEBUG) OPENCV=$(OPENCV) BLAS=$(BLAS) LIBSO=1 \
+	$(if $(ARCH),ARCH="$(ARCH)") \
+	$(if $(SANITIZE),CC="gcc $(SANITIZER)" CPP="g++ -std=c++11 $(SANITIZER)")
+LAYERS := $(wildcard layers/*)
+
+all: build/darknet  ## fetch upstream if absent, patch it, build build/darknet and build/libdarknet.so
+
+build/upstream/darknet:
+	$(Q)scripts/fetch_upstream.sh build/upstream
+
+# The patcher writes only what changed, and the host's make builds only that.
+$(TREE)/snn.manifest: $(LAYERS) $(wildcard patches/*) scripts/patch.py | $(UPSTREAM)
+	$(Q)if [ ! -d $(TREE) ]; then mkdir -p build && cp -a "$(UPSTREAM)" $(TREE).new && mv $(TREE).new $(TREE); fi
+	$(Q)$(PYTHON) scripts/patch.py $(TREE) $(addprefix --without ,$(WITHOUT)) > build/patch.log
+	$(Q)touch $@
+
+$(TREE)/darknet: $(TREE)/snn.manifest
+	@echo "building $(TREE): BLAS=$(BLAS) OPENCV=$(OPENCV) GPU=$(GPU)"
+	$(Q)$(MAKE) --no-print-directory -C $(TREE) $(HOST_OPTIONS) $(if $(filter 1,$(V)),,> $(TREE).log 2>&1 || { tail -20 $(TREE).log; exit 1; })
+	$(Q)touch $@
+
+.PHONY: build/darknet
+build/darknet: $(TREE)/darknet
+	$(Q)ln -sf $(notdir $(TREE))/darknet build/darknet
+	$(Q)if [ -f $(TREE)/libdarknet.so ]; then ln -sf $(notdir $(TREE))/libdarknet.so build/libdarknet.so; fi
+
+# Unpatched, for comparison.
+$(STOCK)/darknet: | $(UPSTREAM)
+	@echo "building stock Darknet"
+	$(Q)rm -rf $(STOCK) && mkdir -p build && cp -a "$(UPSTREAM)" $(STOCK)
+	$(Q)$(MAKE) --no-print-directory -C $(STOCK) OPENCV=$(OPENCV) > $(STOCK).log 2>&1 || { tail -20 $(STOCK).log; exit 1; }
+
+.PHONY: stock
+stock: $(STOCK)/darknet  ## build upstream unpatched, for comparison
+
+# ----------------------------------------------------------------- packages
+
+PACKAGES := gcc g++ make pkg-config dpkg-dev libopencv-dev libopenblas-dev \
+	python3 python3-venv python3-numpy python3-opencv python3-skimage dataset-fashion-mnist
+
+deps:  ## install the Debian packages needed (root or sudo)
+	$(Q)scripts/install_deps.sh $(PACKAGES)
+
+# Reference for average precision: pycocotools, from PyPI.
+build/venv/ready:
+	$(Q)$(PYTHON) -m venv --system-site-packages build/venv
+	$(Q)build/venv/bin/pip install -q pycocotools
+	$(Q)touch $@
+
+# ---------------------------------------------------------------- main jobs
+
+# Options such as OPENCV are found by pkg-config, which deps may just have
+# installed: these targets start a make of their own after it.
+demo: deps  ## the main job: train the parents and the variant, table of mAP, picture
+	$(Q)$(MAKE) --no-print-directory demo-run
+
+demo-run: build/darknet build/data
+	$(Q)$(PYTHON) scripts/demo.py
+
+build/data:
+	$(Q)$(PYTHON) scripts/scenes.py build/data --lighting both
+
+# ------------------------------------------------------------------- patching
+
+install:  ## put the plugin into your own tree: DARKNET=dir
+	$(Q)test -n "$(DARKNET)" || { echo "make install: expected DARKNET=dir, the tree to patch" >&2; exit 2; }
+	$(Q)$(PYTHON) scripts/patch.py "$(DARKNET)" $(addprefix --without ,$(WITHOUT))
+
+uninstall:  ## take it out again, without a trace: DARKNET=dir
+	$(Q)test -n "$(DARKNET)" || { echo "make uninstall: expected DARKNET=dir, the tree to restore" >&2; exit 2; }
+	$(Q)$(PYTHON) scripts/patch.py "$(DARKNET)" --reverse
+
+# ---------------------------------------------------------------------- tests
+
+UNIT := math layers gradients init ap
+UNIT_PROGRAMS := $(UNIT:%=build/tests$(CONFIG)/test_%) build/tests$(CONFIG)/ap_driver
+UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter $(SANITIZER)
+LIBRARIES = -lstdc++ -lm -lpthread $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \
+	$(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4))
+
+build/tests$(CONFIG)/%: tests/%.c tests/test.h tests/net.h $(TREE)/darknet
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_FLAGS) $(if $(filter 1,$(OPENCV)),-DOPENCV) -I$(TREE)/include -I$(TREE)/src -Itests $< $(TREE)/libdarknet.a $(LIBRARIES) -o $@
+
+check: build/darknet $(UNIT_PROGRAMS)  ## unit tests, under a minute once built
+	$(Q)$(PYTHON) tests/run.py $(UNIT:%=build/tests$(CONFIG)/test_%) \
+		"tests/test_gate.py build/darknet" \
+		"tests/test_map.py --driver build/tests$(CONFIG)/ap_driver"
+
+test: deps  ## everything that CI runs
+	$(Q)$(MAKE) --no-print-directory test-run
+
+clean:  ## remove build/
+	rm -rf build
+
+help:  ## this text
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @
+
+.PHONY: all clean help deps demo demo-run install uninstall check test test-run

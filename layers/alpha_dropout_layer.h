@@ -1,0 +1,46 @@
+/* [alpha_dropout]: dropout that keeps mean 0 and variance 1.
+ *
+ *     y = a * (kept ? x : -SNN_SELU_FLOOR) + b
+ *     a = 1 / sqrt((1 - p) (1 + p SNN_SELU_FLOOR^2)),  b = a p SNN_SELU_FLOOR
+ *
+ * Klambauer et al. 2017, "Self-Normalizing Neural Networks", alpha dropout.
+ *
+ * probability=.05   p in [0, 1), the chance of being dropped
+ * spatial=0         1: whole channels (h x w) are kept or dropped together
+ * seed=             integer in [0, 2^31); default: that of [net]
+ *
+ * The mask is a function of seed, images seen, layer and element: the same on
+ * any number of threads and after a resume.
+ */
+#ifndef ALPHA_DROPOUT_LAYER_H
+#define ALPHA_DROPOUT_LAYER_H
+
+#include "snn_layers.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { ALPHA_DROPOUT_PROBABILITY, ALPHA_DROPOUT_SPATIAL, ALPHA_DROPOUT_SEED,
+       ALPHA_DROPOUT_KEYS };
+extern const snn_key alpha_dropout_keys[ALPHA_DROPOUT_KEYS];
+
+layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
+                               const snn_section *net);
+void resize_alpha_dropout_layer(layer *l);
+
+/* s.input   [batch][inputs]  read
+ * l.output  [batch][inputs]  written
+ * Not training, or p = 0: the output is the input and no mask is drawn. */
+void forward_alpha_dropout_layer(layer l, snn_state s);
+
+/* s.delta [batch][inputs] += a * l.delta where kept. Reads the mask of the
+ * last forward pass, which must have run. */
+void backward_alpha_dropout_layer(layer l, snn_state s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

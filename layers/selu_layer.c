@@ -1,0 +1,86 @@
+/* Only the output is kept: the derivative follows from it. */
+#include "selu_layer.h"
+#include "snn_math.h"
+#include "snn_simd.h"
+#include "snn_threads.h"
+
+/* Below this many values a second thread costs more than it gives. */
+enum { GRAIN = 16384 };
+
+typedef struct {
+    const float *a, *b;
+    float *out;
+} arrays;
+
+SNN_SIMD static void activate_range(void *context, size_t begin, size_t end)
+{
+    const arrays *v = (const arrays *)context;
+    const float *x = v->a;
+    float *y = v->out;
+    size_t i;
+    for (i = begin; i < end; ++i) y[i] = snn_selu(x[i]);
+}
+
+SNN_SIMD static void gradient_range(void *context, size_t begin, size_t end)
+{
+    const arrays *v = (const arrays *)context;
+    const float *y = v->a, *g = v->b;
+    float *out = v->out;
+    size_t i;
+    for (i = begin; i < end; ++i) out[i] = g[i] * snn_selu_gradient(y[i]);
+}
+
+SNN_SIMD
+static void gradient_add_range(void *context, size_t begin, size_t end)
+{
+    const arrays *v = (const arrays *)context;
+    const float *y = v->a, *g = v->b;
+    float *out = v->out;
+    size_t i;
+    for (i = begin; i < end; ++i) out[i] += g[i] * snn_selu_gradient(y[i]);
+}
+
+void snn_selu_array(const float *x, float *y, size_t count)
+{
+    arrays v = { x, NULL, y };
+    snn_parallel(count, GRAIN, activate_range, &v);
+}
+
+void snn_selu_gradient_array(const float *y, const float *gradient, float *out,
+                             size_t count)
+{
+    arrays v = { y, gradient, out };
+    snn_parallel(count, GRAIN, gradient_range, &v);
+}
+
+void snn_selu_gradient_add(const float *y, const float *gradient, float *out,
+                           size_t count)
+{
+    arrays v = { y, gradient, out };
+    snn_parallel(count, GRAIN, gradient_add_range, &v);
+}
+
+float snn_selu_activate(float x) { return snn_selu(x); }
+float snn_selu_slope(float y) { return snn_selu_gradient(y); }
+
+layer make_selu_layer(snn_shape in, const snn_section *s,
+                      const snn_section *net)
+{
+    layer l = snn_new_layer("selu", in, sizeof(snn_tag));
+    (void)s;
+    (void)net;
+    l.forward = forward_selu_layer;
+    l.backward = backward_selu_layer;
+    return l;
+}
+
+void forward_selu_layer(layer l, snn_state s)
+{
+    snn_selu_array(s.input, l.output, snn_batch_outputs(&l));
+}
+
+void backward_selu_layer(layer l, snn_state s)
+{
+    if (!s.delta) return;
+    snn_selu_gradient_add(l.output, l.delta, s.delta, snn_batch_outputs(&l));
+}

@@ -1,0 +1,47 @@
+/* [selu]: scaled exponential linear unit.
+ *
+ *     y = scale * x                      for x > 0
+ *     y = scale * alpha * (exp(x) - 1)   otherwise
+ *
+ * Klambauer et al. 2017, "Self-Normalizing Neural Networks", eq. 2. Mean 0 and
+ * variance 1 are a fixed point. No cfg keys. The same formula serves
+ * activation=selu of the host's layers.
+ */
+#ifndef SELU_LAYER_H
+#define SELU_LAYER_H
+
+#include "snn_layers.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+layer make_selu_layer(snn_shape in, const snn_section *s,
+                      const snn_section *net);
+
+/* s.input   [batch][inputs]  read
+ * l.output  [batch][inputs]  written
+ * NaN gives NaN, +inf gives +inf, -inf gives -scale * alpha. */
+void forward_selu_layer(layer l, snn_state s);
+
+/* s.delta [batch][inputs] += l.delta * selu'; NULL: nothing to do. The
+ * derivative comes from l.output. */
+void backward_selu_layer(layer l, snn_state s);
+
+/* The two loops: y may be x. Threads and vectors from a size on. */
+void snn_selu_array(const float *x, float *y, size_t count);
+/* out = gradient * selu', from the output y; out may be gradient. */
+void snn_selu_gradient_array(const float *y, const float *gradient, float *out,
+                             size_t count);
+/* out += gradient * selu'. */
+void snn_selu_gradient_add(const float *y, const float *gradient, float *out,
+                           size_t count);
+
+/* What the host's scalar activate() and gradient() call. */
+float snn_selu_activate(float x);
+float snn_selu_slope(float y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,16 @@
+# Read by the host's Makefile. What the plugin adds to the build: its objects,
+# their flags, and OpenBLAS where it is present (BLAS=0 leaves it out).
+
+SNN_OBJ = $(patsubst src/%.c,%.o,$(wildcard src/snn_*.c)) \
+	selu_layer.o alpha_dropout_layer.o local_whitening_layer.o
+OBJ += $(SNN_OBJ)
+
+BLAS ?= $(shell pkg-config --exists openblas 2> /dev/null && echo 1 || echo 0)
+ifeq ($(BLAS), 1)
+SNN_FLAGS = -DSNN_BLAS $(shell pkg-config --cflags openblas)
+LDFLAGS += $(shell pkg-config --libs openblas)
+endif
+
+# The host's -Ofast folds NaN checks away and makes the process flush denormal
+# numbers; the plugin's files keep IEEE arithmetic.
+$(addprefix $(OBJDIR), $(SNN_OBJ)): CFLAGS += -O3 -fno-fast-math -ffp-contract=off $(SNN_FLAGS)

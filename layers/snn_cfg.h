@@ -1,0 +1,76 @@
+/* The cfg file as text with line numbers, and the keys that are ours.
+ *
+ * The host keeps neither lines nor the text of a bad value, so the plugin
+ * reads the file itself, before the host does, and reads its own values here.
+ */
+#ifndef SNN_CFG_H
+#define SNN_CFG_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    char *key;
+    char *value;        /* "" where the line has no value */
+    int line;
+} snn_option;
+
+typedef struct {
+    const char *file;
+    char *name;         /* without the brackets */
+    int line;
+    snn_option *options;
+    int count;
+} snn_section;
+
+typedef struct {
+    char *file;
+    snn_section *sections;      /* 0: [net]; 1 + i: the host's layer i */
+    int count;
+    int stray_line;             /* first key before any section; 0: none */
+} snn_cfg;
+
+typedef enum { SNN_NUMBER, SNN_INTEGER, SNN_ODD_OR_ZERO, SNN_CHOICE } snn_kind;
+
+/* What a value must be. A key has either `choices` or a range. */
+typedef struct {
+    const char *name;
+    const char *expected;       /* for the message: "a number in [0, 1)" */
+    snn_kind kind;
+    double low, high;           /* inclusive */
+    int open_high;              /* high itself is outside the range */
+    const char *const *choices; /* ends with NULL */
+    double fallback;            /* of a choice: its index, -1 for none */
+} snn_key;
+
+/* Reads a cfg file as the host does: blanks within a line do not count, '#'
+ * and ';' begin a comment line. NULL where the file cannot be read, errno
+ * says why. Free with snn_cfg_free. */
+snn_cfg *snn_cfg_read(const char *file);
+void snn_cfg_free(snn_cfg *cfg);
+
+/* The option of that name, NULL where the section has none. */
+const snn_option *snn_find(const snn_section *s, const char *name);
+
+/* 1 and *value set where `text` is what the key allows, otherwise 0. A
+ * choice's value is its index. */
+int snn_key_parse(const snn_key *key, const char *text, double *value);
+
+/* The section's value for a key that the gate has checked, the key's fallback
+ * where it is absent. */
+double snn_value(const snn_section *s, const snn_key *key);
+
+/* The same with a second section to ask before the fallback: [net]. */
+double snn_value_or(const snn_section *s, const snn_section *defaults,
+                    const snn_key *key);
+
+/* The name in `names` (ends with NULL) that a misspelt one most likely stands
+ * for: least edit distance, at most a third of the name; NULL where none is
+ * near. */
+const char *snn_nearest(const char *misspelt, const char *const *names);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+/* Adaptive gradient clipping: agc=.
+ *
+ * Brock et al. 2021, "High-performance large-scale image recognition without
+ * normalization", eq. 3: the gradient G of each filter W is held to
+ *
+ *     |G| <= agc * max(|W|, 1e-3)
+ *
+ * so that a step cannot change a filter by more than a fixed share of itself.
+ * The host adds gradients into its momentum buffer, whose norm for a steady
+ * gradient is 1 / (1 - momentum) times larger; the bound on the buffer is
+ * agc / (1 - momentum) accordingly, and no second buffer is needed. The last
+ * layer is clipped like any other. Biases, scales and decay are not clipped.
+ */
+#ifndef SNN_CLIP_H
+#define SNN_CLIP_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Makes each update of the layer clip first. Returns 0, with nothing changed,
+ * where the layer has no weights of its own or cannot be clipped (binary=1
+ * takes the place where the plugin keeps its state). */
+int snn_clip_layer(layer *l, double agc);
+
+/* Holds the norm of each filter's `updates` to `bound` times its own weights'
+ * norm, at least 1e-3. Returns the number of filters that were clipped. Updates
+ * that are not finite become 0, so that one bad batch does not end a run. */
+size_t snn_clip_filters(const layer *l, float *updates, double bound);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

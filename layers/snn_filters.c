@@ -1,0 +1,38 @@
+#include "snn_filters.h"
+
+int snn_filters_of(const layer *l, snn_filters *f)
+{
+    size_t size = (size_t)l->size * (size_t)l->size;
+    size_t groups = l->groups > 1 ? (size_t)l->groups : 1;
+    if (!l->weights || !snn_owns_weights(l)) return 0;
+    f->weights = l->weights;
+    switch (l->type) {
+    case CONVOLUTIONAL:
+        f->filters = (size_t)l->n;
+        f->taps = size * (size_t)l->c / groups;
+        f->fan_in = (double)f->taps;
+        f->fan_out = (double)(size * f->filters / groups);
+        break;
+    case CONNECTED:
+        f->filters = (size_t)l->outputs;
+        f->taps = (size_t)l->inputs;
+        f->fan_in = (double)f->taps;
+        f->fan_out = (double)f->filters;
+        break;
+#ifndef SNN_ALEXEYAB
+    case DECONVOLUTIONAL:
+        f->filters = (size_t)l->n;
+        f->taps = size * (size_t)l->c;
+        f->filter_stride = f->run = size;
+        f->run_stride = size * (size_t)l->n;
+        /* An output lies under size^2 / stride^2 taps of each channel. */
+        f->fan_in = (double)f->taps / (l->stride * l->stride);
+        f->fan_out = (double)(size * f->filters);
+        return 1;
+#endif
+    default:
+        return 0;
+    }
+    f->filter_stride = f->run = f->run_stride = f->taps;
+    return 1;
+}

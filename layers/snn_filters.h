@@ -1,0 +1,36 @@
+/* One view of the weights of convolutional, connected and deconvolutional
+ * layers: filters, each with the taps that make one output channel. */
+#ifndef SNN_FILTERS_H
+#define SNN_FILTERS_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Tap t of filter f stands at
+ *     weights[f * filter_stride + (t / run) * run_stride + t % run].
+ * Convolutional and connected layers keep a filter's taps in one run,
+ * deconvolutional ones in one run of size^2 for each input channel. */
+typedef struct {
+    float *weights;
+    size_t filters, taps;
+    size_t filter_stride, run, run_stride;
+    double fan_in;      /* inputs that add up to one output */
+    double fan_out;     /* outputs that one input goes into */
+} snn_filters;
+
+/* 1, and *f set, where the layer has weights of its own of that kind. */
+int snn_filters_of(const layer *l, snn_filters *f);
+
+/* Where tap t of filter i stands in f->weights, or in a buffer like it. */
+static inline size_t snn_tap(const snn_filters *f, size_t i, size_t t)
+{
+    return i * f->filter_stride + t / f->run * f->run_stride + t % f->run;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,40 @@
+/* The cfg gate: every mistake in what is ours, before anything is allocated.
+ *
+ * Checked are the sections and keys of this plugin, the names of all sections,
+ * and the file's outline; the host's own keys are the host's business.
+ * Messages go to stderr, one line each, in a compiler's form:
+ *
+ *     file:line: [section] key: expected <what>, got "<text>"
+ */
+#ifndef SNN_GATE_H
+#define SNN_GATE_H
+
+#include "snn_cfg.h"
+#include "snn_mem.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Keys of [net], and of the host's layers that have weights. */
+enum { SNN_INIT, SNN_INIT_GAIN, SNN_AGC, SNN_SEED, SNN_HOST_KEYS };
+extern const snn_key snn_host_keys[SNN_HOST_KEYS];
+
+/* The number of mistakes, each printed. */
+int snn_gate_check(const snn_cfg *cfg);
+
+/* Reads and checks a file; exits with status 1 when anything is wrong. */
+snn_cfg *snn_gate_open(const char *file);
+
+/* 1 where `s` is a section whose layer has weights that init and agc serve. */
+int snn_has_weights(const snn_section *s);
+
+/* A mistake that only shows when the shapes are known: names the section's
+ * line, or the key's where it is given, and exits with status 1. */
+void snn_reject(const snn_section *s, const char *key, const char *expected, ...)
+    SNN_PRINTF(3, 4) SNN_NORETURN;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,120 @@
+#include "snn_hooks.h"
+#include "selu_layer.h"
+#include "snn_clip.h"
+#include "snn_gate.h"
+#include "snn_init.h"
+#include "snn_layers.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The opaque name that the host sees. */
+static snn_cfg *cfg_of(struct snn_cfg_context *c) { return (snn_cfg *)(void *)c; }
+
+struct snn_cfg_context *snn_cfg_begin(const char *file)
+{
+    return (struct snn_cfg_context *)(void *)snn_gate_open(file);
+}
+
+void snn_cfg_end(struct snn_cfg_context *cfg) { snn_cfg_free(cfg_of(cfg)); }
+
+static const snn_section *section_of(struct snn_cfg_context *cfg, int index)
+{
+    return &cfg_of(cfg)->sections[index + 1];
+}
+
+int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
+                    int h, int c, int inputs, int train, layer *l)
+{
+    const snn_section *s = section_of(cfg, index);
+    const snn_layer_type *type = snn_type_by_name(s->name);
+    snn_shape in;
+    if (!type) return 0;
+    if (type->needs_image && !(w && h && c)) {
+        snn_reject(s, NULL, "an image from the previous layer, got %d outputs "
+                   "without height and width", inputs);
+    }
+    if (snn_on_gpu()) {
+        snn_reject(s, NULL, "-nogpu, as this layer has no CUDA path yet");
+    }
+    in.batch = batch;
+    in.w = w;
+    in.h = h;
+    in.c = c;
+    in.inputs = inputs;
+    in.index = index;
+    in.train = train;
+    *l = type->make(in, s, &cfg_of(cfg)->sections[0]);
+    return 1;
+}
+
+void snn_finish_layer(struct snn_cfg_context *cfg, int index, list *options,
+                      layer *l)
+{
+    const snn_section *s = section_of(cfg, index);
+    const snn_section *net = &cfg_of(cfg)->sections[0];
+    const snn_layer_type *type = snn_type_of(l);
+    const snn_key *keys = snn_host_keys;
+    int i, form;
+    double agc;
+    for (i = 0; type && i < type->key_count; ++i) {
+        option_find(options, (char *)type->keys[i].name);
+    }
+    if (!snn_has_weights(s)) return;
+    for (i = 0; i < SNN_SEED; ++i) option_find(options, (char *)keys[i].name);
+    form = (int)snn_value_or(s, net, &keys[SNN_INIT]);
+    if (form >= 0) {
+        snn_init_layer(l, (snn_init_form)form,
+                       snn_value_or(s, net, &keys[SNN_INIT_GAIN]),
+                       (uint32_t)snn_value(net, &keys[SNN_SEED]), index);
+    }
+    agc = snn_value_or(s, net, &keys[SNN_AGC]);
+    if (agc > 0 && l->update && !snn_clip_layer(l, agc)) {
+        snn_reject(s, "agc", "0 in a layer with binary=1");
+    }
+}
+
+int snn_resize(layer *l, int w, int h)
+{
+    if (!snn_type_of(l)) return 0;
+    snn_resize_layer(l, w, h);
+    return 1;
+}
+
+void snn_check_list(const char *file, int lines)
+{
+    if (!lines) snn_fatal("%s: expected one path a line, got an empty file", file);
+}
+
+void snn_check_image(const char *file)
+{
+    FILE *f = fopen(file, "rb");
+    if (!f) snn_fatal("%s: cannot open the image: %s", file, strerror(errno));
+    fclose(f);
+}
+
+image snn_label_image(char *file)
+{
+    char place[3][4096];
+    const char *name = strrchr(file, '/');
+    ssize_t n = readlink("/proc/self/exe", place[2], 2048);
+    int i;
+    snprintf(place[0], sizeof place[0], "%s", file);
+    snprintf(place[1], sizeof place[1], "data/labels%s", name ? name : "");
+    place[2][n > 0 ? n : 0] = '\0';
+    if (strrchr(place[2], '/')) *strrchr(place[2], '/') = '\0';
+    strncat(place[2], "/data/labels", 64);
+    strncat(place[2], name ? name : "", 1024);
+    for (i = 0; i < 3; ++i) {
+        if (!access(place[i], R_OK)) return load_image_color(place[i], 0, 0);
+    }
+    return make_image(1, 1, 3);
+}
+
+void snn_activate_selu(float *x, int n) { snn_selu_array(x, x, (size_t)n); }
+
+void snn_gradient_selu(const float *y, int n, float *delta)
+{
+    snn_selu_gradient_array(y, delta, delta, (size_t)n);
+}

@@ -1,0 +1,62 @@
+/* What the patched host calls. Each hook is one short line in the host; see
+ * patches/ for the places. */
+#ifndef SNN_HOOKS_H
+#define SNN_HOOKS_H
+
+#include "darknet.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct snn_cfg_context;
+
+/* Before the host parses a cfg: reads and checks it. Exits with status 1 and
+ * every mistake printed when it does not pass the gate. */
+struct snn_cfg_context *snn_cfg_begin(const char *file);
+void snn_cfg_end(struct snn_cfg_context *cfg);
+
+/* A section that the host does not know: makes layer `index` and returns 1,
+ * or returns 0 where it is none of ours either. w, h, c and inputs describe
+ * the output of the layer before. */
+int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
+                    int h, int c, int inputs, int train, layer *l);
+
+/* After any layer was made and before its weights are loaded: init, agc. Marks
+ * the keys that are ours as used. */
+void snn_finish_layer(struct snn_cfg_context *cfg, int index, list *options,
+                      layer *l);
+
+/* 1 where the layer is ours, resized to an input of w x h; otherwise 0. */
+int snn_resize(layer *l, int w, int h);
+
+/* `darknet snn VERB ...`: returns 0 where argv[1] is another command, and
+ * otherwise does not return. */
+int snn_main(int argc, char **argv);
+
+/* Before weights are read: exits with status 1 where the file is not one of
+ * Darknet's, or ends within a layer. A file that ends after a layer is right:
+ * a backbone's. Reports what it leaves out, and what is left over. */
+void snn_check_weights(network *net, const char *file, int start, int cutoff);
+
+/* Exits with status 1 where a list file has no line. */
+void snn_check_list(const char *file, int lines);
+
+/* Exits with status 1 where the image cannot be opened. */
+void snn_check_image(const char *file);
+
+/* The host's picture of a character for a detection's name: looked for where
+ * the host says, in data/labels, and beside the executable; a blank one where
+ * it is nowhere. `file` ends in /labels/NAME.png. */
+image snn_label_image(char *file);
+
+/* activation=selu: snn_array(x, n) in place of n calls. */
+void snn_activate_selu(float *x, int n);
+void snn_gradient_selu(const float *y, int n, float *delta);
+float snn_selu_activate(float x);
+float snn_selu_slope(float y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

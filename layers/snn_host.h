@@ -1,0 +1,144 @@
+/* Which Darknet this is. No other file of the plugin knows.
+ *
+ * Two families are supported: pjreddie/darknet with Debian's package of it,
+ * and AlexeyAB/darknet. AlexeyAB's public header defines LIB_API, the other
+ * one does not. Callbacks get `layer` and `snn_state` by value in both, and
+ * both states have the fields input, delta, workspace, train and index.
+ */
+#ifndef SNN_HOST_H
+#define SNN_HOST_H
+
+#include "darknet.h"
+#ifdef LIB_API
+#define SNN_ALEXEYAB 1
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#include "box.h"
+#include "connected_layer.h"
+#include "convolutional_layer.h"
+#include "image.h"
+#include "option_list.h"
+#include "parser.h"
+#include "utils.h"
+#ifdef SNN_ALEXEYAB
+#include "network.h"
+#endif
+
+#ifdef SNN_ALEXEYAB
+
+typedef network_state snn_state;
+
+/* The parameters of an update callback, and how to pass them on. */
+#define SNN_UPDATE_PARAMS int batch, float rate, float momentum, float decay
+#define SNN_UPDATE_ARGS batch, rate, momentum, decay
+#define SNN_UPDATE_BATCH batch
+#define SNN_UPDATE_MOMENTUM momentum
+
+/* Images that the network has seen, this mini-batch included. */
+static inline size_t snn_images_seen(snn_state s) { return *s.net.seen; }
+
+/* AlexeyAB zeroes a layer's delta only where l.train is set. */
+static inline void snn_set_train(layer *l, int train) { l->train = train; }
+
+/* Layers that share the weights of another one own none. */
+static inline int snn_owns_weights(const layer *l)
+{
+    return l->share_layer == NULL;
+}
+
+/* Loads cfg and weights (NULL: none) for inference at batch 1. */
+static inline network *snn_load_network(char *cfg, char *weights)
+{
+    return load_network_custom(cfg, weights, 0, 1);
+}
+
+static inline float *snn_predict(network *net, float *input)
+{
+    return network_predict(*net, input);
+}
+
+static inline detection *snn_boxes(network *net, int w, int h, float threshold,
+                                   int *count)
+{
+    return get_network_boxes(net, w, h, threshold, .5f, NULL, 1, count, 1);
+}
+
+#else
+
+typedef network snn_state;
+
+#define SNN_UPDATE_PARAMS update_args a
+#define SNN_UPDATE_ARGS a
+#define SNN_UPDATE_BATCH a.batch
+#define SNN_UPDATE_MOMENTUM a.momentum
+
+static inline size_t snn_images_seen(snn_state s) { return *s.seen; }
+
+static inline void snn_set_train(layer *l, int train)
+{
+    (void)l;
+    (void)train;
+}
+
+static inline int snn_owns_weights(const layer *l)
+{
+    (void)l;
+    return 1;
+}
+
+static inline network *snn_load_network(char *cfg, char *weights)
+{
+    network *net = load_network(cfg, weights, 0);
+    set_batch_network(net, 1);
+    return net;
+}
+
+static inline float *snn_predict(network *net, float *input)
+{
+    return network_predict(net, input);
+}
+
+/* Detections above `threshold`, boxes relative to the w x h image (0..1),
+ * the letterbox undone. Free with free_detections(dets, *count). */
+static inline detection *snn_boxes(network *net, int w, int h, float threshold,
+                                   int *count)
+{
+    return get_network_boxes(net, w, h, threshold, .5f, NULL, 1, count);
+}
+
+#endif
+
+/* Whether this process computes on a GPU. gpu_index alone does not say: it is
+ * 0 in a library that was built without CUDA. */
+static inline int snn_on_gpu(void)
+{
+#ifdef GPU
+    return gpu_index >= 0;
+#else
+    return 0;
+#endif
+}
+
+/* Sends weights that were set on the CPU to the layer's copy on the GPU. */
+static inline void snn_push_weights(layer *l)
+{
+#ifdef GPU
+    if (!snn_on_gpu()) return;
+    if (l->type == CONNECTED) push_connected_layer(*l);
+    else push_convolutional_layer(*l);
+#else
+    (void)l;
+#endif
+}
+
+/* The host's own table of section names; BLANK where it has none. Not static
+ * in parser.c, but in no header either. */
+LAYER_TYPE string_to_layer_type(char *type);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

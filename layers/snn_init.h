@@ -1,0 +1,45 @@
+/* Weight initialisation: init= and init_gain=.
+ *
+ * With n the fan-in, m the fan-out of a tap (deconvolutional layers: both
+ * divided by stride^2), and gain a factor on the standard deviation:
+ *
+ * lecun_normal         N(0, 1 / n)           LeCun et al. 1998
+ * he_normal            N(0, 2 / n)           He et al. 2015
+ * glorot_uniform       U(-r, r), r = sqrt(6 / (n + m))    Glorot, Bengio 2010
+ * orthogonal           orthonormal rows, or columns where there are more rows
+ *                      than columns, scaled to mean square 1 / n; Saxe 2014
+ * standardized_normal  as lecun_normal, then each filter shifted to sum 0 and
+ *                      scaled to squared sum 1: what the self-normalizing
+ *                      theorem assumes (Klambauer et al. 2017, theorem 1;
+ *                      Brock et al. 2021, scaled weight standardization)
+ *
+ * Biases become 0. The same seed and layer give the same weights anywhere.
+ */
+#ifndef SNN_INIT_H
+#define SNN_INIT_H
+
+#include "snn_filters.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    SNN_LECUN_NORMAL, SNN_HE_NORMAL, SNN_GLOROT_UNIFORM, SNN_ORTHOGONAL,
+    SNN_STANDARDIZED_NORMAL
+} snn_init_form;
+
+/* Their names in that order; ends with NULL. */
+extern const char *const snn_init_names[];
+
+/* Sets the layer's weights and biases. `index` is the layer's place in the
+ * network, which keeps the streams of random numbers apart. */
+void snn_init_layer(layer *l, snn_init_form form, double gain, uint32_t seed,
+                    int index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,72 @@
+#include "snn_layers.h"
+#include "snn_mem.h"
+
+#include "alpha_dropout_layer.h"
+#include "local_whitening_layer.h"
+#include "selu_layer.h"
+
+#include <string.h>
+
+enum { SNN_MAGIC = 0x534e4e31 };
+
+const snn_layer_type snn_layer_types[SNN_LAYER_TYPES] = {
+    { "selu", NULL, 0, 0, make_selu_layer, NULL },
+    { "alpha_dropout", alpha_dropout_keys, ALPHA_DROPOUT_KEYS, 0,
+      make_alpha_dropout_layer, resize_alpha_dropout_layer },
+    { "local_whitening", local_whitening_keys, LOCAL_WHITENING_KEYS, 1,
+      make_local_whitening_layer, resize_local_whitening_layer },
+};
+
+const snn_layer_type *snn_type_by_name(const char *name)
+{
+    int i;
+    for (i = 0; i < SNN_LAYER_TYPES; ++i) {
+        if (!strcmp(snn_layer_types[i].name, name)) return &snn_layer_types[i];
+    }
+    return NULL;
+}
+
+const snn_layer_type *snn_type_of(const layer *l)
+{
+    const snn_tag *tag = (const snn_tag *)(const void *)l->cweights;
+    if (l->type != BLANK || !tag || tag->magic != SNN_MAGIC) return NULL;
+    return tag->type;
+}
+
+layer snn_new_layer(const char *name, snn_shape in, size_t block_size)
+{
+    snn_tag *tag = (snn_tag *)snn_alloc(1, block_size);
+    layer l;
+    memset(&l, 0, sizeof l);
+    tag->magic = SNN_MAGIC;
+    tag->type = snn_type_by_name(name);
+    l.type = BLANK;
+    l.activation = LINEAR;
+    l.cweights = (char *)tag;
+    l.batch = in.batch;
+    l.inputs = l.outputs = in.inputs;
+    l.w = l.out_w = in.w;
+    l.h = l.out_h = in.h;
+    l.c = l.out_c = in.c;
+    l.output = (float *)snn_alloc(snn_batch_outputs(&l), sizeof(float));
+    l.delta = (float *)snn_alloc(snn_batch_outputs(&l), sizeof(float));
+    snn_set_train(&l, in.train);
+    fprintf(stderr, "%-26s %4d x%4d x%4d   ->  %4d x%4d x%4d\n", name,
+            l.w, l.h, l.c, l.out_w, l.out_h, l.out_c);
+    return l;
+}
+
+void snn_resize_layer(layer *l, int w, int h)
+{
+    const snn_layer_type *type = snn_type_of(l);
+    if (l->w && l->h) {
+        l->w = l->out_w = w;
+        l->h = l->out_h = h;
+        l->inputs = l->outputs = w * h * l->c;
+    }
+    l->output = (float *)snn_realloc(l->output, snn_batch_outputs(l),
+                                     sizeof(float));
+    l->delta = (float *)snn_realloc(l->delta, snn_batch_outputs(l),
+                                    sizeof(float));
+    if (type->resize) type->resize(l);
+}

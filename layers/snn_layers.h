@@ -1,0 +1,70 @@
+/* The layer types: one table, and what all of them have in common.
+ *
+ * To the host every layer of ours is a BLANK one, a type that it neither
+ * saves, loads nor resizes. What it really is stands in a block behind
+ * l.cweights, the one pointer that both hosts have, leave alone for this type
+ * and free in free_layer.
+ */
+#ifndef SNN_LAYERS_H
+#define SNN_LAYERS_H
+
+#include "snn_cfg.h"
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The output of the layer before. Without height and width it is a plain
+ * vector of `inputs` values. */
+typedef struct {
+    int batch, w, h, c, inputs;
+    int index;          /* of the new layer in the network */
+    int train;
+} snn_shape;
+
+typedef struct {
+    const char *name;           /* of the cfg section */
+    const snn_key *keys;
+    int key_count;
+    int needs_image;
+    layer (*make)(snn_shape in, const snn_section *s, const snn_section *net);
+    void (*resize)(layer *l);   /* its own buffers; NULL: it has none */
+} snn_layer_type;
+
+/* Every type, SNN_LAYER_TYPES of them. Adding one: its files, and a row. */
+enum { SNN_LAYER_TYPES = 3 };
+extern const snn_layer_type snn_layer_types[SNN_LAYER_TYPES];
+
+/* The type whose section has that name; NULL where it is none of ours. */
+const snn_layer_type *snn_type_by_name(const char *name);
+
+/* The type of a layer in a network; NULL where it is one of the host's. */
+const snn_layer_type *snn_type_of(const layer *l);
+
+/* The first field of each layer's block. */
+typedef struct {
+    unsigned magic;
+    const snn_layer_type *type;
+} snn_tag;
+
+/* A layer whose output has its input's shape, with output and delta of its
+ * own, both [batch][inputs]: never the neighbour's, which still needs its
+ * output for its own gradient. `block_size` bytes are zeroed behind
+ * l.cweights, an snn_tag first; the type is found by its section's name. */
+layer snn_new_layer(const char *name, snn_shape in, size_t block_size);
+
+/* Sets l to a new input of w x h and reallocates what depends on it. A plain
+ * vector keeps its length. The content of the buffers is undefined after. */
+void snn_resize_layer(layer *l, int w, int h);
+
+/* Values in the batch. Reads l.batch, as the host lowers it for inference. */
+static inline size_t snn_batch_outputs(const layer *l)
+{
+    return (size_t)l->batch * (size_t)l->outputs;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,141 @@
+/* Formulas, each written once: CPU loops, CUDA kernels and tests call these.
+ *
+ * Pure functions of numbers: no allocation, no I/O, no host types. Written so
+ * that a compiler vectorises a loop around them: no tables, no branches that
+ * cannot become a blend.
+ */
+#ifndef SNN_MATH_H
+#define SNN_MATH_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __CUDACC__
+#define SNN_HD static __inline__ __host__ __device__
+#else
+#define SNN_HD static inline __attribute__((always_inline))
+#endif
+
+/* SELU (Klambauer et al. 2017, "Self-Normalizing Neural Networks", eq. 2 and
+ * 14): alpha and scale (the paper's lambda) that make mean 0, variance 1 a
+ * fixed point. More digits than a double holds, from the closed forms. */
+#define SNN_SELU_ALPHA 1.673263242354377284817
+#define SNN_SELU_SCALE 1.050700987355480493419
+/* scale * alpha; -SNN_SELU_FLOOR is the limit for x -> -inf. */
+#define SNN_SELU_FLOOR 1.758099340847376859940
+
+/* The host is compiled with -Ofast, where isfinite() is always true. */
+SNN_HD uint32_t snn_float_bits(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+SNN_HD int snn_is_finite(float x)
+{
+    return (snn_float_bits(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+SNN_HD int snn_is_finite_double(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (bits & 0x7ff0000000000000u) != 0x7ff0000000000000u;
+}
+
+SNN_HD float snn_bits_float(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* condition ? a : b with both computed, so that no compiler makes a branch of
+ * it that would keep a loop from becoming vectors. */
+SNN_HD float snn_select(int condition, float a, float b)
+{
+    uint32_t mask = 0u - (uint32_t)condition;
+    return snn_bits_float((snn_float_bits(a) & mask) | (snn_float_bits(b) & ~mask));
+}
+
+/* exp(x) - 1 for x <= 0, within 2 ulp, without the cancellation of
+ * expf(x) - 1 near 0. NaN gives NaN.
+ *
+ * x = n ln2 + r, |r| <= ln2 / 2; exp(x) - 1 = 2^n (exp(r) - 1) + (2^n - 1).
+ * ln2 is split in two so that r is exact (Cody and Waite 1980). exp(r) - 1 is
+ * r + r^2 P(r) with P from the Taylor series, whose remainder is below 2^-25
+ * of the result. Below -17.4 the result rounds to -1; the clamp keeps 2^n a
+ * normal number. */
+SNN_HD float snn_expm1_negative(float x)
+{
+    float c = snn_select(x < -18.f, -18.f, x);
+    int n = (int)(c * 1.44269504f - .5f);
+    float k = (float)n;
+    float r = (c - k * .693359375f) + k * 2.12194440e-4f;
+    float power = snn_bits_float(((uint32_t)n + 127u) << 23);
+    float p = 1.f / 5040;
+    p = p * r + 1.f / 720;
+    p = p * r + 1.f / 120;
+    p = p * r + 1.f / 24;
+    p = p * r + 1.f / 6;
+    p = p * r + .5f;
+    p = p * r * r + r;
+    return power * p + (power - 1.f);
+}
+
+SNN_HD float snn_selu(float x)
+{
+    return snn_select(x > 0, (float)SNN_SELU_SCALE * x,
+                      (float)SNN_SELU_FLOOR * snn_expm1_negative(x));
+}
+
+/* selu'(x) from the output y = selu(x), so that no input need be kept. */
+SNN_HD float snn_selu_gradient(float y)
+{
+    return snn_select(y > 0, (float)SNN_SELU_SCALE, y + (float)SNN_SELU_FLOOR);
+}
+
+/* y = a * (x or the floor) + b. Affine part of alpha dropout (Klambauer et al.
+ * 2017): keeps mean 0 and variance 1 at drop probability p in [0, 1). */
+typedef struct { float a, b; } snn_affine;
+
+SNN_HD snn_affine snn_alpha_dropout_affine(float p)
+{
+    double limit = SNN_SELU_FLOOR, q = p;
+    double a = 1 / sqrt((1 - q) * (1 + q * limit * limit));
+    snn_affine t;
+    t.a = (float)a;
+    t.b = (float)(a * q * limit);
+    return t;
+}
+
+SNN_HD float snn_alpha_dropout(float x, int kept, snn_affine t)
+{
+    return t.a * (kept ? x : -(float)SNN_SELU_FLOOR) + t.b;
+}
+
+/* A unit is dropped where its random 32-bit word is below this. */
+SNN_HD uint32_t snn_drop_threshold(float p)
+{
+    return (uint32_t)((double)p * 4294967296.);
+}
+
+/* Windowed standardisation: 1 / sqrt(v + epsilon V + floor), where v is the
+ * window's variance and V the whole image's. With epsilon in units of V the
+ * result does not depend on the input's scale. The floor, in units of an
+ * image in [0, 1] about a quarter of an 8-bit step's square, is what is left
+ * where the image is constant: output 0, slope at most 1000. */
+#define SNN_WHITENING_FLOOR 1e-6
+
+SNN_HD double snn_inverse_deviation(double sum, double sum_squares, double count,
+                                    double epsilon, double image_variance)
+{
+    double mean = sum / count;
+    double variance = sum_squares / count - mean * mean;
+    if (variance < 0) variance = 0;
+    return 1 / sqrt(variance + epsilon * image_variance + SNN_WHITENING_FLOOR);
+}
+
+#endif

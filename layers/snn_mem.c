@@ -1,0 +1,40 @@
+#include "snn_mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void snn_fatal(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("snn: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    exit(EXIT_FAILURE);
+}
+
+static size_t bytes(size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / size) {
+        snn_fatal("expected a size that fits in memory, got %zu times %zu bytes",
+                  count, size);
+    }
+    return count && size ? count * size : 1;
+}
+
+void *snn_alloc(size_t count, size_t size)
+{
+    void *p = calloc(1, bytes(count, size));
+    if (!p) snn_fatal("out of memory: %zu bytes wanted", bytes(count, size));
+    return p;
+}
+
+void *snn_realloc(void *old, size_t count, size_t size)
+{
+    void *p = realloc(old, bytes(count, size));
+    if (!p) snn_fatal("out of memory: %zu bytes wanted", bytes(count, size));
+    return p;
+}

@@ -1,0 +1,35 @@
+/* Memory and fatal errors: checked, with the reason and a way out. */
+#ifndef SNN_MEM_H
+#define SNN_MEM_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SNN_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define SNN_NORETURN __attribute__((noreturn))
+#else
+#define SNN_PRINTF(text, first)
+#define SNN_NORETURN
+#endif
+
+/* `count` zeroed elements of `size` bytes; never NULL. The host's free_layer
+ * or free() releases it. Exit 1 with a message when count * size overflows or
+ * memory is short. At least one byte, so that 0 elements is not NULL. */
+void *snn_alloc(size_t count, size_t size);
+
+/* As realloc, for `count` elements of `size` bytes; the content up to the
+ * smaller size stays, what is beyond is undefined. Never NULL. */
+void *snn_realloc(void *old, size_t count, size_t size);
+
+/* Prints "snn: " and the message to stderr, a newline after it, and exits
+ * with status 1. */
+void snn_fatal(const char *format, ...) SNN_PRINTF(1, 2) SNN_NORETURN;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

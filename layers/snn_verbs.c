@@ -1,0 +1,110 @@
+#include "snn_verbs.h"
+#include "snn_gate.h"
+#include "snn_hooks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *arguments;
+    const char *does;
+    const char *example;
+} verb;
+
+static const verb verbs[] = {
+    { "map", snn_map,
+      "DATA CFG WEIGHTS [--iou .5] [--points 0|11|101] [--coco] [--json FILE] "
+      "[--detections FILE]",
+      "average precision of a detector on the images of the data file's valid "
+      "list",
+      "darknet snn map build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg "
+      "build/demo/snn.weights --coco" },
+    { "check", snn_check, "CFG",
+      "every mistake in a cfg's snn sections and keys, with file and line",
+      "darknet snn check cfg/tiny-yolo-snn.cfg" },
+    { "help", snn_help, "[VERB]", "this text, or one verb's usage",
+      "darknet snn help map" },
+};
+
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static const verb *find_verb(const char *name)
+{
+    int i;
+    for (i = 0; i < VERBS; ++i) {
+        if (!strcmp(verbs[i].name, name)) return &verbs[i];
+    }
+    return NULL;
+}
+
+static void print_verb(FILE *out, const verb *v)
+{
+    fprintf(out, "usage: darknet snn %s %s\n  %s\n  example: %s\n", v->name,
+            v->arguments, v->does, v->example);
+}
+
+int snn_usage(const char *name)
+{
+    print_verb(stderr, find_verb(name));
+    return 2;
+}
+
+int snn_help(int argc, char **argv)
+{
+    int i;
+    if (argc > 2) return snn_usage("help");
+    if (argc == 2) {
+        const verb *v = find_verb(argv[1]);
+        if (!v) {
+            fprintf(stderr, "snn help: expected a verb, got \"%s\"\n", argv[1]);
+            return 2;
+        }
+        print_verb(stdout, v);
+        return 0;
+    }
+    puts("usage: darknet snn VERB ...\n");
+    for (i = 0; i < VERBS; ++i) printf("  %-8s %s\n", verbs[i].name, verbs[i].does);
+    puts("\ndarknet snn help VERB prints a verb's arguments and an example.");
+    return 0;
+}
+
+int snn_check(int argc, char **argv)
+{
+    snn_cfg *cfg;
+    int mistakes;
+    if (argc != 2) return snn_usage("check");
+    cfg = snn_cfg_read(argv[1]);
+    if (!cfg) {
+        fprintf(stderr, "%s: cannot be read: %s\n", argv[1], strerror(errno));
+        return 1;
+    }
+    mistakes = snn_gate_check(cfg);
+    snn_cfg_free(cfg);
+    return mistakes != 0;
+}
+
+int snn_main(int argc, char **argv)
+{
+    const char *names[VERBS + 1];
+    const char *near;
+    const verb *v;
+    int i;
+    if (strcmp(argv[1], "snn")) return 0;
+    if (argc < 3) {
+        snn_help(1, argv);
+        exit(2);
+    }
+    v = find_verb(argv[2]);
+    if (v) exit(v->run(argc - 2, argv + 2));
+    for (i = 0; i < VERBS; ++i) names[i] = verbs[i].name;
+    names[VERBS] = NULL;
+    near = snn_nearest(argv[2], names);
+    fprintf(stderr, "snn: expected a verb, got \"%s\"", argv[2]);
+    if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
+    fputs("; darknet snn help lists them\n", stderr);
+    exit(2);
+}

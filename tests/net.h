@@ -1,0 +1,115 @@
+/* Small networks for tests: made from cfg text, run, and differentiated. */
+#ifndef NET_H
+#define NET_H
+
+#include "test.h"
+
+#include "snn_host.h"
+#include "snn_random.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The host reports each layer on stderr; tests do not want to hear, unless it
+ * ends the process meanwhile. */
+static int quiet_active;
+
+static void quiet_exit(void)
+{
+    if (quiet_active) puts("FAIL: the host refused a cfg (see net_of)");
+}
+
+static inline int quiet_begin(void)
+{
+    static int registered;
+    int saved = dup(2);
+    if (!registered) registered = !atexit(quiet_exit);
+    fflush(stderr);
+    if (!freopen("/dev/null", "w", stderr)) exit(1);
+    quiet_active = 1;
+    return saved;
+}
+
+static inline void quiet_end(int saved)
+{
+    quiet_active = 0;
+    fflush(stderr);
+    dup2(saved, 2);
+    close(saved);
+}
+
+/* A network of batch x c x h x w inputs; `layers` is cfg text. */
+static inline network *net_of(int batch, int c, int h, int w, const char *layers)
+{
+    char path[] = "/tmp/snn-test-XXXXXX";
+    int saved, fd = mkstemp(path);
+    FILE *f = fdopen(fd, "w");
+    network *net;
+    if (!f) exit(1);
+    fprintf(f, "[net]\nbatch=%d\nchannels=%d\nheight=%d\nwidth=%d\nseed=7\n%s",
+            batch, c, h, w, layers);
+    fclose(f);
+    saved = quiet_begin();
+#ifdef SNN_ALEXEYAB
+    net = calloc(1, sizeof *net);
+    *net = parse_network_cfg(path);
+#else
+    net = parse_network_cfg(path);
+#endif
+    quiet_end(saved);
+    unlink(path);
+    return net;
+}
+
+static inline void net_free(network *net)
+{
+#ifdef SNN_ALEXEYAB
+    free_network(*net);
+    free(net);
+#else
+    free_network(net);
+#endif
+}
+
+static inline layer *net_last(network *net) { return &net->layers[net->n - 1]; }
+
+/* One pass over `input`; `delta` receives the gradient for it where `backward`
+ * is set, and is added to. */
+static inline void net_run(network *net, float *input, float *truth,
+                           float *delta, int train, int backward)
+{
+#ifdef SNN_ALEXEYAB
+    network_state s = { 0 };
+    s.net = *net;
+    s.input = input;
+    s.truth = truth;
+    s.train = train;
+    forward_network(*net, s);
+    s.delta = delta;
+    if (backward) backward_network(*net, s);
+#else
+    network saved = *net;
+    net->input = input;
+    net->truth = truth;
+    net->train = train;
+    forward_network(net);
+    net->delta = delta;
+    if (backward) backward_network(net);
+    *net = saved;
+#endif
+}
+
+/* `count` standard normals, the same for the same stream. */
+static inline float *normals(size_t count, int stream)
+{
+    float *x = malloc(count * sizeof *x);
+    size_t i;
+    for (i = 0; i < count; ++i) {
+        x[i] = (float)snn_random_normal(snn_random_key(99, SNN_STREAM_WEIGHTS,
+                                                       stream), i);
+    }
+    return x;
+}
+
+#endif

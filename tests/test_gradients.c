@@ -1,0 +1,252 @@
+/* Back-propagation against central differences, through the host's own passes:
+ * each layer alone, and in nets where one output has several consumers. */
+#include "net.h"
+
+typedef struct {
+    const char *name;
+    int batch, c, h, w;
+    double step;        /* of the central difference */
+    const char *layers;
+} net_case;
+
+#define CONV(rest) "[convolutional]\nfilters=4\nsize=3\nstride=1\npad=1\n" rest "\n"
+#define LECUN "init=lecun_normal\n"
+
+static const net_case cases[] = {
+    { "selu", 1, 5, 7, 11, 1e-3, "[selu]\n" },
+    { "selu in a batch", 3, 5, 7, 11, 1e-3, "[selu]\n" },
+    { "selu of one value", 1, 1, 1, 1, 1e-3, "[selu]\n" },
+    { "activation=selu", 2, 3, 6, 5, 1e-3, CONV(LECUN "activation=selu") },
+    { "alpha dropout", 1, 5, 7, 11, 1e-2, "[alpha_dropout]\nprobability=.3\n" },
+    { "alpha dropout in a batch", 3, 5, 7, 11, 1e-2,
+      "[alpha_dropout]\nprobability=.5\n" },
+    { "spatial alpha dropout", 3, 5, 7, 11, 1e-2,
+      "[alpha_dropout]\nprobability=.5\nspatial=1\n" },
+    { "alpha dropout of nothing", 2, 3, 5, 7, 1e-2,
+      "[alpha_dropout]\nprobability=0\n" },
+    { "alpha dropout after selu", 2, 3, 6, 5, 1e-3,
+      CONV(LECUN "activation=selu") "[alpha_dropout]\nprobability=.3\n" },
+    { "whitening 3", 1, 5, 7, 11, 1e-2, "[local_whitening]\nsize=3\n" },
+    { "whitening 3 in a batch", 3, 5, 7, 11, 1e-2, "[local_whitening]\nsize=3\n" },
+    { "whitening 5, eps 0", 2, 3, 11, 13, 1e-2,
+      "[local_whitening]\nsize=5\neps=0\n" },
+    { "whitening 5, eps 1", 2, 3, 11, 13, 1e-2,
+      "[local_whitening]\nsize=5\neps=1\n" },
+    { "whitening beyond the image", 2, 3, 5, 7, 1e-2,
+      "[local_whitening]\nsize=31\n" },
+    { "whitening of the whole image", 2, 3, 5, 7, 1e-2,
+      "[local_whitening]\nsize=0\neps=.1\n" },
+    { "whitening over all channels", 3, 6, 7, 5, 1e-2,
+      "[local_whitening]\nsize=3\ngroups=1\n" },
+    { "whitening over channel groups", 2, 6, 7, 5, 1e-2,
+      "[local_whitening]\nsize=5\ngroups=3\neps=.05\n" },
+    { "whitening of pixels over channels", 2, 6, 3, 5, 1e-2,
+      "[local_whitening]\nsize=1\ngroups=2\n" },
+    { "route", 2, 3, 6, 6, 2e-4,
+      CONV(LECUN "activation=linear") "[selu]\n"
+      "[local_whitening]\nsize=3\n" "[route]\nlayers=-1,-2,-3\n"
+      CONV(LECUN "activation=selu") },
+    { "shortcut", 2, 4, 6, 6, 2e-4,
+      CONV(LECUN "activation=selu") CONV(LECUN "activation=selu")
+      "[shortcut]\nfrom=-2\nactivation=linear\n" "[selu]\n"
+      "[alpha_dropout]\nprobability=.2\n" "[shortcut]\nfrom=-3\nactivation=linear\n" },
+    { "shortcut over 1x1", 2, 4, 6, 6, 2e-4,
+      CONV(LECUN "activation=selu")
+      "[convolutional]\nfilters=4\nsize=1\nstride=1\nactivation=selu\n" LECUN
+      CONV(LECUN "activation=linear") "[shortcut]\nfrom=-3\nactivation=linear\n" },
+    { "two consumers", 3, 3, 5, 7, 2e-4,
+      CONV(LECUN "activation=selu") "[selu]\n" "[route]\nlayers=-2\n"
+      "[local_whitening]\nsize=3\n" "[route]\nlayers=-3,-1\n" },
+    { "pool, upsample, skip", 2, 3, 8, 8, 2e-4,
+      CONV(LECUN "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
+      CONV(LECUN "activation=selu") "[upsample]\nstride=2\n"
+      "[route]\nlayers=-1,-4\n" CONV(LECUN "activation=selu") },
+    { "fully connected", 3, 2, 3, 3, 1e-3,
+      "[connected]\noutput=7\nactivation=selu\n" LECUN
+      "[alpha_dropout]\nprobability=.2\nspatial=1\n"
+      "[connected]\noutput=5\nactivation=linear\n" LECUN "[selu]\n" },
+};
+
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* L = sum of weight * output, in double. The head is a [cost] of type sse with
+ * a truth chosen so that its delta is `weight`: truth = output + weight. */
+static double loss_of(network *net, float *x, const float *weight, size_t count)
+{
+    const layer *out = &net->layers[net->n - 1];
+    double sum = 0;
+    size_t i;
+    net_run(net, x, NULL, NULL, 1, 0);
+    for (i = 0; i < count; ++i) sum += (double)weight[i] * out->output[i];
+    return sum;
+}
+
+static double norm(const double *v, size_t n)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) sum += v[i] * v[i];
+    return sqrt(sum);
+}
+
+/* Writes dL/d(each of `values`) by central differences. */
+static void differentiate(network *net, float *x, const float *weight,
+                          size_t outputs, float *values, size_t count,
+                          double step, double *out)
+{
+    size_t i;
+    for (i = 0; i < count; ++i) {
+        float saved = values[i], low, high;
+        double upper, lower;
+        values[i] = high = (float)(saved + step);
+        upper = loss_of(net, x, weight, outputs);
+        values[i] = low = (float)(saved - step);
+        lower = loss_of(net, x, weight, outputs);
+        values[i] = saved;
+        out[i] = (upper - lower) / ((double)high - low);
+    }
+}
+
+/* ||got - want|| / ||want||, and that there is something to compare. */
+static void check_close(const net_case *c, const char *what, const double *want,
+                        const float *got, size_t count)
+{
+    double *error = malloc(count * sizeof *error);
+    size_t i;
+    for (i = 0; i < count; ++i) error[i] = got[i] - want[i];
+    if (!(norm(want, count) > 1e-3) ||
+        !(norm(error, count) < 1e-2 * norm(want, count))) {
+        printf("%s, %s: relative error %.3g of norm %.3g\n", c->name, what,
+               norm(error, count) / norm(want, count), norm(want, count));
+        CHECK(!"the gradient is what the differences say");
+    }
+    free(error);
+}
+
+/* Back-propagates `weight` from the last layer's output, as the layer after it
+ * would, and returns the gradient for the input, to which `before` is added. */
+static float *back_propagate(network *net, float *x, const float *weight,
+                             size_t inputs, size_t outputs, float before)
+{
+    float *delta = malloc(inputs * sizeof *delta);
+    size_t i;
+    int k;
+    for (i = 0; i < inputs; ++i) delta[i] = before;
+    net_run(net, x, NULL, NULL, 1, 0);
+    memcpy(net_last(net)->delta, weight, outputs * sizeof *weight);
+    for (k = net->n - 1; k >= 0; --k) {
+        layer l = net->layers[k];
+        float *in = k ? net->layers[k - 1].output : x;
+        float *d = k ? net->layers[k - 1].delta : delta;
+#ifdef SNN_ALEXEYAB
+        network_state s = { 0 };
+        s.net = *net;
+        s.workspace = net->workspace;
+        s.train = 1;
+        s.index = k;
+#else
+        network s = *net;
+        s.train = 1;
+        s.index = k;
+#endif
+        s.input = in;
+        s.delta = d;
+        l.backward(l, s);
+    }
+    return delta;
+}
+
+static void check_case(const net_case *c)
+{
+    network *net = net_of(c->batch, c->c, c->h, c->w, c->layers);
+    size_t inputs = (size_t)c->batch * (size_t)net->layers[0].inputs;
+    size_t outputs = (size_t)c->batch * (size_t)net_last(net)->outputs;
+    float *x = normals(inputs, 1), *weight = normals(outputs, 2), *delta;
+    double *want = malloc((inputs + outputs + 4096) * sizeof *want);
+    size_t i;
+    int k;
+
+    delta = back_propagate(net, x, weight, inputs, outputs, 0);
+    differentiate(net, x, weight, outputs, x, inputs, c->step, want);
+    check_close(c, "inputs", want, delta, inputs);
+    free(delta);
+
+    /* A delta that holds something already is added to. */
+    delta = back_propagate(net, x, weight, inputs, outputs, 5);
+    for (i = 0; i < inputs; ++i) delta[i] -= 5;
+    check_close(c, "inputs, added", want, delta, inputs);
+
+    for (k = 0; k < net->n; ++k) {
+        layer *l = &net->layers[k];
+        size_t weights = (size_t)l->nweights;
+        if (l->type == CONNECTED) weights = (size_t)(l->inputs * l->outputs);
+        if (!l->weights || !l->weight_updates || !weights) continue;
+        memset(l->weight_updates, 0, weights * sizeof(float));
+        free(back_propagate(net, x, weight, inputs, outputs, 0));
+        differentiate(net, x, weight, outputs, l->weights, weights, c->step, want);
+        check_close(c, "weights", want, l->weight_updates, weights);
+    }
+    free(want);
+    free(delta);
+    free(weight);
+    free(x);
+    net_free(net);
+}
+
+TEST(gradients_match_central_differences)
+{
+    int i;
+    for (i = 0; i < CASES; ++i) check_case(&cases[i]);
+}
+
+/* The first layer of a training net has no delta to write to. */
+TEST(backward_without_delta_does_nothing)
+{
+    static const char *const layers[] = {
+        "[selu]\n", "[alpha_dropout]\n", "[local_whitening]\nsize=3\n"
+    };
+    int i;
+    for (i = 0; i < 3; ++i) {
+        network *net = net_of(2, 3, 5, 5, layers[i]);
+        float *x = normals(150, 3);
+        net_run(net, x, NULL, NULL, 1, 1);
+        CHECK(1);
+        free(x);
+        net_free(net);
+    }
+}
+
+/* The same mini-batch again gives the same gradient, not a growing one. */
+TEST(deltas_do_not_leak_into_the_next_pass)
+{
+    network *net = net_of(2, 3, 8, 8,
+        CONV(LECUN "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
+        "[upsample]\nstride=2\n" "[route]\nlayers=-1,-3\n"
+        "[connected]\noutput=5\nactivation=linear\n" LECUN "[selu]\n"
+        "[cost]\ntype=sse\n");
+    float *x = normals(2 * 192, 4), *truth = normals(10, 5);
+    float first[2 * 192], again[2 * 192];
+    double sum = 0;
+    int i, pass;
+    for (pass = 0; pass < 3; ++pass) {
+        memset(again, 0, sizeof again);
+        net_run(net, x, truth, again, 1, 1);
+        if (!pass) memcpy(first, again, sizeof first);
+    }
+    for (i = 0; i < 2 * 192; ++i) {
+        sum += fabs(first[i]);
+        CHECK_NEAR(again[i], first[i], 1e-6);
+    }
+    CHECK(sum > 1e-3);
+    free(x);
+    free(truth);
+    net_free(net);
+}
+
+int main(void)
+{
+    RUN(gradients_match_central_differences);
+    RUN(backward_without_delta_does_nothing);
+    RUN(deltas_do_not_leak_into_the_next_pass);
+    return test_report();
+}
