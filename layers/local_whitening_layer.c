@@ -26,10 +26,10 @@
 static const char *const modes[] = { "standardize", NULL };
 
 const snn_key local_whitening_keys[LOCAL_WHITENING_KEYS] = {
-    { "size", "an odd number of pixels, or 0 for the whole image",
+    { "size", "an odd number of pixels up to 65535, or 0 for the whole image",
       SNN_ODD_OR_ZERO, 0, 65535, 0, NULL, 9 },
     { "mode", "standardize", SNN_CHOICE, 0, 0, 0, modes, 0 },
-    { "groups", "a number of groups that divides the channels, or 0",
+    { "groups", "an integer from 0 to 65536 that divides the channels",
       SNN_INTEGER, 0, 65536, 0, NULL, 0 },
     { "eps", "a number from 0 to 1", SNN_NUMBER, 0, 1, 0, NULL, .001 },
 };
@@ -71,6 +71,11 @@ layer make_local_whitening_layer(snn_shape in, const snn_section *s,
     if (!o->groups) o->groups = in.c;
     if (in.c % o->groups) {
         snn_reject(s, "groups", "a number that divides the %d channels", in.c);
+    }
+    /* After [connected] the host says 1 x 1. */
+    if (in.w == 1 && in.h == 1 && o->groups == in.c) {
+        snn_reject(s, NULL, "an image from the previous layer, got %d outputs "
+                   "without height and width", in.inputs);
     }
     if (size == 1 && o->groups == in.c) {
         snn_reject(s, "size", "at least 3, as each channel is its own group");

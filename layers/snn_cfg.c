@@ -38,7 +38,8 @@ static void add_section(snn_cfg *cfg, const char *line, int number)
     cfg->sections = (snn_section *)snn_realloc(
         cfg->sections, (size_t)cfg->count + 1, sizeof *cfg->sections);
     s = &cfg->sections[cfg->count++];
-    if (length && line[length] == ']') --length;
+    s->closed = length && line[length] == ']';
+    if (s->closed) --length;
     s->file = cfg->file;
     s->name = copy(line + 1, length);
     s->line = number;
@@ -75,7 +76,8 @@ snn_cfg *snn_cfg_read(const char *file)
         } else if (line[0] && line[0] != '#' && line[0] != ';') {
             if (cfg->count) {
                 add_option(&cfg->sections[cfg->count - 1], line, number);
-            } else if (!cfg->stray_line) {
+            } else if (!cfg->stray) {
+                cfg->stray = copy(line, strlen(line));
                 cfg->stray_line = number;
             }
         }
@@ -105,6 +107,7 @@ void snn_cfg_free(snn_cfg *cfg)
         free(s->name);
     }
     free(cfg->sections);
+    free(cfg->stray);
     free(cfg->file);
     free(cfg);
 }
@@ -138,7 +141,8 @@ int snn_key_parse(const snn_key *key, const char *text, double *value)
     *value = strtod(text, &end);
     if (*end || !snn_is_finite((float)*value)) return 0;
     if (*value < key->low || *value > key->high) return 0;
-    if (key->open_high && *value == key->high) return 0;
+    /* As float too: a probability just below 1 must not round to 1. */
+    if (key->open_high && (float)*value >= (float)key->high) return 0;
     if (key->kind == SNN_NUMBER) return 1;
     if (*value != (double)(long long)*value) return 0;
     return key->kind == SNN_INTEGER || *value == 0 || (long long)*value % 2;

@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
     const char *file;
     char *name;         /* without the brackets */
+    int closed;         /* whether the closing bracket is there */
     int line;
     snn_option *options;
     int count;
@@ -28,7 +29,8 @@ typedef struct {
     char *file;
     snn_section *sections;      /* 0: [net]; 1 + i: the host's layer i */
     int count;
-    int stray_line;             /* first key before any section; 0: none */
+    char *stray;                /* first key before any section, or NULL */
+    int stray_line;
 } snn_cfg;
 
 typedef enum { SNN_NUMBER, SNN_INTEGER, SNN_ODD_OR_ZERO, SNN_CHOICE } snn_kind;

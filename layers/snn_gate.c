@@ -152,8 +152,8 @@ static int unknown_section(const snn_section *s)
     }
     names[n] = NULL;
     near = snn_nearest(s->name, names);
-    fprintf(stderr, "%s:%d: [%s]: expected the name of a layer type", s->file,
-            s->line, s->name);
+    fprintf(stderr, "%s:%d: [%s]: expected the name of a layer type, got \"%s\"",
+            s->file, s->line, s->name, s->name);
     if (near) fprintf(stderr, ", did you mean [%s]?", near);
     fputc('\n', stderr);
     return 1;
@@ -162,10 +162,15 @@ static int unknown_section(const snn_section *s)
 static int check_section(const snn_section *s)
 {
     const snn_layer_type *type = snn_type_by_name(s->name);
+    if (!s->closed) {
+        fprintf(stderr, "%s:%d: [%s]: expected a closing bracket, got \"[%s\"\n",
+                s->file, s->line, s->name, s->name);
+        return 1;
+    }
     if (type) return check_own(s, type);
     if (is_net(s->name)) {
-        fprintf(stderr, "%s:%d: [%s]: expected only as the first section\n",
-                s->file, s->line, s->name);
+        fprintf(stderr, "%s:%d: [%s]: expected a layer type after the first "
+                "section, got \"%s\"\n", s->file, s->line, s->name, s->name);
         return 1;
     }
     if (!is_host_section(s->name)) return unknown_section(s);
@@ -174,10 +179,11 @@ static int check_section(const snn_section *s)
 
 int snn_gate_check(const snn_cfg *cfg)
 {
-    int i, mistakes = 0;
-    if (cfg->stray_line) {
-        fprintf(stderr, "%s:%d: expected a [section] before the first key\n",
-                cfg->file, cfg->stray_line);
+    const snn_section *first = cfg->sections;
+    int i = 0, mistakes = 0;
+    if (cfg->stray) {
+        fprintf(stderr, "%s:%d: expected a [section] before the first key, got "
+                "\"%s\"\n", cfg->file, cfg->stray_line, cfg->stray);
         ++mistakes;
     }
     if (!cfg->count) {
@@ -185,18 +191,19 @@ int snn_gate_check(const snn_cfg *cfg)
                 cfg->file);
         return mistakes + 1;
     }
-    if (!is_net(cfg->sections[0].name)) {
-        fprintf(stderr, "%s:%d: expected [net] as the first section, got [%s]\n",
-                cfg->file, cfg->sections[0].line, cfg->sections[0].name);
-        ++mistakes;
+    if (is_net(first->name)) {
+        mistakes += check_host(first, SNN_HOST_KEYS);
+        i = 1;
     } else {
-        mistakes += check_host(&cfg->sections[0], SNN_HOST_KEYS);
+        fprintf(stderr, "%s:%d: [%s]: expected [net] as the first section, got "
+                "\"%s\"\n", cfg->file, first->line, first->name, first->name);
+        ++mistakes;
     }
     if (cfg->count == 1) {
         fprintf(stderr, "%s: expected layers after [net], got none\n", cfg->file);
         ++mistakes;
     }
-    for (i = 1; i < cfg->count; ++i) mistakes += check_section(&cfg->sections[i]);
+    for (; i < cfg->count; ++i) mistakes += check_section(&cfg->sections[i]);
     return mistakes;
 }
 

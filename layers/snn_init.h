@@ -1,7 +1,7 @@
 /* Weight initialisation: init= and init_gain=.
  *
- * With n the fan-in, m the fan-out of a tap (deconvolutional layers: both
- * divided by stride^2), and gain a factor on the standard deviation:
+ * With n the fan-in (deconvolutional layers: size^2 channels / stride^2), m the
+ * fan-out, and gain a factor on the standard deviation:
  *
  * lecun_normal         N(0, 1 / n)           LeCun et al. 1998
  * he_normal            N(0, 2 / n)           He et al. 2015

@@ -114,7 +114,9 @@ static int need_file(size_t *mistakes, const char *file)
     return 0;
 }
 
-static char *read_bytes(const char *file)
+/* The file as a string; NULL and errno where it cannot be read, EILSEQ where
+ * it holds a zero: a file that a crash has filled with them is not empty. */
+static char *read_string(const char *file)
 {
     size_t size = 4096, n = 0, got;
     FILE *f = fopen(file, "rb");
@@ -127,7 +129,7 @@ static char *read_bytes(const char *file)
         if (n + 1 == size) text = (char *)snn_realloc(text, size *= 2, 1);
     }
     text[n] = '\0';
-    error = ferror(f) ? errno : 0;
+    error = ferror(f) ? errno : strlen(text) < n ? EILSEQ : 0;
     fclose(f);
     if (!error) return text;
     free(text);
@@ -148,7 +150,7 @@ static int read_text(const char *file, text_file *t)
     char *line, *next, *end;
     int number;
     memset(t, 0, sizeof *t);
-    t->text = read_bytes(file);
+    t->text = read_string(file);
     if (!t->text) return 0;
     for (line = t->text, number = 1; *line; line = next, ++number) {
         end = line + strcspn(line, "\n");

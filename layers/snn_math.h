@@ -71,7 +71,7 @@ SNN_HD float snn_select(int condition, float a, float b)
 SNN_HD float snn_expm1_negative(float x)
 {
     float c = snn_select(x < -18.f, -18.f, x);
-    int n = (int)(c * 1.44269504f - .5f);
+    int n = (int)(snn_select(c <= 0.f, c, 0.f) * 1.44269504f - .5f);
     float k = (float)n;
     float r = (c - k * .693359375f) + k * 2.12194440e-4f;
     float power = snn_bits_float(((uint32_t)n + 127u) << 23);

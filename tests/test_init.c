@@ -338,8 +338,10 @@ TEST(the_same_seed_gives_the_same_weights_and_another_does_not)
             memcpy(first, l->weights, bytes);
             /* net_of's seed is 7, and this is layer 0. */
             memset(l->weights, 0, bytes);
+            l->biases[k->filters - 1] = 5;
             snn_init_layer(l, (snn_init_form)form, 1, 7, 0);
             CHECK(!memcmp(l->weights, first, bytes));
+            check_no_biases(k, l);
             snn_init_layer(l, (snn_init_form)form, 1, 8, 0);
             CHECK(memcmp(l->weights, first, bytes));
             snn_init_layer(l, (snn_init_form)form, 1, 7, 1);

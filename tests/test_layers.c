@@ -200,7 +200,6 @@ static const whitening_case whitening_cases[] = {
     { "one row", 1, 3, 1, 19, 3, 0, .001 },
     { "one column", 1, 3, 19, 1, 3, 0, .001 },
     { "one pixel over channels", 2, 6, 1, 1, 3, 2, .001 },
-    { "one value", 1, 1, 1, 1, 3, 1, .001 },
     { "a larger image", 1, 3, 97, 89, 17, 0, .001 },
 };
 
@@ -635,10 +634,9 @@ TEST(alpha_dropout_of_nothing_and_at_inference_is_the_identity)
 
 TEST(alpha_dropout_near_probability_one_is_finite)
 {
-    /* The last two are below 1 as numbers and round to 1 as floats. */
-    static const char *const rates[] = {
-        ".9999", ".9999999", ".99999998", ".999999999999"
-    };
+    /* The last is the largest float below 1; the gate refuses what rounds to
+     * 1, see cfg_bad/probability_rounding_to_one.cfg. */
+    static const char *const rates[] = { ".9999", ".9999999", ".99999994" };
     size_t k, i;
     for (k = 0; k < sizeof rates / sizeof *rates; ++k) {
         network *net = dropout_net(2, 3, 41, 43, rates[k], "");

@@ -9,8 +9,8 @@ go through each. With --darknet and its three files `snn map` runs on the
 images of the list `valid`, and on files with mistakes.
 
 Needs numpy, pycocotools (PyPI) for the comparison with it, and OpenCV to pad
-images; without them, or without --darknet, those tests count as skipped. SEED=n in the
-environment starts the random sets at n.
+images; without them, or without --darknet, those tests count as skipped.
+SEED=n in the environment starts the random sets at n.
 
 Exit status: 0 all passed or skipped, 1 a test failed, 2 bad arguments.
 """
@@ -522,6 +522,9 @@ MISTAKES = (
     ("labels missing", {"labels/a.txt": None},
      "{0}/labels/a.txt: expected the labels of {0}/images/a.png, "
      'got "No such file or directory"'),
+    ("labels all zero", {"labels/a.txt": "\0" * 512},
+     "{0}/labels/a.txt: expected the labels of {0}/images/a.png, "
+     'got "Invalid or incomplete multibyte or wide character"'),
     ("no label at all", {"labels/a.txt": "\n"},
      "{0}/list: expected images with labels, got 1 without any"),
     ("names too few", {"names": "one\n\n"},

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""The cfg gate: every mistake is reported, word for word, and nothing runs.
+
+    tests/test_gate.py build/darknet
+
+tests/cfg_bad/X.cfg holds a mistake and X.txt what `darknet snn check` says of
+it. In tests/cfg_bad/shapes/ are those that only show when the shapes are
+known: the check passes, and X.txt is the last line of `darknet detector train`.
+The exit status is the verdict; the last line counts.
+"""
+import glob
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+counts = {"ok": 0, "FAIL": 0, "SKIP": 0}
+
+
+def report(verdict, name, *details):
+    counts[verdict] += 1
+    print(verdict, name, flush=True)
+    for line in details:
+        print("    " + line)
+
+
+def difference(what, got, want):
+    return [] if got == want else [f"{what}: got  {got!r}", f"{what}: want {want!r}"]
+
+
+def check(name, *pairs):
+    """Each pair: what, got, want."""
+    details = [line for pair in pairs for line in difference(*pair)]
+    report("FAIL" if details else "ok", name, *details)
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def write(path, content):
+    with open(path, "wb") as f:
+        f.write(content)
+
+
+def run(*arguments):
+    """Exit status and stderr. A crash has a negative status."""
+    done = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, timeout=60)
+    return done.returncode, done.stderr
+
+
+def cfgs(folder):
+    paths = sorted(glob.glob(os.path.join(ROOT, folder, "*.cfg")))
+    return [os.path.relpath(path, ROOT) for path in paths]
+
+
+def message_of(cfg):
+    return read(os.path.join(ROOT, cfg[:-len(".cfg")] + ".txt"))
+
+
+def refuses_each_mistake(darknet):
+    for cfg in cfgs("tests/cfg_bad"):
+        status, said = run(darknet, "snn", "check", cfg)
+        check(f"check_refuses_{os.path.basename(cfg)[:-4]}",
+              ("message", said, message_of(cfg)), ("status", status, 1))
+
+
+# Starting darknet takes a tenth of a second for its libraries, so that some
+# checks run over these few, which hold most kinds of mistake.
+FEW = ["tests/cfg_bad/%s.cfg" % name for name in
+       ("several", "key_before_section", "no_net", "empty")]
+
+# The same mistakes in files that were written differently. Each gives new
+# bytes with the same lines.
+REWRITES = {
+    "with_carriage_returns": lambda text: text.replace(b"\n", b"\r\n"),
+    "without_a_newline_at_the_end": lambda text: text.rstrip(b"\n"),
+    "with_blanks_around_words": lambda text: b"\n".join(
+        b" \t" + line.replace(b"=", b" =\t ") + b" " for line in text.split(b"\n")),
+}
+
+
+def refuses_rewritten_files(darknet, folder):
+    for name, rewrite in REWRITES.items():
+        wrong = []
+        for cfg in FEW:
+            path = os.path.join(folder, "rewritten.cfg")
+            write(path, rewrite(read(os.path.join(ROOT, cfg))))
+            want = message_of(cfg).replace(cfg.encode(), path.encode())
+            status, said = run(darknet, "snn", "check", path)
+            wrong += difference(f"{cfg}: message", said, want)
+            wrong += difference(f"{cfg}: status", status, 1)
+        report("FAIL" if wrong else "ok", f"check_refuses_each_mistake_{name}", *wrong)
+
+
+# Of the host's own: every kind of net that it comes with.
+HOSTS = ("yolov3", "yolov2", "yolov1", "resnet50", "densenet201", "darknet19",
+         "rnn", "gru", "go", "alexnet")
+
+
+def accepts_good_cfgs(darknet):
+    paths = cfgs("cfg")
+    hosts = [f"build/upstream/darknet/cfg/{name}.cfg" for name in HOSTS]
+    if os.path.isdir(os.path.join(ROOT, "build/upstream/darknet/cfg")):
+        paths += hosts
+    else:
+        report("SKIP", "check_accepts_the_hosts_own_cfgs: no build/upstream")
+    for cfg in paths:
+        status, said = run(darknet, "snn", "check", cfg)
+        check(f"check_accepts_{cfg}", ("message", said, b""), ("status", status, 0))
+
+
+def accepts_values_at_the_ends_of_their_ranges(darknet, folder):
+    good = os.path.join(folder, "good.cfg")
+    net = b"[network]\nwidth=8\nheight=8\nchannels=3\nseed=0\ninit=he_normal\n"
+    layers = (b"[alpha_dropout]\nprobability=0\n",
+              b"[alpha_dropout]\nprobability=.9999\nseed=2147483647\n",
+              b"[alpha_dropout]\nprobability=5e-2\nspatial=1.0\n",
+              b"[alpha_dropout]\nprobability=+.5\nspatial=0\n",
+              b"[local_whitening]\nsize=0\neps=0\n",
+              b"[local_whitening]\nsize=65535\neps=1\nmode=standardize\ngroups=3\n",
+              b"[connected]\noutput=3\ninit_gain=0\nagc=0\ninit=orthogonal\n",
+              b"# a\n; b\n\n[selu]\n#[nonsense]\n#alpha=1\n",
+              b"[selu]\nonlyforward=0\nstopbackward=1\n",
+              b"[maxpool]\nsize=2\nfuture=1\n")
+    write(good, net + b"".join(layers))
+    status, said = run(darknet, "snn", "check", good)
+    check("check_accepts_values_at_the_ends_of_their_ranges", ("message", said, b""),
+          ("status", status, 0))
+
+
+def says_why_a_file_cannot_be_read(darknet, folder):
+    absent = os.path.join(folder, "absent.cfg")
+    for path, reason in (absent, "No such file or directory"), (folder, "Is a directory"):
+        status, said = run(darknet, "snn", "check", path)
+        check("check_says_why_a_file_cannot_be_read",
+              ("message", said.decode(), f"{path}: cannot be read: {reason}\n"),
+              ("status", status, 1))
+    status, said = run(darknet, "snn", "check")
+    check("check_without_a_file_is_a_usage_mistake",
+          ("usage", said.startswith(b"usage: darknet snn check CFG\n"), True),
+          ("status", status, 2))
+
+
+def data_file(folder):
+    """A data file for training; what training writes would lie in backup/."""
+    backup = os.path.join(folder, "backup")
+    os.makedirs(backup, exist_ok=True)
+    path = os.path.join(folder, "x.data")
+    images = os.path.join(folder, "images.txt")
+    write(images, b"absent.png\n")
+    write(path, f"classes=1\ntrain={images}\nbackup={backup}\n".encode())
+    return path, backup
+
+
+def training_refuses(darknet, folder):
+    data, backup = data_file(folder)
+    for cfg in FEW:
+        status, said = run(darknet, "detector", "train", data, cfg)
+        check(f"training_refuses_{os.path.basename(cfg)[:-4]}",
+              ("message", said, message_of(cfg)), ("status", status, 1))
+    for cfg in cfgs("tests/cfg_bad/shapes"):
+        status, said = run(darknet, "detector", "train", data, cfg)
+        last = said[said.rstrip(b"\n").rfind(b"\n") + 1:]
+        check(f"training_refuses_{os.path.basename(cfg)[:-4]}",
+              ("message", last, message_of(cfg)), ("status", status, 1))
+        status, said = run(darknet, "snn", "check", cfg)
+        check(f"check_cannot_see_{os.path.basename(cfg)[:-4]}",
+              ("message", said, b""), ("status", status, 0))
+    check("training_that_was_refused_writes_nothing",
+          ("files", os.listdir(backup), []))
+
+
+def training_reads_carriage_returns(darknet, folder):
+    """The host keeps a carriage return; a checked file must not crash it."""
+    data, _ = data_file(folder)
+    path = os.path.join(folder, "crlf.cfg")
+    text = (b"[net]\nwidth=8\nheight=8\nchannels=3\nmax_batches=1\n\n[selu]\n\n"
+            b"[convolutional]\nfilters=4\nactivation=linear\n")
+    write(path, text.replace(b"\n", b"\r\n"))
+    checked, _ = run(darknet, "snn", "check", path)
+    trained, said = run(darknet, "detector", "train", data, path)
+    # Refused by the check, or understood by both: then training gets as far as
+    # the image that is not there.
+    understood = checked == 0 and b"absent.png: cannot open" in said
+    refused = checked == 1 and trained == 1 and b"crlf.cfg:1: " in said
+    check("a_file_with_carriage_returns_is_refused_or_read_by_check_and_host_alike",
+          ("check and training agree", understood or refused, True))
+
+
+def main():
+    if len(sys.argv) != 2:
+        print("usage: tests/test_gate.py build/darknet", file=sys.stderr)
+        return 2
+    darknet = os.path.abspath(sys.argv[1])
+    refuses_each_mistake(darknet)
+    with tempfile.TemporaryDirectory() as folder:
+        refuses_rewritten_files(darknet, folder)
+        accepts_good_cfgs(darknet)
+        accepts_values_at_the_ends_of_their_ranges(darknet, folder)
+        says_why_a_file_cannot_be_read(darknet, folder)
+        training_refuses(darknet, folder)
+        training_reads_carriage_returns(darknet, folder)
+    print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")
+    return 1 if counts["FAIL"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
