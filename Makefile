@@ -19,9 +19,11 @@ Q := $(if $(filter 1,$(V)),,@)
 # ---------------------------------------------------------------- the build
 
 # One tree for each set of options, so that going back and forth is cheap.
-CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-sanitize)$(if $(WITHOUT),-without$(subst $() ,-,$(WITHOUT)))
+CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-sanitize)$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
 UPSTREAM := $(if $(DARKNET),$(DARKNET),build/upstream/darknet)
-TREE := build/tree$(CONFIG)$(if $(DARKNET),-$(shell printf %s "$(DARKNET)" | cksum | cut -d' ' -f1))
+BUILD := $(CONFIG)$(if $(DARKNET),-$(shell printf %s "$(DARKNET)" | cksum | cut -d' ' -f1))
+TREE := build/tree$(BUILD)
+TESTS := build/tests$(BUILD)
 STOCK := build/stock$(if $(filter 1,$(OPENCV)),,-noopencv)
 
 SANITIZER := $(if $(SANITIZE),-g -fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
@@ -100,22 +102,40 @@ uninstall:  ## take it out again, without a trace: DARKNET=dir
 # ---------------------------------------------------------------------- tests
 
 UNIT := math layers gradients init ap
-UNIT_PROGRAMS := $(UNIT:%=build/tests$(CONFIG)/test_%) build/tests$(CONFIG)/ap_driver
+UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
+UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
 UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter $(SANITIZER)
 LIBRARIES = -lstdc++ -lm -lpthread $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \
 	$(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4))
 
-build/tests$(CONFIG)/%: tests/%.c tests/test.h tests/net.h $(TREE)/darknet
+# AlexeyAB's tree makes no static library: its objects without main, then.
+$(TESTS)/%: tests/%.c tests/test.h tests/net.h $(TREE)/darknet
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(UNIT_FLAGS) $(if $(filter 1,$(OPENCV)),-DOPENCV) -I$(TREE)/include -I$(TREE)/src -Itests $< $(TREE)/libdarknet.a $(LIBRARIES) -o $@
+	$(Q)$(CC) $(UNIT_FLAGS) $(if $(filter 1,$(OPENCV)),-DOPENCV) -I$(TREE)/include -I$(TREE)/src -I$(TREE)/3rdparty/stb/include -Itests $< \
+		$$(ls $(TREE)/libdarknet.a 2> /dev/null || ls $(TREE)/obj/*.o | grep -v /darknet.o) $(LIBRARIES) -o $@
 
 check: build/darknet $(UNIT_PROGRAMS)  ## unit tests, under a minute once built
-	$(Q)$(PYTHON) tests/run.py $(UNIT:%=build/tests$(CONFIG)/test_%) \
+	$(Q)$(PYTHON) tests/run.py $(UNIT_TESTS) \
 		"tests/test_gate.py build/darknet" \
-		"tests/test_map.py --driver build/tests$(CONFIG)/ap_driver"
+		"tests/test_map.py --driver $(TESTS)/ap_driver"
 
 test: deps  ## everything that CI runs
 	$(Q)$(MAKE) --no-print-directory test-run
+
+# The unit tests of the other builds, as commands for tests/run.py.
+VARIANTS := noblas noopencv
+VARIANT_PROGRAMS := $(foreach v,$(VARIANTS),$(UNIT:%=build/tests-$(v)/test_%))
+
+test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
+	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
+	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%)
+	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(VARIANT_PROGRAMS) \
+		"tests/test_gate.py build/darknet" \
+		"tests/test_scenes.py" \
+		"tests/test_patch.py build/upstream/darknet" \
+		"tests/test_map.py --driver $(TESTS)/ap_driver --darknet build/darknet" \
+		"tests/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
+		"tests/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train"
 
 clean:  ## remove build/
 	rm -rf build

@@ -49,8 +49,8 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
     return 1;
 }
 
-void snn_finish_layer(struct snn_cfg_context *cfg, int index, list *options,
-                      layer *l)
+void snn_finish_layer(struct snn_cfg_context *cfg, int index,
+                      struct list *options, layer *l)
 {
     const snn_section *s = section_of(cfg, index);
     const snn_section *net = &cfg_of(cfg)->sections[0];

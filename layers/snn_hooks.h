@@ -10,6 +10,7 @@ extern "C" {
 #endif
 
 struct snn_cfg_context;
+struct list;
 
 /* Before the host parses a cfg: reads and checks it. Exits with status 1 and
  * every mistake printed when it does not pass the gate. */
@@ -24,8 +25,8 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
 
 /* After any layer was made and before its weights are loaded: init, agc. Marks
  * the keys that are ours as used. */
-void snn_finish_layer(struct snn_cfg_context *cfg, int index, list *options,
-                      layer *l);
+void snn_finish_layer(struct snn_cfg_context *cfg, int index,
+                      struct list *options, layer *l);
 
 /* 1 where the layer is ours, resized to an input of w x h; otherwise 0. */
 int snn_resize(layer *l, int w, int h);
@@ -36,8 +37,12 @@ int snn_main(int argc, char **argv);
 
 /* Before weights are read: exits with status 1 where the file is not one of
  * Darknet's, or ends within a layer. A file that ends after a layer is right:
- * a backbone's. Reports what it leaves out, and what is left over. */
+ * a backbone's, and the layers that it leaves out are reported. One that holds
+ * more than the cfg reads was made by another cfg, and is refused too. */
 void snn_check_weights(network *net, const char *file, int start, int cutoff);
+
+/* Ends the process with status 1, from any thread (snn_mem.h). */
+void snn_quit(void);
 
 /* Exits with status 1 where a list file has no line. */
 void snn_check_list(const char *file, int lines);

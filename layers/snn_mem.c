@@ -4,6 +4,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+void snn_quit(void)
+{
+    fflush(stdout);
+    _exit(EXIT_FAILURE);
+}
 
 void snn_fatal(const char *format, ...)
 {
@@ -13,7 +20,7 @@ void snn_fatal(const char *format, ...)
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
-    exit(EXIT_FAILURE);
+    snn_quit();
 }
 
 static size_t bytes(size_t count, size_t size)

@@ -25,6 +25,10 @@ void *snn_alloc(size_t count, size_t size);
  * smaller size stays, what is beyond is undefined. Never NULL. */
 void *snn_realloc(void *old, size_t count, size_t size);
 
+/* Ends the process with status 1, from any thread: exit() would run destructors
+ * under threads that still load images. */
+void snn_quit(void);
+
 /* Prints "snn: " and the message to stderr, a newline after it, and exits
  * with status 1. */
 void snn_fatal(const char *format, ...) SNN_PRINTF(1, 2) SNN_NORETURN;

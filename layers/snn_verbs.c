@@ -53,9 +53,16 @@ int snn_usage(const char *name)
     return 2;
 }
 
-int snn_help(int argc, char **argv)
+static void print_verbs(FILE *out)
 {
     int i;
+    fputs("usage: darknet snn VERB ...\n\n", out);
+    for (i = 0; i < VERBS; ++i) fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].does);
+    fputs("\ndarknet snn help VERB prints a verb's arguments and an example.\n", out);
+}
+
+int snn_help(int argc, char **argv)
+{
     if (argc > 2) return snn_usage("help");
     if (argc == 2) {
         const verb *v = find_verb(argv[1]);
@@ -66,9 +73,7 @@ int snn_help(int argc, char **argv)
         print_verb(stdout, v);
         return 0;
     }
-    puts("usage: darknet snn VERB ...\n");
-    for (i = 0; i < VERBS; ++i) printf("  %-8s %s\n", verbs[i].name, verbs[i].does);
-    puts("\ndarknet snn help VERB prints a verb's arguments and an example.");
+    print_verbs(stdout);
     return 0;
 }
 
@@ -95,7 +100,7 @@ int snn_main(int argc, char **argv)
     int i;
     if (strcmp(argv[1], "snn")) return 0;
     if (argc < 3) {
-        snn_help(1, argv);
+        print_verbs(stderr);
         exit(2);
     }
     v = find_verb(argv[2]);

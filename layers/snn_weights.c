@@ -135,7 +135,7 @@ void snn_check_weights(network *net, const char *file, int start, int cutoff)
         left -= floats;
     }
     if (left && i == net->n) {
-        fprintf(stderr, "\nsnn: %s holds %lld floats more than this cfg reads\n",
-                file, left);
+        snn_fatal("%s: expected the weights of this cfg, found %lld floats more "
+                  "(made by another cfg?)", file, left);
     }
 }

@@ -100,6 +100,32 @@ static inline void net_run(network *net, float *input, float *truth,
 #endif
 }
 
+/* Back-propagates `gradient` from the last layer's output, as a layer after it
+ * would, and adds the gradient for the input to `delta`. net_run comes first. */
+static inline void net_backward(network *net, float *input,
+                                const float *gradient, float *delta, int train)
+{
+    layer *last = net_last(net);
+    int k;
+    memcpy(last->delta, gradient,
+           (size_t)last->batch * (size_t)last->outputs * sizeof *gradient);
+    for (k = net->n - 1; k >= 0; --k) {
+        layer l = net->layers[k];
+#ifdef SNN_ALEXEYAB
+        network_state s = { 0 };
+        s.net = *net;
+        s.workspace = net->workspace;
+#else
+        network s = *net;
+#endif
+        s.train = train;
+        s.index = k;
+        s.input = k ? net->layers[k - 1].output : input;
+        s.delta = k ? net->layers[k - 1].delta : delta;
+        l.backward(l, s);
+    }
+}
+
 /* `count` standard normals, the same for the same stream. */
 static inline float *normals(size_t count, int stream)
 {

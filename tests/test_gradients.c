@@ -40,6 +40,11 @@ static const net_case cases[] = {
       "[local_whitening]\nsize=3\ngroups=1\n" },
     { "whitening over channel groups", 2, 6, 7, 5, 1e-2,
       "[local_whitening]\nsize=5\ngroups=3\neps=.05\n" },
+    { "whitening of the whole image over channel groups", 2, 8, 4, 6, 1e-2,
+      "[local_whitening]\nsize=0\ngroups=2\neps=.01\n" },
+    { "whitening between a convolution and selu", 2, 3, 6, 6, 1e-3,
+      CONV(LECUN "activation=linear") "[local_whitening]\nsize=0\ngroups=2\n"
+      "[selu]\n" CONV(LECUN "activation=linear") },
     { "whitening of pixels over channels", 2, 6, 3, 5, 1e-2,
       "[local_whitening]\nsize=1\ngroups=2\n" },
     { "route", 2, 3, 6, 6, 2e-4,
@@ -69,8 +74,7 @@ static const net_case cases[] = {
 
 enum { CASES = sizeof cases / sizeof *cases };
 
-/* L = sum of weight * output, in double. The head is a [cost] of type sse with
- * a truth chosen so that its delta is `weight`: truth = output + weight. */
+/* L = sum of weight * output, in double. */
 static double loss_of(network *net, float *x, const float *weight, size_t count)
 {
     const layer *out = &net->layers[net->n - 1];
@@ -123,36 +127,15 @@ static void check_close(const net_case *c, const char *what, const double *want,
     free(error);
 }
 
-/* Back-propagates `weight` from the last layer's output, as the layer after it
- * would, and returns the gradient for the input, to which `before` is added. */
+/* The gradient for the input of sum(weight * output), added to `before`. */
 static float *back_propagate(network *net, float *x, const float *weight,
-                             size_t inputs, size_t outputs, float before)
+                             size_t inputs, float before)
 {
     float *delta = malloc(inputs * sizeof *delta);
     size_t i;
-    int k;
     for (i = 0; i < inputs; ++i) delta[i] = before;
     net_run(net, x, NULL, NULL, 1, 0);
-    memcpy(net_last(net)->delta, weight, outputs * sizeof *weight);
-    for (k = net->n - 1; k >= 0; --k) {
-        layer l = net->layers[k];
-        float *in = k ? net->layers[k - 1].output : x;
-        float *d = k ? net->layers[k - 1].delta : delta;
-#ifdef SNN_ALEXEYAB
-        network_state s = { 0 };
-        s.net = *net;
-        s.workspace = net->workspace;
-        s.train = 1;
-        s.index = k;
-#else
-        network s = *net;
-        s.train = 1;
-        s.index = k;
-#endif
-        s.input = in;
-        s.delta = d;
-        l.backward(l, s);
-    }
+    net_backward(net, x, weight, delta, 1);
     return delta;
 }
 
@@ -166,13 +149,13 @@ static void check_case(const net_case *c)
     size_t i;
     int k;
 
-    delta = back_propagate(net, x, weight, inputs, outputs, 0);
+    delta = back_propagate(net, x, weight, inputs, 0);
     differentiate(net, x, weight, outputs, x, inputs, c->step, want);
     check_close(c, "inputs", want, delta, inputs);
     free(delta);
 
     /* A delta that holds something already is added to. */
-    delta = back_propagate(net, x, weight, inputs, outputs, 5);
+    delta = back_propagate(net, x, weight, inputs, 5);
     for (i = 0; i < inputs; ++i) delta[i] -= 5;
     check_close(c, "inputs, added", want, delta, inputs);
 
@@ -182,7 +165,7 @@ static void check_case(const net_case *c)
         if (l->type == CONNECTED) weights = (size_t)(l->inputs * l->outputs);
         if (!l->weights || !l->weight_updates || !weights) continue;
         memset(l->weight_updates, 0, weights * sizeof(float));
-        free(back_propagate(net, x, weight, inputs, outputs, 0));
+        free(back_propagate(net, x, weight, inputs, 0));
         differentiate(net, x, weight, outputs, l->weights, weights, c->step, want);
         check_close(c, "weights", want, l->weight_updates, weights);
     }

@@ -32,24 +32,7 @@ static float *forward(network *net, float *x, int train)
 static float *backward(network *net, float *x, const float *gradient, int train)
 {
     float *delta = calloc(batch_inputs(net), sizeof *delta);
-    layer *last = net_last(net);
-    int k;
-    memcpy(last->delta, gradient, batch_outputs(last) * sizeof(float));
-    for (k = net->n - 1; k >= 0; --k) {
-        layer l = net->layers[k];
-#ifdef SNN_ALEXEYAB
-        network_state s = { 0 };
-        s.net = *net;
-        s.workspace = net->workspace;
-#else
-        network s = *net;
-#endif
-        s.train = train;
-        s.index = k;
-        s.input = k ? net->layers[k - 1].output : x;
-        s.delta = k ? net->layers[k - 1].delta : delta;
-        l.backward(l, s);
-    }
+    net_backward(net, x, gradient, delta, train);
     return delta;
 }
 
