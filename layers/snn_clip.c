@@ -20,24 +20,38 @@ static double norm_of(const snn_filters *f, const float *values, size_t filter)
     return sqrt(sum);
 }
 
-size_t snn_clip_filters(const layer *l, float *updates, double bound)
+/* What a vector of that norm is to be multiplied by to keep within the limit:
+ * 0 where it is not finite. */
+static double clip_scale(double norm, double limit)
+{
+    if (!snn_is_finite_double(norm)) return 0;
+    return norm > limit ? limit / norm : 1;
+}
+
+static void scale_value(float *v, double scale)
+{
+    /* Not by multiplication where the scale is 0: the value may be NaN. */
+    *v = scale > 0 ? (float)(*v * scale) : 0;
+}
+
+size_t snn_clip_filters(const layer *l, float *updates, float *bias_updates,
+                        double bound)
 {
     snn_filters f;
     size_t i, t, clipped = 0;
     if (!snn_filters_of(l, &f)) return 0;
     for (i = 0; i < f.filters; ++i) {
         double limit = norm_of(&f, f.weights, i);
-        double norm = norm_of(&f, updates, i);
         double scale;
-        if (limit < 1e-3) limit = 1e-3;
-        limit *= bound;
-        if (!snn_is_finite_double(norm)) scale = 0;
-        else if (norm > limit) scale = limit / norm;
-        else continue;
+        limit = bound * (limit < 1e-3 ? 1e-3 : limit);
+        if (bias_updates) {
+            scale_value(&bias_updates[i], clip_scale(fabs(bias_updates[i]), limit));
+        }
+        scale = clip_scale(norm_of(&f, updates, i), limit);
+        if (scale == 1) continue;
         ++clipped;
         for (t = 0; t < f.taps; ++t) {
-            float *u = &updates[snn_tap(&f, i, t)];
-            *u = scale > 0 ? (float)(*u * scale) : 0;
+            scale_value(&updates[snn_tap(&f, i, t)], scale);
         }
     }
     return clipped;
@@ -47,7 +61,7 @@ static void clipped_update(layer l, SNN_UPDATE_PARAMS)
 {
     const clip *c = (const clip *)(const void *)l.cweights;
     double steady = 1 / (1 - (double)SNN_UPDATE_MOMENTUM);
-    snn_clip_filters(&l, l.weight_updates,
+    snn_clip_filters(&l, l.weight_updates, l.bias_updates,
                      c->agc * steady * SNN_UPDATE_BATCH);
     c->update(l, SNN_UPDATE_ARGS);
 }

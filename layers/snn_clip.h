@@ -8,8 +8,10 @@
  * so that a step cannot change a filter by more than a fixed share of itself.
  * The host adds gradients into its momentum buffer, whose norm for a steady
  * gradient is 1 / (1 - momentum) times larger; the bound on the buffer is
- * agc / (1 - momentum) accordingly, and no second buffer is needed. The last
- * layer is clipped like any other. Biases, scales and decay are not clipped.
+ * agc / (1 - momentum) accordingly, and no second buffer is needed. A filter's
+ * bias is held to the same bound as the filter, as it adds to an output like a
+ * weight for an input of second moment 1. The last layer is clipped like any
+ * other. Scales of batch normalization and weight decay are not clipped.
  */
 #ifndef SNN_CLIP_H
 #define SNN_CLIP_H
@@ -25,10 +27,12 @@ extern "C" {
  * takes the place where the plugin keeps its state). */
 int snn_clip_layer(layer *l, double agc);
 
-/* Holds the norm of each filter's `updates` to `bound` times its own weights'
- * norm, at least 1e-3. Returns the number of filters that were clipped. Updates
- * that are not finite become 0, so that one bad batch does not end a run. */
-size_t snn_clip_filters(const layer *l, float *updates, double bound);
+/* Holds the norm of each filter's `updates` and the size of its bias's update
+ * (bias_updates may be NULL) to `bound` times its own weights' norm, at least
+ * 1e-3. Returns the number of filters that were clipped. Updates that are not
+ * finite become 0, so that one bad batch does not end a run. */
+size_t snn_clip_filters(const layer *l, float *updates, float *bias_updates,
+                        double bound);
 
 #ifdef __cplusplus
 }

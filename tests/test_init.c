@@ -470,7 +470,7 @@ TEST(a_filter_with_too_large_an_update_is_held_to_the_bound_and_others_are_not)
             clipped += shares[f % 7] > bound;
         }
         memcpy(before, l->weight_updates, bytes);
-        CHECK_NEAR(snn_clip_filters(l, l->weight_updates, bound), clipped, 0);
+        CHECK_NEAR(snn_clip_filters(l, l->weight_updates, NULL, bound), clipped, 0);
         for (f = 0; f < k->filters; ++f) {
             double want = bound * norm_of(k, l, l->weights, f);
             double share = shares[f % 7];
@@ -513,7 +513,7 @@ TEST(a_filter_of_small_weights_is_held_as_one_of_norm_a_thousandth)
                     l->weight_updates[place_of(k, l, f, t)] = 1;
                 }
             }
-            CHECK_NEAR(snn_clip_filters(l, l->weight_updates, .5), k->filters, 0);
+            CHECK_NEAR(snn_clip_filters(l, l->weight_updates, NULL, .5), k->filters, 0);
             for (f = 0; f < k->filters; ++f) {
                 CHECK_NEAR(norm_of(k, l, l->weight_updates, f), want, 1e-5 * want);
             }
@@ -536,7 +536,7 @@ TEST(updates_that_are_not_finite_become_0_and_others_stay)
             for (f = 0; f < k->filters; ++f) set_updates(k, l, f, .01);
             memcpy(before, l->weight_updates, bytes);
             l->weight_updates[place_of(k, l, 2, k->taps - 1)] = bad[n];
-            CHECK_NEAR(snn_clip_filters(l, l->weight_updates, .3), 1, 0);
+            CHECK_NEAR(snn_clip_filters(l, l->weight_updates, NULL, .3), 1, 0);
             for (f = 0; f < k->filters; ++f) {
                 for (t = 0; t < k->taps; ++t) {
                     size_t at = place_of(k, l, f, t);
@@ -596,7 +596,9 @@ TEST(a_step_is_held_to_agc_of_the_weights_over_one_minus_momentum)
             for (f = 0; f < k->filters; ++f) {
                 set_updates(k, l, f, f % 2 ? 1000 * bound : .5 * bound);
             }
-            l->bias_updates[1] = 1e6f;
+            l->bias_updates[0] = 1e-3f;
+            l->bias_updates[1] = -1e6f;
+            l->bias_updates[2] = NAN;
             step(l, batch, .25f, (float)momentum, 0);
             for (at = 0; at < weight_count(k); ++at) {
                 change[at] = l->weights[at] - weights[at];
@@ -611,8 +613,11 @@ TEST(a_step_is_held_to_agc_of_the_weights_over_one_minus_momentum)
                 want = momentum * share * norm_of(k, l, weights, f);
                 CHECK_NEAR(norm_of(k, l, l->weight_updates, f), want, 1e-5 * want);
             }
-            /* Biases are not clipped. */
-            CHECK_NEAR(l->biases[1], .25 * 1e6 / batch, .1);
+            /* Biases are held like the filters. */
+            CHECK_NEAR(l->biases[0], .25 * 1e-3 / batch, 1e-9);
+            CHECK_NEAR(l->biases[1],
+                       -.25 / batch * bound * norm_of(k, l, weights, 1), 1e-6);
+            CHECK_NEAR(l->biases[2], 0, 0);
             free(weights);
             free(change);
             net_free(net);
