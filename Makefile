@@ -133,7 +133,8 @@ test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 		"tests/test_gate.py build/darknet" \
 		"tests/test_scenes.py" \
 		"tests/test_patch.py build/upstream/darknet" \
-		"tests/test_map.py --driver $(TESTS)/ap_driver --darknet build/darknet" \
+		"tests/test_training.py build/darknet build/tests-training" \
+		"tests/test_map.py --driver $(TESTS)/ap_driver --darknet build/darknet --data build/tests-training/snn/train.data --cfg build/tests-training/snn/cfg.cfg --weights build/tests-training/snn/cfg_final.weights" \
 		"tests/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
 		"tests/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train"
 

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
-#include "stb_image.h"
 
 /* What Darknet's own evaluations use. */
 #define SCORE_THRESHOLD .001f
@@ -400,60 +399,6 @@ static void check_network(size_t *mistakes, const map_options *o,
     }
 }
 
-#ifdef OPENCV
-/* By their first bytes: what stb reads, TIFF and WebP. */
-static int looks_like_picture(const char *file)
-{
-    char magic[4] = { 0 };
-    int w, h, c;
-    FILE *f;
-    if (stbi_info(file, &w, &h, &c)) return 1;
-    f = fopen(file, "rb");
-    if (!f) return 0;
-    c = fread(magic, 1, sizeof magic, f) == sizeof magic;
-    fclose(f);
-    return c && (!memcmp(magic, "II*", 4) || !memcmp(magic, "MM\0*", 4) ||
-                 !memcmp(magic, "RIFF", 4));
-}
-#endif
-
-/* image.data is NULL where the file is no image. The host's loader is no help
- * there: it ends the process with status 0, or with OpenCV hands the file's
- * name to a shell and returns a black image of 10 x 10. With OpenCV it still
- * has to load what is an image, since that is what the net was trained on:
- * the decoders differ in the last bit, and in how a photograph is turned. */
-static image load_picture(char *file, int channels)
-{
-    image im;
-    int i, n;
-    memset(&im, 0, sizeof im);
-#ifdef OPENCV
-    if (!looks_like_picture(file)) return im;
-    im = load_image(file, 0, 0, channels);
-    if (im.w != 10 || im.h != 10) return im;
-    n = im.w * im.h * im.c;
-    for (i = 0; i < n; ++i) if (im.data[i] > 0) return im;
-    free_image(im);
-    im.data = NULL;
-#else
-    {
-        int w, h, c, pixel;
-        unsigned char *bytes = stbi_load(file, &w, &h, &c, channels);
-        if (!bytes) return im;
-        im = make_image(w, h, channels);
-        n = w * h;
-        for (c = 0; c < channels; ++c) {
-            for (pixel = 0; pixel < n; ++pixel) {
-                i = c * n + pixel;
-                im.data[i] = (float)(bytes[pixel * channels + c] / 255.);
-            }
-        }
-        stbi_image_free(bytes);
-    }
-#endif
-    return im;
-}
-
 /* The host counts the boxes above a threshold with `>` and writes them unless
  * `<=`: with NaN it writes past the end (pjreddie, yolo_layer.c). So nothing
  * that is not finite may reach it. */
@@ -540,20 +485,15 @@ static void show_progress(size_t done, size_t total, double seconds)
             is_terminal && done < total ? " " : "\n");
 }
 
-/* Runs the net on every image, and gives the truths their pixels. 0 where a
- * file is no image. */
-static int detect_all(network *net, const char *weights, data_set *d,
+/* Runs the net on every image, and gives the truths their pixels. A file that
+ * is no image ends the process, in the patched host's loader. */
+static void detect_all(network *net, const char *weights, data_set *d,
                       found *f)
 {
     double start = what_time_is_it_now(), seconds = 0;
-    size_t i, j, mistakes = 0;
+    size_t i, j;
     for (i = 0; i < d->images.count; ++i) {
-        image im = load_picture(d->images.lines[i], net->c);
-        if (!im.data) {
-            mistake(&mistakes, d->images.lines[i], 0, "expected an image, "
-                    "got a file that cannot be decoded");
-            continue;
-        }
+        image im = load_image(d->images.lines[i], 0, 0, net->c);
         for (j = d->first_truth[i]; j < d->first_truth[i + 1]; ++j) {
             snn_box *b = &d->truths[j].box;
             b->left *= im.w;
@@ -572,7 +512,6 @@ static int detect_all(network *net, const char *weights, data_set *d,
                 "%zu of %zu images, which count as without detections\n",
                 weights, f->nonfinite_images, d->images.count);
     }
-    return !mistakes;
 }
 
 /* ---- results ------------------------------------------------------------- */
@@ -792,8 +731,8 @@ int snn_map(int argc, char **argv)
     if (!mistakes) {
         network *net = snn_load_network(options.cfg, options.weights);
         check_network(&mistakes, &options, net, set.classes);
-        if (!mistakes &&
-            detect_all(net, options.weights, &set, &detections)) {
+        if (!mistakes) {
+            detect_all(net, options.weights, &set, &detections);
             status = report(&options, &set, &detections);
         }
     }

@@ -518,7 +518,7 @@ MISTAKES = (
      '{0}/list:3: expected an image, got "{0}/images/b.png": '
      "No such file or directory"),
     ("image no image", {"images/a.png": "text"},
-     "{0}/images/a.png: expected an image, got a file that cannot be decoded"),
+     'Cannot load image "{0}/images/a.png"'),
     ("labels missing", {"labels/a.txt": None},
      "{0}/labels/a.txt: expected the labels of {0}/images/a.png, "
      'got "No such file or directory"'),
