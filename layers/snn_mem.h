@@ -27,7 +27,7 @@ void *snn_realloc(void *old, size_t count, size_t size);
 
 /* Ends the process with status 1, from any thread: exit() would run destructors
  * under threads that still load images. */
-void snn_quit(void);
+void snn_quit(void) SNN_NORETURN;
 
 /* Prints "snn: " and the message to stderr, a newline after it, and exits
  * with status 1. */

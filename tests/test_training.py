@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import training                                              # noqa: E402
 
-ITERATIONS = 120
+ITERATIONS = 200
 
 
 def main():
