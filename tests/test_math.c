@@ -342,6 +342,107 @@ TEST(philox_gives_the_published_numbers)
     }
 }
 
+/* The published vectors have 128-bit keys, ours the upper half 0: they check
+ * this plain form, and this checks ours. */
+static snn_random4 threefry_reference(const uint32_t *key, const uint32_t *counter)
+{
+    static const int rotations[8][2] = { { 10, 26 }, { 11, 21 }, { 13, 27 },
+                                         { 23, 5 }, { 6, 20 }, { 17, 11 },
+                                         { 25, 10 }, { 18, 20 } };
+    uint32_t k[5] = { key[0], key[1], key[2], key[3],
+                      0x1BD11BDAu ^ key[0] ^ key[1] ^ key[2] ^ key[3] };
+    snn_random4 x;
+    int round, i;
+    for (i = 0; i < 4; ++i) x.v[i] = counter[i] + k[i];
+    for (round = 0; round < 20; ++round) {
+        for (i = 0; i < 2; ++i) {
+            uint32_t *even = &x.v[2 * i], *odd = &x.v[round % 2 ? 3 - 2 * i : 2 * i + 1];
+            int by = rotations[round % 8][i];
+            *even += *odd;
+            *odd = *even ^ (*odd << by | *odd >> (32 - by));
+        }
+        if (round % 4 == 3) {
+            for (i = 0; i < 4; ++i) x.v[i] += k[(round / 4 + 1 + i) % 5];
+            x.v[3] += (uint32_t)(round / 4 + 1);
+        }
+    }
+    return x;
+}
+
+/* Random123, kat_vectors: threefry4x32 with 20 rounds. */
+static const struct { uint32_t counter[4], key[4], want[4]; } threefry_cases[] = {
+    { { 0, 0, 0, 0 }, { 0, 0, 0, 0 },
+      { 0x9c6ca96a, 0xe17eae66, 0xfc10ecd4, 0x5256a7d8 } },
+    { { ~0u, ~0u, ~0u, ~0u }, { ~0u, ~0u, ~0u, ~0u },
+      { 0x2a881696, 0x57012287, 0xf6c7446e, 0xa16a6732 } },
+    { { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 },
+      { 0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89 },
+      { 0x59cd1dbb, 0xb8879579, 0x86b5d00c, 0xac8b6d84 } },
+};
+
+TEST(threefry_gives_the_published_numbers)
+{
+    size_t i;
+    int k;
+    for (i = 0; i < sizeof threefry_cases / sizeof *threefry_cases; ++i) {
+        const uint32_t *c = threefry_cases[i].counter;
+        uint32_t half[4] = { threefry_cases[i].key[0], threefry_cases[i].key[1], 0, 0 };
+        snn_random4 r = threefry_reference(threefry_cases[i].key, c), h;
+        for (k = 0; k < 4; ++k) CHECK(r.v[k] == threefry_cases[i].want[k]);
+        r = threefry_reference(half, c);
+        h = snn_threefry(half[0], half[1], c[0], c[1], c[2], c[3]);
+        for (k = 0; k < 4; ++k) CHECK(h.v[k] == r.v[k]);
+    }
+}
+
+/* Each bit of the words against its 32-digit number, all digits drawn. */
+TEST(random_bits_are_comparisons_of_32_digit_numbers)
+{
+    static const uint32_t thresholds[] = {
+        0, 1, 0x80000000u, 0x0cccccd0u, 0xffffffffu, 0xfffffff0u, 0x7fffffffu,
+    };
+    size_t t;
+    uint64_t word;
+    int i, d;
+    for (t = 0; t < sizeof thresholds / sizeof *thresholds; ++t) {
+        for (word = 0; word < 300; ++word) {
+            uint32_t got = snn_random_bits(77, 5, word, thresholds[t]);
+            for (i = 0; i < 32; ++i) {
+                uint32_t number = 0;
+                for (d = 0; d < 32; ++d) {
+                    snn_random4 r = snn_threefry(77, 0, (uint32_t)(word * 8) + (uint32_t)d / 4,
+                                                 0, 5, 0);
+                    number = number << 1 | (r.v[d % 4] >> i & 1);
+                }
+                CHECK((got >> i & 1) == (number < thresholds[t]));
+            }
+        }
+    }
+}
+
+/* 64 million bits: five standard deviations are at most 3e-4. Neighbours, also
+ * across words, are independent. */
+TEST(random_bits_have_their_probability)
+{
+    static const double p[] = { .05, .3, .5, .95 };
+    enum { WORDS = 1 << 21 };
+    size_t k;
+    for (k = 0; k < sizeof p / sizeof *p; ++k) {
+        uint32_t threshold = snn_drop_threshold((float)p[k]);
+        double count = 0, neighbours = 0, n = 32. * WORDS, q = threshold / 4294967296.;
+        uint32_t last = 0;
+        uint64_t word;
+        for (word = 0; word < WORDS; ++word) {
+            uint32_t bits = snn_random_bits(3, 9, word, threshold);
+            count += __builtin_popcount(bits);
+            neighbours += __builtin_popcount(bits & (bits << 1 | last));
+            last = bits >> 31;
+        }
+        CHECK_NEAR(count / n, q, 5 * sqrt(q * (1 - q) / n));
+        CHECK_NEAR(neighbours / n, q * q, 6 * q * sqrt(1 - q * q) / sqrt(n) * 1.5);
+    }
+}
+
 TEST(keys_differ_by_seed_stream_and_layer)
 {
     uint64_t keys[] = {
@@ -443,6 +544,9 @@ int main(void)
     RUN(is_finite_looks_at_the_bits);
     RUN(inverse_deviation_is_clamped_and_floored);
     RUN(philox_gives_the_published_numbers);
+    RUN(threefry_gives_the_published_numbers);
+    RUN(random_bits_are_comparisons_of_32_digit_numbers);
+    RUN(random_bits_have_their_probability);
     RUN(keys_differ_by_seed_stream_and_layer);
     RUN(normals_have_the_moments_of_normals);
     RUN(normals_follow_the_normal_distribution);
