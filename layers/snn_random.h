@@ -14,6 +14,13 @@
 
 #include <math.h>
 
+/* Before a loop of constant length: the loop around it can become vectors. */
+#if defined(__GNUC__) && !defined(__CUDACC__)
+#define SNN_UNROLL _Pragma("GCC unroll 32")
+#else
+#define SNN_UNROLL
+#endif
+
 /* What a number is drawn for. Keeps the streams of one seed apart. */
 typedef enum {
     SNN_STREAM_WEIGHTS = 1,
@@ -62,8 +69,7 @@ SNN_HD snn_random4 snn_threefry(uint32_t k0, uint32_t k1, uint32_t c0,
     c1 += key[1];
     c2 += key[2];
     c3 += key[3];
-    /* Unrolled, so that a loop over counters around it becomes vectors. */
-#pragma GCC unroll 20
+    SNN_UNROLL
     for (round = 0; round < 20; ++round) {
         unsigned a = left[round % 8][0], b = left[round % 8][1];
         int n = round / 4 + 1;
@@ -105,7 +111,7 @@ SNN_HD snn_comparison snn_compare4(snn_comparison c, snn_random4 digits,
                                    uint32_t threshold)
 {
     int k;
-#pragma GCC unroll 4
+    SNN_UNROLL
     for (k = 0; k < 4; ++k) {
         uint32_t digit = 0u - (threshold >> (31 - k) & 1);
         c.below |= c.open & ~digits.v[k] & digit;

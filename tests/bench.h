@@ -1,6 +1,6 @@
 /* Timing for bench_layers.c and bench_stock.c. A row is one line,
  *
- *     CASE N C H W ns-per-element memcpy-ns-per-element
+ *     CASE N C H W bytes-per-element ns-per-element memcpy-ns-per-element
  *
  * where memcpy moves as many bytes as the case reads and writes, between its
  * repetitions. scripts/bench.py reads them.
@@ -87,6 +87,7 @@ static inline double bench_median(double *v, int count)
 typedef struct {
     const char *name;
     bench_shape shape;
+    int bytes;          /* read and written for an element */
     void (*prepare)(void *context);
     void (*run)(void *context);
     void (*copy)(void *context);
@@ -113,15 +114,15 @@ static inline void bench_time(const bench_row *r)
     bench_once(r, r->run, 1);
     if (r->copy) bench_once(r, r->copy, 1);
     first = bench_once(r, r->run, 1);
-    inner = first > 50e3 ? 1 : first * 8 < 50e3 ? 8 : (int)(50e3 / first);
+    inner = first > 50e3 ? 1 : first < 50e3 / 8 ? 8 : (int)(50e3 / first);
     repetitions = (int)(40e6 / (first * inner));
     repetitions = repetitions < 5 ? 5 : repetitions > 101 ? 101 : repetitions;
     for (i = 0; i < repetitions; ++i) {
         ours[i] = bench_once(r, r->run, inner);
         copies[i] = r->copy ? bench_once(r, r->copy, inner) : 0;
     }
-    printf("%s %d %d %d %d %.6g %.6g\n", r->name, r->shape.n, r->shape.c,
-           r->shape.h, r->shape.w, bench_median(ours, repetitions) / count,
+    printf("%s %d %d %d %d %d %.6g %.6g\n", r->name, r->shape.n, r->shape.c,
+           r->shape.h, r->shape.w, r->bytes, bench_median(ours, repetitions) / count,
            bench_median(copies, repetitions) / count);
     fflush(stdout);
 }

@@ -246,7 +246,7 @@ static const bench_case cases[] = {
 static void time_case(const bench_case *c, bench_shape s)
 {
     bench_run k;
-    bench_row row = { c->name, s, restore, c->run, run_copy, &k };
+    bench_row row = { c->name, s, c->bytes, restore, c->run, run_copy, &k };
     memset(&k, 0, sizeof k);
     k.c = c;
     k.shape = s;

@@ -63,7 +63,7 @@ static const struct {
 static void time_case(int i, bench_shape s)
 {
     stock_case k;
-    bench_row row = { cases[i].name, s, restore, cases[i].run, NULL, &k };
+    bench_row row = { cases[i].name, s, 0, restore, cases[i].run, NULL, &k };
     memset(&k, 0, sizeof k);
     k.count = bench_count(s);
     k.x = bench_values(k.count, 1);

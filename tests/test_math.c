@@ -280,6 +280,59 @@ TEST(alpha_dropout_constants_keep_mean_and_variance_at_any_probability)
     }
 }
 
+/* tests/golden/selu.txt by scripts/golden_selu.py; the tests run where make
+ * does. Calls `check` for each line of that kind, with its numbers; returns
+ * how many there were. */
+enum { GOLDEN_NUMBERS = 4 };
+
+static int golden_lines(const char *kind, void (*check)(const double *v))
+{
+    FILE *f = fopen("tests/golden/selu.txt", "r");
+    char line[256], name[32];
+    double v[GOLDEN_NUMBERS];
+    int count = 0;
+    if (!f) return 0;
+    while (fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%31s %lf %lf %lf %lf", name, v, v + 1, v + 2, v + 3) < 4) {
+            continue;
+        }
+        if (strcmp(name, kind)) continue;
+        check(v);
+        ++count;
+    }
+    fclose(f);
+    return count;
+}
+
+static void check_golden_selu(const double *v)
+{
+    float y = snn_selu((float)v[0]);
+    CHECK_NEAR(y, v[1], 2 * ulp_at(v[1]));
+    /* As in selu_gradient_from_the_output_is_the_derivative. */
+    CHECK_NEAR(snn_selu_gradient(y), v[2], 4e-7);
+}
+
+/* p is rounded to a float, 3e-8 at most, and the factor goes with 1 - p; four
+ * roundings follow. */
+static void check_golden_alpha_dropout(const double *v)
+{
+    snn_affine t = snn_alpha_dropout_affine((float)v[0]);
+    float x = (float)v[1];
+    double off = 3e-8 / (1 - v[0]) + 3e-7;
+    CHECK_NEAR(snn_alpha_dropout(x, 1, t), v[2], off * (1 + fabs(v[2])));
+    CHECK_NEAR(snn_alpha_dropout(x, 0, t), v[3], off * (1 + fabs(v[2])));
+}
+
+TEST(selu_and_its_gradient_equal_pytorch)
+{
+    CHECK(golden_lines("selu", check_golden_selu) >= 200);
+}
+
+TEST(alpha_dropout_equals_pytorch)
+{
+    CHECK(golden_lines("alpha_dropout", check_golden_alpha_dropout) >= 40);
+}
+
 TEST(drop_thresholds_are_shares_of_the_32_bit_words)
 {
     CHECK(snn_drop_threshold(0) == 0);
@@ -540,6 +593,8 @@ int main(void)
     RUN(the_second_moment_converges_to_the_tables_fixed_points);
     RUN(alpha_dropout_constants_equal_the_table);
     RUN(alpha_dropout_constants_keep_mean_and_variance_at_any_probability);
+    RUN(selu_and_its_gradient_equal_pytorch);
+    RUN(alpha_dropout_equals_pytorch);
     RUN(drop_thresholds_are_shares_of_the_32_bit_words);
     RUN(is_finite_looks_at_the_bits);
     RUN(inverse_deviation_is_clamped_and_floored);
