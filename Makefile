@@ -138,10 +138,29 @@ test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 		"tests/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
 		"tests/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train"
 
+# -------------------------------------------------------------------- timings
+
+# PyTorch is the peer that upstream is not; only here is it needed.
+bench-deps:
+	$(Q)scripts/install_deps.sh $(PACKAGES) python3-torch
+
+bench: bench-deps  ## timings against memcpy, stock Darknet and PyTorch in the same run
+	$(Q)$(MAKE) --no-print-directory bench-run
+
+bench-run: $(TESTS)/bench_layers $(TESTS)/bench_stock
+	$(Q)$(PYTHON) scripts/bench.py $(TESTS)/bench_layers $(TESTS)/bench_stock
+
+$(TESTS)/bench_layers: tests/bench.h
+
+$(TESTS)/bench_stock: tests/bench_stock.c tests/bench.h $(STOCK)/darknet
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter -I$(STOCK)/include -I$(STOCK)/src -Itests $< \
+		$(STOCK)/libdarknet.a -lm -lpthread $(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4) -lstdc++) -o $@
+
 clean:  ## remove build/
 	rm -rf build
 
 help:  ## this text
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @
 
-.PHONY: all clean help deps demo demo-run install uninstall check test test-run
+.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install uninstall check test test-run

@@ -3,12 +3,14 @@
 #include "alpha_dropout_layer.h"
 #include "snn_mem.h"
 #include "snn_random.h"
+#include "snn_simd.h"
 #include "snn_threads.h"
 
 #include <string.h>
 
-/* Mask words a thread takes at once: 8192 elements. */
-enum { GRAIN = 256 };
+/* The mask is drawn LANES words at a time, so that the loop over them becomes
+ * vectors; from GRAIN values on a second thread gives more than it costs. */
+enum { LANES = 16, BLOCK = 32 * LANES, GRAIN = 8192 };
 
 typedef struct {
     snn_tag tag;
@@ -36,9 +38,9 @@ static size_t unit_size(const layer *l)
     return options_of(*l)->spatial ? (size_t)l->w * (size_t)l->h : 1;
 }
 
-static size_t mask_words(const layer *l)
+static size_t mask_blocks(const layer *l)
 {
-    return (snn_batch_outputs(l) / unit_size(l) + 31) / 32;
+    return (snn_batch_outputs(l) / unit_size(l) + BLOCK - 1) / BLOCK;
 }
 
 layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
@@ -53,7 +55,7 @@ layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
         (uint32_t)snn_value_or(s, net, &keys[ALPHA_DROPOUT_SEED]),
         SNN_STREAM_MASK, in.index);
     l.probability = o->probability;
-    l.rand = (float *)snn_alloc(mask_words(&l), sizeof(uint32_t));
+    l.rand = (float *)snn_alloc(mask_blocks(&l) * LANES, sizeof(uint32_t));
     l.forward = forward_alpha_dropout_layer;
     l.backward = backward_alpha_dropout_layer;
     return l;
@@ -61,12 +63,14 @@ layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
 
 void resize_alpha_dropout_layer(layer *l)
 {
-    l->rand = (float *)snn_realloc(l->rand, mask_words(l), sizeof(uint32_t));
+    l->rand = (float *)snn_realloc(l->rand, mask_blocks(l) * LANES,
+                                   sizeof(uint32_t));
 }
 
 typedef struct {
     const alpha_dropout *o;
     uint64_t iteration;
+    uint32_t threshold;
     uint32_t *mask;
     const float *in;
     float *out;
@@ -74,54 +78,132 @@ typedef struct {
     snn_affine affine;
 } job;
 
-static void draw_mask(void *context, size_t begin, size_t end)
+/* Words [block * LANES, (block + 1) * LANES) of the mask. Equal to
+ * ~snn_random_bits of each, but all go on until the last is decided. */
+SNN_HD void draw_block(const job *j, size_t block)
 {
-    const job *j = (const job *)context;
-    uint32_t threshold = snn_drop_threshold(j->o->probability);
-    size_t w;
-    for (w = begin; w < end; ++w) {
-        uint32_t bits = 0;
-        int i, k;
-        for (i = 0; i < 8; ++i) {
-            snn_random4 r = snn_philox(j->o->key, j->iteration, w * 8 + (size_t)i);
-            for (k = 0; k < 4; ++k) {
-                bits |= (uint32_t)(r.v[k] >= threshold) << (4 * i + k);
-            }
+    uint32_t *mask = j->mask + block * LANES;
+    uint64_t counter = (uint64_t)block * LANES * 8;
+    uint32_t k0 = (uint32_t)j->o->key, k1 = (uint32_t)(j->o->key >> 32);
+    uint32_t c0 = (uint32_t)counter, c1 = (uint32_t)(counter >> 32);
+    uint32_t c2 = (uint32_t)j->iteration, c3 = (uint32_t)(j->iteration >> 32);
+    uint32_t below[LANES], open[LANES], any = 1, threshold;
+    int i;
+    for (i = 0; i < LANES; ++i) {
+        below[i] = 0;
+        open[i] = 0xffffffffu;
+    }
+    for (threshold = j->threshold; threshold && any; threshold <<= 4, ++c0) {
+        for (i = 0, any = 0; i < LANES; ++i) {
+            snn_comparison c = { below[i], open[i] };
+            c = snn_compare4(c, snn_threefry(k0, k1, c0 + 8 * (uint32_t)i, c1,
+                                             c2, c3), threshold);
+            below[i] = c.below;
+            open[i] = c.open;
+            any |= c.open;
         }
-        j->mask[w] = bits;
+    }
+    for (i = 0; i < LANES; ++i) mask[i] = ~below[i];
+}
+
+SNN_SIMD static void draw_range(void *context, size_t begin, size_t end)
+{
+    size_t block;
+    for (block = begin; block < end; ++block) {
+        draw_block((const job *)context, block);
     }
 }
 
-static int kept(const uint32_t *mask, size_t unit)
+/* Bit i, as SSE2 has no shift by a vector. */
+static const uint32_t bit[32] = {
+    1u << 0, 1u << 1, 1u << 2, 1u << 3, 1u << 4, 1u << 5, 1u << 6, 1u << 7,
+    1u << 8, 1u << 9, 1u << 10, 1u << 11, 1u << 12, 1u << 13, 1u << 14,
+    1u << 15, 1u << 16, 1u << 17, 1u << 18, 1u << 19, 1u << 20, 1u << 21,
+    1u << 22, 1u << 23, 1u << 24, 1u << 25, 1u << 26, 1u << 27, 1u << 28,
+    1u << 29, 1u << 30, 1u << 31,
+};
+
+/* `count` values that share a mask word, one bit each. */
+SNN_HD void apply_word(const float *restrict in, float *restrict out,
+                       uint32_t word, int count, snn_affine t)
 {
-    return mask[unit >> 5] >> (unit & 31) & 1;
+    int i;
+    for (i = 0; i < count; ++i) {
+        out[i] = snn_alpha_dropout(in[i], (word & bit[i]) != 0, t);
+    }
 }
 
-/* Elements [begin, end) in mask words: 32 units each. */
-static void forward_range(void *context, size_t begin, size_t end)
+SNN_HD void add_word(const float *restrict in, float *restrict out,
+                     uint32_t word, int count, float slope)
+{
+    int i;
+    for (i = 0; i < count; ++i) {
+        out[i] += snn_select((word & bit[i]) != 0, slope * in[i], 0);
+    }
+}
+
+/* Mask blocks [begin, end), one bit a value: drawn and applied while the block
+ * is in the nearest cache. */
+SNN_SIMD static void forward_range(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
-    size_t last = end * 32 * j->unit, i, u;
-    if (last > j->count) last = j->count;
-    for (u = begin * 32, i = u * j->unit; i < last; ++u) {
-        int keep = kept(j->mask, u);
-        size_t stop = i + j->unit;
+    size_t block, w, last = j->count / 32;
+    for (block = begin; block < end; ++block) {
+        draw_block(j, block);
+        for (w = block * LANES; w < (block + 1) * LANES && w < last; ++w) {
+            apply_word(j->in + w * 32, j->out + w * 32, j->mask[w], 32, j->affine);
+        }
+        if (w == last) {
+            apply_word(j->in + w * 32, j->out + w * 32, j->mask[w],
+                       (int)(j->count % 32), j->affine);
+        }
+    }
+}
+
+SNN_SIMD static void backward_range(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    size_t w, last = j->count / 32, stop = end * LANES;
+    for (w = begin * LANES; w < stop && w < last; ++w) {
+        add_word(j->in + w * 32, j->out + w * 32, j->mask[w], 32, j->affine.a);
+    }
+    if (w == last && w < stop) {
+        add_word(j->in + w * 32, j->out + w * 32, j->mask[w],
+                 (int)(j->count % 32), j->affine.a);
+    }
+}
+
+/* Values [begin, end), a bit for each `unit` of them. */
+SNN_SIMD static void forward_units(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    size_t i = begin, u = begin / j->unit;
+    for (; i < end; ++u) {
+        int kept = (j->mask[u / 32] & bit[u % 32]) != 0;
+        size_t stop = (u + 1) * j->unit < end ? (u + 1) * j->unit : end;
         for (; i < stop; ++i) {
-            j->out[i] = snn_alpha_dropout(j->in[i], keep, j->affine);
+            j->out[i] = snn_alpha_dropout(j->in[i], kept, j->affine);
         }
     }
 }
 
-static void backward_range(void *context, size_t begin, size_t end)
+SNN_SIMD static void backward_units(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
-    size_t last = end * 32 * j->unit, i, u;
-    if (last > j->count) last = j->count;
-    for (u = begin * 32, i = u * j->unit; i < last; ++u) {
-        float slope = kept(j->mask, u) ? j->affine.a : 0;
-        size_t stop = i + j->unit;
-        for (; i < stop; ++i) j->out[i] += slope * j->in[i];
+    size_t i = begin, u = begin / j->unit;
+    for (; i < end; ++u) {
+        int kept = (j->mask[u / 32] & bit[u % 32]) != 0;
+        size_t stop = (u + 1) * j->unit < end ? (u + 1) * j->unit : end;
+        if (!kept) i = stop;
+        for (; i < stop; ++i) j->out[i] += j->affine.a * j->in[i];
     }
+}
+
+SNN_SIMD static void add_range(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    size_t i;
+    for (i = begin; i < end; ++i) j->out[i] += j->in[i];
 }
 
 static job job_of(const layer *l, const float *in, float *out)
@@ -129,6 +211,7 @@ static job job_of(const layer *l, const float *in, float *out)
     job j;
     memset(&j, 0, sizeof j);
     j.o = options_of(*l);
+    j.threshold = snn_drop_threshold(j.o->probability);
     j.mask = (uint32_t *)(void *)l->rand;
     j.in = in;
     j.out = out;
@@ -148,18 +231,20 @@ void forward_alpha_dropout_layer(layer l, snn_state s)
         return;
     }
     j.iteration = snn_images_seen(s);
-    snn_parallel(mask_words(&l), GRAIN, draw_mask, &j);
-    snn_parallel(mask_words(&l), GRAIN / j.unit + 1, forward_range, &j);
+    if (!o->spatial) {
+        snn_parallel(mask_blocks(&l), GRAIN / BLOCK, forward_range, &j);
+        return;
+    }
+    snn_parallel(mask_blocks(&l), GRAIN / BLOCK, draw_range, &j);
+    snn_parallel(j.count, GRAIN, forward_units, &j);
 }
 
 void backward_alpha_dropout_layer(layer l, snn_state s)
 {
+    const alpha_dropout *o = options_of(l);
     job j = job_of(&l, l.delta, s.delta);
     if (!s.delta) return;
-    if (!options_of(l)->masked) {
-        size_t i;
-        for (i = 0; i < j.count; ++i) s.delta[i] += l.delta[i];
-        return;
-    }
-    snn_parallel(mask_words(&l), GRAIN / j.unit + 1, backward_range, &j);
+    if (!o->masked) snn_parallel(j.count, GRAIN, add_range, &j);
+    else if (o->spatial) snn_parallel(j.count, GRAIN, backward_units, &j);
+    else snn_parallel(mask_blocks(&l), GRAIN / BLOCK, backward_range, &j);
 }

@@ -51,7 +51,7 @@ static const net_case cases[] = {
       CONV(LECUN "activation=linear") "[selu]\n"
       "[local_whitening]\nsize=3\n" "[route]\nlayers=-1,-2,-3\n"
       CONV(LECUN "activation=selu") },
-    { "shortcut", 2, 4, 6, 6, 2e-4,
+    { "shortcut", 2, 4, 7, 6, 2e-4,
       CONV(LECUN "activation=selu") CONV(LECUN "activation=selu")
       "[shortcut]\nfrom=-2\nactivation=linear\n" "[selu]\n"
       "[alpha_dropout]\nprobability=.2\n" "[shortcut]\nfrom=-3\nactivation=linear\n" },

@@ -702,6 +702,42 @@ TEST(alpha_dropout_masks_depend_on_seed_images_seen_and_layer)
     CHECK_NEAR(j, MASK / 4., 2.5 * sqrt(MASK / 2.));
 }
 
+/* The layer draws blocks of words at once; each is that of its place. Sizes
+ * around a word, a block, and what one thread takes. */
+TEST(alpha_dropout_masks_are_the_random_bits_of_their_place)
+{
+    static const struct { const char *probability; int b, c, h, w, spatial; } rows[] = {
+        { ".05", 1, 1, 1, 1, 0 }, { ".05", 1, 1, 1, 31, 0 }, { ".05", 1, 1, 4, 8, 0 },
+        { ".3", 1, 3, 1, 11, 0 }, { ".3", 1, 7, 73, 1, 0 }, { ".3", 1, 8, 8, 8, 0 },
+        { ".3", 1, 1, 27, 19, 0 }, { ".9999", 3, 5, 7, 11, 0 }, { ".5", 2, 3, 83, 89, 0 },
+        { ".05", 1, 3, 1, 1, 1 }, { ".3", 1, 33, 2, 3, 1 }, { ".5", 3, 171, 5, 7, 1 },
+        { ".3", 2, 1025, 3, 3, 1 },
+    };
+    const uint64_t key = snn_random_key(7, SNN_STREAM_MASK, 0);
+    size_t k, i;
+    for (k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        network *net = dropout_net(rows[k].b, rows[k].c, rows[k].h, rows[k].w,
+                                   rows[k].probability,
+                                   rows[k].spatial ? "spatial=1\n" : "");
+        size_t count = batch_inputs(net), wrong = 0;
+        size_t unit = rows[k].spatial ? (size_t)(rows[k].h * rows[k].w) : 1;
+        float p = (float)atof(rows[k].probability);
+        float *x = malloc(count * sizeof *x), *y;
+        for (i = 0; i < count; ++i) x[i] = 1;
+        *net->seen = 320;
+        y = forward(net, x, 1);
+        for (i = 0; i < count; ++i) {
+            size_t u = i / unit;
+            uint32_t bits = snn_random_bits(key, 320, u / 32, snn_drop_threshold(p));
+            wrong += is_dropped(y[i], p) != (int)(bits >> u % 32 & 1);
+        }
+        if (wrong) printf("row %zu:\n", k);
+        CHECK_NEAR(wrong, 0, 0);
+        free(x);
+        net_free(net);
+    }
+}
+
 TEST(spatial_alpha_dropout_drops_whole_channels)
 {
     enum { B = 3, C = 101, H = 3, W = 5 };
@@ -1025,6 +1061,7 @@ int main(void)
     RUN(alpha_dropout_of_nothing_and_at_inference_is_the_identity);
     RUN(alpha_dropout_near_probability_one_is_finite);
     RUN(alpha_dropout_masks_depend_on_seed_images_seen_and_layer);
+    RUN(alpha_dropout_masks_are_the_random_bits_of_their_place);
     RUN(spatial_alpha_dropout_drops_whole_channels);
     RUN(layers_own_their_buffers);
     RUN(backward_adds_to_the_gradient_that_is_there);

@@ -280,6 +280,59 @@ TEST(alpha_dropout_constants_keep_mean_and_variance_at_any_probability)
     }
 }
 
+/* tests/golden/selu.txt by scripts/golden_selu.py; the tests run where make
+ * does. Calls `check` for each line of that kind, with its numbers; returns
+ * how many there were. */
+enum { GOLDEN_NUMBERS = 4 };
+
+static int golden_lines(const char *kind, void (*check)(const double *v))
+{
+    FILE *f = fopen("tests/golden/selu.txt", "r");
+    char line[256], name[32];
+    double v[GOLDEN_NUMBERS];
+    int count = 0;
+    if (!f) return 0;
+    while (fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%31s %lf %lf %lf %lf", name, v, v + 1, v + 2, v + 3) < 4) {
+            continue;
+        }
+        if (strcmp(name, kind)) continue;
+        check(v);
+        ++count;
+    }
+    fclose(f);
+    return count;
+}
+
+static void check_golden_selu(const double *v)
+{
+    float y = snn_selu((float)v[0]);
+    CHECK_NEAR(y, v[1], 2 * ulp_at(v[1]));
+    /* As in selu_gradient_from_the_output_is_the_derivative. */
+    CHECK_NEAR(snn_selu_gradient(y), v[2], 4e-7);
+}
+
+/* p is rounded to a float, 3e-8 at most, and the factor goes with 1 - p; four
+ * roundings follow. */
+static void check_golden_alpha_dropout(const double *v)
+{
+    snn_affine t = snn_alpha_dropout_affine((float)v[0]);
+    float x = (float)v[1];
+    double off = 3e-8 / (1 - v[0]) + 3e-7;
+    CHECK_NEAR(snn_alpha_dropout(x, 1, t), v[2], off * (1 + fabs(v[2])));
+    CHECK_NEAR(snn_alpha_dropout(x, 0, t), v[3], off * (1 + fabs(v[2])));
+}
+
+TEST(selu_and_its_gradient_equal_pytorch)
+{
+    CHECK(golden_lines("selu", check_golden_selu) >= 200);
+}
+
+TEST(alpha_dropout_equals_pytorch)
+{
+    CHECK(golden_lines("alpha_dropout", check_golden_alpha_dropout) >= 40);
+}
+
 TEST(drop_thresholds_are_shares_of_the_32_bit_words)
 {
     CHECK(snn_drop_threshold(0) == 0);
@@ -339,6 +392,107 @@ TEST(philox_gives_the_published_numbers)
         snn_random4 r = snn_philox(philox_cases[i].key, philox_cases[i].high,
                                    philox_cases[i].low);
         for (k = 0; k < 4; ++k) CHECK(r.v[k] == philox_cases[i].want[k]);
+    }
+}
+
+/* The published vectors have 128-bit keys, ours the upper half 0: they check
+ * this plain form, and this checks ours. */
+static snn_random4 threefry_reference(const uint32_t *key, const uint32_t *counter)
+{
+    static const int rotations[8][2] = { { 10, 26 }, { 11, 21 }, { 13, 27 },
+                                         { 23, 5 }, { 6, 20 }, { 17, 11 },
+                                         { 25, 10 }, { 18, 20 } };
+    uint32_t k[5] = { key[0], key[1], key[2], key[3],
+                      0x1BD11BDAu ^ key[0] ^ key[1] ^ key[2] ^ key[3] };
+    snn_random4 x;
+    int round, i;
+    for (i = 0; i < 4; ++i) x.v[i] = counter[i] + k[i];
+    for (round = 0; round < 20; ++round) {
+        for (i = 0; i < 2; ++i) {
+            uint32_t *even = &x.v[2 * i], *odd = &x.v[round % 2 ? 3 - 2 * i : 2 * i + 1];
+            int by = rotations[round % 8][i];
+            *even += *odd;
+            *odd = *even ^ (*odd << by | *odd >> (32 - by));
+        }
+        if (round % 4 == 3) {
+            for (i = 0; i < 4; ++i) x.v[i] += k[(round / 4 + 1 + i) % 5];
+            x.v[3] += (uint32_t)(round / 4 + 1);
+        }
+    }
+    return x;
+}
+
+/* Random123, kat_vectors: threefry4x32 with 20 rounds. */
+static const struct { uint32_t counter[4], key[4], want[4]; } threefry_cases[] = {
+    { { 0, 0, 0, 0 }, { 0, 0, 0, 0 },
+      { 0x9c6ca96a, 0xe17eae66, 0xfc10ecd4, 0x5256a7d8 } },
+    { { ~0u, ~0u, ~0u, ~0u }, { ~0u, ~0u, ~0u, ~0u },
+      { 0x2a881696, 0x57012287, 0xf6c7446e, 0xa16a6732 } },
+    { { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 },
+      { 0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89 },
+      { 0x59cd1dbb, 0xb8879579, 0x86b5d00c, 0xac8b6d84 } },
+};
+
+TEST(threefry_gives_the_published_numbers)
+{
+    size_t i;
+    int k;
+    for (i = 0; i < sizeof threefry_cases / sizeof *threefry_cases; ++i) {
+        const uint32_t *c = threefry_cases[i].counter;
+        uint32_t half[4] = { threefry_cases[i].key[0], threefry_cases[i].key[1], 0, 0 };
+        snn_random4 r = threefry_reference(threefry_cases[i].key, c), h;
+        for (k = 0; k < 4; ++k) CHECK(r.v[k] == threefry_cases[i].want[k]);
+        r = threefry_reference(half, c);
+        h = snn_threefry(half[0], half[1], c[0], c[1], c[2], c[3]);
+        for (k = 0; k < 4; ++k) CHECK(h.v[k] == r.v[k]);
+    }
+}
+
+/* Each bit of the words against its 32-digit number, all digits drawn. */
+TEST(random_bits_are_comparisons_of_32_digit_numbers)
+{
+    static const uint32_t thresholds[] = {
+        0, 1, 0x80000000u, 0x0cccccd0u, 0xffffffffu, 0xfffffff0u, 0x7fffffffu,
+    };
+    size_t t;
+    uint64_t word;
+    int i, d;
+    for (t = 0; t < sizeof thresholds / sizeof *thresholds; ++t) {
+        for (word = 0; word < 300; ++word) {
+            uint32_t got = snn_random_bits(77, 5, word, thresholds[t]);
+            for (i = 0; i < 32; ++i) {
+                uint32_t number = 0;
+                for (d = 0; d < 32; ++d) {
+                    snn_random4 r = snn_threefry(77, 0, (uint32_t)(word * 8) + (uint32_t)d / 4,
+                                                 0, 5, 0);
+                    number = number << 1 | (r.v[d % 4] >> i & 1);
+                }
+                CHECK((got >> i & 1) == (number < thresholds[t]));
+            }
+        }
+    }
+}
+
+/* 64 million bits: five standard deviations are at most 3e-4. Neighbours, also
+ * across words, are independent. */
+TEST(random_bits_have_their_probability)
+{
+    static const double p[] = { .05, .3, .5, .95 };
+    enum { WORDS = 1 << 21 };
+    size_t k;
+    for (k = 0; k < sizeof p / sizeof *p; ++k) {
+        uint32_t threshold = snn_drop_threshold((float)p[k]);
+        double count = 0, neighbours = 0, n = 32. * WORDS, q = threshold / 4294967296.;
+        uint32_t last = 0;
+        uint64_t word;
+        for (word = 0; word < WORDS; ++word) {
+            uint32_t bits = snn_random_bits(3, 9, word, threshold);
+            count += __builtin_popcount(bits);
+            neighbours += __builtin_popcount(bits & (bits << 1 | last));
+            last = bits >> 31;
+        }
+        CHECK_NEAR(count / n, q, 5 * sqrt(q * (1 - q) / n));
+        CHECK_NEAR(neighbours / n, q * q, 6 * q * sqrt(1 - q * q) / sqrt(n) * 1.5);
     }
 }
 
@@ -439,10 +593,15 @@ int main(void)
     RUN(the_second_moment_converges_to_the_tables_fixed_points);
     RUN(alpha_dropout_constants_equal_the_table);
     RUN(alpha_dropout_constants_keep_mean_and_variance_at_any_probability);
+    RUN(selu_and_its_gradient_equal_pytorch);
+    RUN(alpha_dropout_equals_pytorch);
     RUN(drop_thresholds_are_shares_of_the_32_bit_words);
     RUN(is_finite_looks_at_the_bits);
     RUN(inverse_deviation_is_clamped_and_floored);
     RUN(philox_gives_the_published_numbers);
+    RUN(threefry_gives_the_published_numbers);
+    RUN(random_bits_are_comparisons_of_32_digit_numbers);
+    RUN(random_bits_have_their_probability);
     RUN(keys_differ_by_seed_stream_and_layer);
     RUN(normals_have_the_moments_of_normals);
     RUN(normals_follow_the_normal_distribution);
