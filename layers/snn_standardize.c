@@ -354,8 +354,10 @@ static void standardize_band(const snn_windows *j, int band, double *scratch)
         snn_moves m = snn_rows_that_move(j, rows, row);
         if (m.in >= 0 || m.out >= 0) move_input(j, &t, m.in, m.out);
         if (row < rows.left) continue;
-        slide_row(t.p, j->rx, j->w, t.spare, t.sum_p);
-        slide_row(t.q, j->rx, j->w, t.spare, t.sum_q);
+        if (row == rows.left || m.in >= 0 || m.out >= 0) {
+            slide_row(t.p, j->rx, j->w, t.spare, t.sum_p);
+            slide_row(t.q, j->rx, j->w, t.spare, t.sum_q);
+        }
         statistics(&t, inverse, j->w, share_of_rows(j, row), added);
         if (j->state[SNN_BAD]) {
             slide_row(t.bad, j->rx, j->w, t.spare, t.sum_bad);
@@ -566,8 +568,10 @@ static void gradient_band(const snn_windows *j, int band, double *scratch)
         if (m.in >= 0) move_gradient(j, &t, m.in, 1);
         if (m.out >= 0) move_gradient(j, &t, m.out, -1);
         if (row < rows.left) continue;
-        slide_row(t.p, j->rx, j->w, t.spare, t.sum_p);
-        slide_row(t.q, j->rx, j->w, t.spare, t.sum_q);
+        if (row == rows.left || m.in >= 0 || m.out >= 0) {
+            slide_row(t.p, j->rx, j->w, t.spare, t.sum_p);
+            slide_row(t.q, j->rx, j->w, t.spare, t.sum_q);
+        }
         if (j->state[SNN_BAD_GRADIENT]) {
             slide_row(t.bad, j->rx, j->w, t.spare, t.sum_bad);
             for (x = 0; x < j->w; ++x) {

@@ -19,7 +19,6 @@
 /* Columns and sums of each quantity, the last of which counts bad pixels. */
 typedef struct {
     double *columns, *sums, *spare, *share;
-    float *moved;               /* a field's row, bad values replaced, [w] */
     size_t row;
     int count;
 } sum_rows;
@@ -27,7 +26,7 @@ typedef struct {
 size_t snn_whiten_scratch(int w, int rx, int k)
 {
     size_t count = (size_t)snn_whiten_quantities(k) + 1;
-    return (2 * count + 3) * snn_column_row(w, rx);
+    return (2 * count + 2) * snn_column_row(w, rx);
 }
 
 static sum_rows begin_rows(const snn_windows *j, double *scratch)
@@ -42,7 +41,6 @@ static sum_rows begin_rows(const snn_windows *j, double *scratch)
     t.sums = t.columns + t.row * (size_t)t.count;
     t.spare = t.sums + t.row * (size_t)t.count;
     t.share = t.spare + t.row;
-    t.moved = (float *)(void *)(t.share + t.row);
     for (x = 0; x < j->w; ++x) {
         snn_span s = snn_window(x, j->rx, j->w);
         t.share[x] = 1. / (s.right - s.left);
@@ -256,7 +254,9 @@ static void for_rows(const snn_windows *j, int band, double *scratch,
         if (m.in >= 0) move_input(j, &t, m.in, 1);
         if (m.out >= 0) move_input(j, &t, m.out, -1);
         if (row < rows.left) continue;
-        slide_rows(&t, j->state[SNN_BAD] ? t.count : t.count - 1, j->rx, j->w);
+        if (row == rows.left || m.in >= 0 || m.out >= 0) {
+            slide_rows(&t, j->state[SNN_BAD] ? t.count : t.count - 1, j->rx, j->w);
+        }
         work(j, &t, row);
     }
 }

@@ -2,9 +2,8 @@
  * cut into bands of rows, and sums over sliding windows.
  *
  * Window sums slide: down the image a sum of each column, which a row enters
- * and a row leaves, and along the row eight windows at a time, as the window
- * eight pixels on has gained eight columns and lost eight. Sums are double and
- * the image is centred first, so that nothing cancels or drifts.
+ * and a row leaves, and along the row differences of columns. Sums are double
+ * and the image is centred first, so that nothing cancels or drifts.
  */
 #ifndef SNN_WINDOWS_H
 #define SNN_WINDOWS_H
@@ -44,10 +43,10 @@ typedef struct {
 /* Sums of a band that are added up over the image, in the bands' order. */
 static inline int snn_partials(int depth) { return 3 * depth + 1; }
 
-/* A band's first windows are summed from scratch: bands twice the window's
- * height keep that below the cost of the rest. The cut depends on shapes
- * alone, so that no result depends on the number of threads. */
-static inline int snn_band_rows(int ry) { return ry < 16 ? 32 : 2 * ry; }
+/* A band's first windows are summed from scratch: bands several times the
+ * window's height keep that below the cost of the rest. The cut depends on
+ * shapes alone, so that no result depends on the number of threads. */
+static inline int snn_band_rows(int ry) { return ry < 16 ? 64 : 4 * ry; }
 
 static inline int snn_bands(int h, int ry)
 {
@@ -117,27 +116,26 @@ static inline size_t snn_column_row(int w, int rx)
 
 /* `columns` points to the zeros left of the first column; sums[x] is the sum of
  * the columns from x - rx to x + rx. sums and spare: snn_column_row doubles.
- * Past w, up to a whole number of lanes, sums are of what is there. */
+ * Past w, up to a whole number of lanes, sums are of what is there.
+ *
+ * The window four pixels on has gained four columns and lost four: a step of
+ * four keeps the additions independent of each other, where a prefix sum is a
+ * chain of them. */
 SNN_HD void snn_slide(const double *restrict columns, int rx, int w,
                       double *restrict spare, double *restrict sums)
 {
-    int padded = (int)snn_padded(w), x, i;
-    int length = padded + SNN_LANES;
+    int padded = (int)snn_padded(w), x;
     const double *enter = columns + 2 * rx + 1;
-    double first = 0, sum[SNN_LANES];
-    for (x = 0; x < length; ++x) spare[x] = enter[x] - columns[x];
-    for (i = 0; i <= 2 * rx; ++i) first += columns[i];
-    for (i = 0; i < SNN_LANES; ++i) {
-        sum[i] = first;
-        first += spare[i];
+    double first = 0;
+    for (x = 0; x < padded; ++x) spare[x] = enter[x] - columns[x];
+    for (x = 0; x <= 2 * rx; ++x) first += columns[x];
+    for (x = 0; x < 4; ++x) {
+        sums[x] = first;
+        first += spare[x];
     }
-    for (x = 0; x < length - 1; ++x) sums[x] = spare[x] + spare[x + 1];
-    for (x = 0; x < length - 3; ++x) spare[x] = sums[x] + sums[x + 2];
-    for (x = 0; x < padded; x += SNN_LANES) {
-        for (i = 0; i < SNN_LANES; ++i) {
-            sums[x + i] = sum[i];
-            sum[i] += spare[x + i] + spare[x + i + 4];
-        }
+    for (x = 0; x < padded - 4; ++x) {
+        sums[x + 4] = sums[x] + ((spare[x] + spare[x + 1]) +
+                                 (spare[x + 2] + spare[x + 3]));
     }
 }
 
