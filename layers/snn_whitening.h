@@ -28,7 +28,13 @@
 
 enum { SNN_WHITENING_MOST = 16 };
 
+/* gcc turns these into vectors as long as it has not unrolled them before. */
+#ifdef __GNUC__
+#define SNN_EACH_LANE(lane) \
+    _Pragma("GCC unroll 1") for (lane = 0; lane < SNN_LANES; ++lane)
+#else
 #define SNN_EACH_LANE(lane) for (lane = 0; lane < SNN_LANES; ++lane)
+#endif
 #define SNN_ENTRY(i, j) (((i) * k + (j)) * SNN_LANES)
 
 /* Cyclic Jacobi: a [k][k] becomes diagonal, u [k][k] the eigenvectors, by
