@@ -1,25 +1,38 @@
 /* [local_whitening]: each pixel in units of its neighbourhood.
  *
- * mode=standardize, over the window W(p) of size x size pixels around p,
- * clipped at the borders, and the channels of one group:
+ * Over the window W(p) of size x size pixels around p, clipped at the borders:
+ *
+ * mode=standardize, mean and variance over the channels of a group:
  *
  *     y[c,p] = (x[c,p] - mean(W(p))) / sqrt(var(W(p)) + eps V + floor)
  *
- * var is the biased variance (1/n), V that of the whole image. The self-
- * normalizing map acts on each location alone, so inputs must be normalized
- * locally; no statistic is shared between images, and training and inference
- * do the same.
+ * mode=zca, cholesky, mean and covariance S of the k channels of a group, so
+ * that they become uncorrelated as well:
  *
- * size=9     odd window size in pixels; 0: the whole image (then this is
+ *     y[p] = M (x[p] - mean(W(p))),   M = (S + eps V + floor)^-1/2 (zca)
+ *     M = L^-1, L L' = S + eps V + floor (cholesky; depends on channel order)
+ *
+ * Variances are biased (1/n); V is that of the whole image, for k channels the
+ * mean of theirs. The self-normalizing map acts on each location alone, so
+ * inputs must be normalized locally; no statistic is shared between images, and
+ * training and inference do the same.
+ *
+ * size=9     odd window size in pixels; 0: the whole image (then standardize is
  *            instance normalization, or group normalization with groups)
- * mode=      standardize
- * groups=0   number of channel groups that share one mean and variance; must
- *            divide the channels; 0: each channel by itself
+ * mode=      standardize, zca, cholesky
+ * groups=0   number of channel groups; must divide the channels, and leave at
+ *            most 16 in a group for zca and cholesky. 0: standardize takes each
+ *            channel by itself, the others all together
  * eps=.001   in units of V
+ * gain=0     not 0: each image and group of the output is multiplied by the
+ *            number, at most 10 gain, that makes its root mean square the gain.
+ *            Without, it is below 1, as a pixel at the middle of its window
+ *            is closer to the window's mean than others are
  *
  * A constant window gives 0; a constant image also, with a gradient of at most
- * 1000 times the incoming one. A non-finite pixel makes every window that
- * holds it NaN, and no other.
+ * 1000 times the incoming one (10000 gain with gain). A window of fewer pixels
+ * than channels has a singular S, which eps and the floor carry. A non-finite
+ * pixel makes every window that holds it NaN, and no other.
  */
 #ifndef LOCAL_WHITENING_LAYER_H
 #define LOCAL_WHITENING_LAYER_H
@@ -31,7 +44,7 @@ extern "C" {
 #endif
 
 enum { LOCAL_WHITENING_SIZE, LOCAL_WHITENING_MODE, LOCAL_WHITENING_GROUPS,
-       LOCAL_WHITENING_EPS, LOCAL_WHITENING_KEYS };
+       LOCAL_WHITENING_EPS, LOCAL_WHITENING_GAIN, LOCAL_WHITENING_KEYS };
 extern const snn_key local_whitening_keys[LOCAL_WHITENING_KEYS];
 
 layer make_local_whitening_layer(snn_shape in, const snn_section *s,
@@ -43,7 +56,7 @@ void resize_local_whitening_layer(layer *l);
  * Cost does not depend on the window's size. */
 void forward_local_whitening_layer(layer l, snn_state s);
 
-/* s.delta [batch][c][h][w] += the exact gradient, through mean and variance.
+/* s.delta [batch][c][h][w] += the exact gradient, through the statistics.
  * Reads s.input, l.output and what forward saved. */
 void backward_local_whitening_layer(layer l, snn_state s);
 

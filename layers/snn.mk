@@ -13,4 +13,4 @@ endif
 
 # The host's -Ofast folds NaN checks away and makes the process flush denormal
 # numbers; the plugin's files keep IEEE arithmetic.
-$(addprefix $(OBJDIR), $(SNN_OBJ)): CFLAGS += -O3 -fno-fast-math -ffp-contract=off $(SNN_FLAGS)
+$(addprefix $(OBJDIR), $(SNN_OBJ)): CFLAGS += -O3 -fno-fast-math -fno-math-errno -ffp-contract=off $(SNN_FLAGS)

@@ -122,6 +122,8 @@ def accepts_values_at_the_ends_of_their_ranges(darknet, folder):
               b"[alpha_dropout]\nprobability=+.5\nspatial=0\n",
               b"[local_whitening]\nsize=0\neps=0\n",
               b"[local_whitening]\nsize=65535\neps=1\nmode=standardize\ngroups=3\n",
+              b"[local_whitening]\nmode=zca\ngain=0\n",
+              b"[local_whitening]\nmode=cholesky\ngain=100\n",
               b"[connected]\noutput=3\ninit_gain=0\nagc=0\ninit=orthogonal\n",
               b"# a\n; b\n\n[selu]\n#[nonsense]\n#alpha=1\n",
               b"[selu]\nonlyforward=0\nstopbackward=1\n",

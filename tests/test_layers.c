@@ -73,6 +73,12 @@ static const thread_case thread_cases[] = {
       "[alpha_dropout]\nprobability=.3\nspatial=1\n", 1031, 3, 5 },
     { "whitening", "[local_whitening]\nsize=5\n", 5, 61, 67 },
     { "whitening in groups", "[local_whitening]\nsize=0\ngroups=2\n", 6, 31, 37 },
+    { "whitening of one tall channel", "[local_whitening]\nsize=5\ngain=1\n",
+      1, 211, 17 },
+    { "zca", "[local_whitening]\nmode=zca\nsize=5\n", 3, 131, 13 },
+    { "zca with gain in groups",
+      "[local_whitening]\nmode=zca\nsize=9\ngroups=12\ngain=1\n", 24, 7, 11 },
+    { "cholesky", "[local_whitening]\nmode=cholesky\nsize=7\n", 3, 131, 13 },
     { "all three",
       "[local_whitening]\nsize=9\n[selu]\n[alpha_dropout]\nprobability=.1\n",
       5, 61, 67 },
@@ -184,6 +190,8 @@ static const whitening_case whitening_cases[] = {
     { "one column", 1, 3, 19, 1, 3, 0, .001 },
     { "one pixel over channels", 2, 6, 1, 1, 3, 2, .001 },
     { "a larger image", 1, 3, 97, 89, 17, 0, .001 },
+    { "several bands of rows", 1, 2, 197, 9, 5, 0, .001 },
+    { "several bands of a large window", 1, 1, 197, 9, 37, 0, .001 },
 };
 
 enum { WHITENING_CASES = sizeof whitening_cases / sizeof *whitening_cases };
@@ -264,6 +272,186 @@ TEST(whitening_equals_a_plain_reference)
     }
 }
 
+/* Reads `count` numbers. */
+static float *read_numbers(FILE *f, size_t count)
+{
+    float *x = malloc(count * sizeof *x);
+    size_t i;
+    for (i = 0; i < count; ++i) {
+        if (fscanf(f, "%f", &x[i]) != 1) exit(1);
+    }
+    return x;
+}
+
+static double largest(const float *x, size_t count)
+{
+    double most = 0;
+    size_t i;
+    for (i = 0; i < count; ++i) most = fmax(most, fabs(x[i]));
+    return most;
+}
+
+/* Values by scripts/golden.py. What is allowed is for inputs, window sums and
+ * outputs rounded to floats, 6e-8 each, of matrices whose inverse root is up
+ * to 30 times the image's. */
+TEST(whitening_equals_pytorch)
+{
+    FILE *f = fopen("tests/golden/whitening.txt", "r");
+    char mode[32], eps[32], gain[32], text[256];
+    int c, h, w, size, groups, cases = 0;
+    CHECK(f != NULL);
+    if (!f) return;
+    CHECK(fgets(text, sizeof text, f) && text[0] == '#');
+    while (fscanf(f, "%31s %d %d %d %d %d %31s %31s", mode, &c, &h, &w, &size,
+                  &groups, eps, gain) == 8) {
+        size_t count = (size_t)(c * h * w);
+        float *x = read_numbers(f, count), *gradient = read_numbers(f, count);
+        float *y = read_numbers(f, count), *dx = read_numbers(f, count), *delta;
+        double off, off_back;
+        network *net;
+        snprintf(text, sizeof text, "[local_whitening]\nmode=%s\nsize=%d\n"
+                 "groups=%d\neps=%s\ngain=%s\n", mode, size, groups, eps, gain);
+        net = net_of(1, c, h, w, text);
+        off = largest_difference(forward(net, x, 1), y, count);
+        delta = backward(net, x, gradient, 1);
+        off_back = largest_difference(delta, dx, count) / largest(dx, count);
+        if (!(off <= 2e-5) || !(off_back <= 2e-5)) printf("%s\n", text);
+        CHECK_NEAR(off, 0, 2e-5);
+        CHECK_NEAR(off_back, 0, 2e-5);
+        ++cases;
+        free(x);
+        free(gradient);
+        free(y);
+        free(dx);
+        free(delta);
+        net_free(net);
+    }
+    CHECK_NEAR(cases, 10, 0);
+    fclose(f);
+}
+
+/* Channels that are mixtures of each other, of different sizes. */
+static float *mixed_channels(int c, size_t plane, int stream)
+{
+    float *x = normals((size_t)c * plane, stream);
+    size_t i;
+    int a;
+    for (a = c - 1; a > 0; --a) {
+        for (i = 0; i < plane; ++i) {
+            float *v = &x[(size_t)a * plane + i];
+            *v = (*v + .7f * *(v - plane)) * (float)(a + 1) - 5;
+        }
+    }
+    return x;
+}
+
+TEST(whitening_of_the_whole_image_makes_channels_uncorrelated)
+{
+    enum { PLANE = 23 * 29 };
+    static const struct { int c; const char *layers; } rows[] = {
+        { 3, "[local_whitening]\nmode=zca\nsize=0\neps=0\n" },
+        { 3, "[local_whitening]\nmode=cholesky\nsize=0\neps=0\n" },
+        { 5, "[local_whitening]\nmode=zca\nsize=57\neps=0\n" },
+        { 2, "[local_whitening]\nmode=cholesky\nsize=0\neps=0\n" },
+        { 16, "[local_whitening]\nmode=zca\nsize=0\neps=0\ngroups=4\n" },
+    };
+    size_t k, i;
+    int a, b;
+    for (k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        network *net = net_of(1, rows[k].c, 23, 29, rows[k].layers);
+        int depth = rows[k].c == 16 ? 4 : rows[k].c;
+        float *x = mixed_channels(rows[k].c, PLANE, 41), *y = forward(net, x, 1);
+        for (a = 0; a < rows[k].c; ++a) {
+            for (b = a / depth * depth; b <= a; ++b) {
+                double sum = 0, mean = 0;
+                for (i = 0; i < PLANE; ++i) {
+                    mean += y[(size_t)a * PLANE + i];
+                    sum += (double)y[(size_t)a * PLANE + i] *
+                           y[(size_t)b * PLANE + i];
+                }
+                CHECK_NEAR(mean / PLANE, 0, 1e-5);
+                CHECK_NEAR(sum / PLANE, a == b, 2e-5);  /* the floor's 1e-6 */
+            }
+        }
+        free(x);
+        net_free(net);
+    }
+}
+
+TEST(whitening_of_single_channels_is_standardizing_them)
+{
+    static const char *const rest[] = { "size=5", "size=0\neps=.1", "size=31\ngain=1" };
+    static const char *const matrix[] = { "zca", "cholesky" };
+    size_t count = 2 * 3 * 19 * 13;
+    float *x = normals(count, 42), *gradient = normals(count, 43);
+    int k, m;
+    for (k = 0; k < 6; ++k) {
+        char text[128];
+        network *net[2];
+        float *delta[2];
+        for (m = 0; m < 2; ++m) {
+            snprintf(text, sizeof text, "[local_whitening]\ngroups=3\n%s\nmode=%s\n",
+                     rest[k / 2], m ? matrix[k % 2] : "standardize");
+            net[m] = net_of(2, 3, 19, 13, text);
+            forward(net[m], x, 1);
+            delta[m] = backward(net[m], x, gradient, 1);
+        }
+        CHECK_NEAR(largest_difference(net_last(net[0])->output,
+                                      net_last(net[1])->output, count), 0, 3e-6);
+        CHECK_NEAR(largest_difference(delta[0], delta[1], count), 0,
+                   1e-5 * largest(delta[0], count));
+        for (m = 0; m < 2; ++m) {
+            free(delta[m]);
+            net_free(net[m]);
+        }
+    }
+    free(x);
+    free(gradient);
+}
+
+/* Root mean square of each group of an image. */
+TEST(gain_is_the_root_mean_square_of_each_image_and_group)
+{
+    static const struct { const char *layers; double gain; } rows[] = {
+        { "[local_whitening]\nsize=3\ngroups=2\ngain=1\n", 1 },
+        { "[local_whitening]\nsize=9\ngroups=2\ngain=.25\neps=1\n", .25 },
+        { "[local_whitening]\nmode=zca\nsize=5\ngroups=2\ngain=2\n", 2 },
+        { "[local_whitening]\nmode=cholesky\nsize=0\ngroups=2\ngain=1\n", 1 },
+    };
+    enum { GROUP = 2 * 71 * 13 };
+    float *x = normals(3 * 2 * GROUP, 44);
+    size_t k, i, j;
+    for (k = 0; k < sizeof rows / sizeof *rows; ++k) {
+        network *net = net_of(3, 4, 71, 13, rows[k].layers);
+        float *y = forward(net, x, 1);
+        for (i = 0; i < 3 * 2 * GROUP; i += GROUP) {
+            double squares = 0;
+            for (j = i; j < i + GROUP; ++j) squares += (double)y[j] * y[j];
+            CHECK_NEAR(sqrt(squares / GROUP), rows[k].gain, 1e-5 * rows[k].gain);
+        }
+        net_free(net);
+    }
+    free(x);
+}
+
+/* One pixel that differs, of 10,000, leaves an rms of .02. */
+TEST(gain_multiplies_by_ten_at_most)
+{
+    enum { SIDE = 100 };
+    network *plain = net_of(1, 1, SIDE, SIDE, "[local_whitening]\nsize=3\n");
+    network *gain = net_of(1, 1, SIDE, SIDE, "[local_whitening]\nsize=3\ngain=.5\n");
+    float *x = calloc(SIDE * SIDE, sizeof *x), *y, *scaled;
+    int i;
+    x[4040] = 1;
+    y = forward(plain, x, 1);
+    scaled = forward(gain, x, 1);
+    CHECK(fabs(y[4040]) > .5);
+    for (i = 0; i < SIDE * SIDE; ++i) CHECK_NEAR(scaled[i], 5 * y[i], 1e-6);
+    free(x);
+    net_free(plain);
+    net_free(gain);
+}
+
 TEST(whitening_of_the_whole_image_is_instance_normalization)
 {
     network *whole = net_of(2, 3, 7, 11, "[local_whitening]\nsize=0\neps=0\n");
@@ -297,6 +485,9 @@ TEST(whitening_does_not_see_brightness_or_contrast)
     static const char *const layers[] = {
         "[local_whitening]\nsize=3\n", "[local_whitening]\nsize=9\ngroups=1\n",
         "[local_whitening]\nsize=0\n", "[local_whitening]\nsize=5\neps=1\n",
+        "[local_whitening]\nsize=5\ngain=1\n",
+        "[local_whitening]\nmode=zca\nsize=5\n",
+        "[local_whitening]\nmode=cholesky\nsize=0\ngain=1\n",
     };
     size_t k, i;
     for (k = 0; k < sizeof layers / sizeof *layers; ++k) {
@@ -325,6 +516,9 @@ TEST(whitening_of_a_constant_image_is_zero_with_a_bounded_gradient)
     static const char *const layers[] = {
         "[local_whitening]\nsize=3\n", "[local_whitening]\nsize=0\neps=0\n",
         "[local_whitening]\nsize=5\ngroups=1\n", "[local_whitening]\nsize=31\n",
+        "[local_whitening]\nmode=zca\nsize=3\n",
+        "[local_whitening]\nmode=cholesky\nsize=5\neps=0\n",
+        "[local_whitening]\nmode=zca\nsize=0\ngain=.1\n",
     };
     size_t k, v, i;
     for (k = 0; k < sizeof layers / sizeof *layers; ++k) {
@@ -374,18 +568,23 @@ typedef struct {
     int size, groups;
     float bad;
     int b, c, i, j;
+    const char *mode;           /* NULL: standardize */
 } bad_case;
 
 static const bad_case bad_cases[] = {
-    { "NaN inside", 3, 0, NAN, 0, 1, 6, 8 },
-    { "NaN in a corner", 5, 0, NAN, 1, 0, 0, 0 },
-    { "NaN in the last corner", 5, 0, NAN, 1, 3, 12, 16 },
-    { "inf on a border", 3, 0, INFINITY, 0, 2, 12, 5 },
-    { "negative inf", 3, 0, -INFINITY, 1, 2, 4, 16 },
-    { "NaN in a group", 3, 2, NAN, 1, 1, 6, 8 },
-    { "inf in all channels", 5, 1, INFINITY, 0, 3, 2, 9 },
-    { "NaN in a whole image", 0, 0, NAN, 0, 1, 6, 8 },
-    { "NaN in a window beyond the image", 31, 2, NAN, 0, 1, 6, 8 },
+    { "NaN inside", 3, 0, NAN, 0, 1, 6, 8, NULL },
+    { "NaN in a corner", 5, 0, NAN, 1, 0, 0, 0, NULL },
+    { "NaN in the last corner", 5, 0, NAN, 1, 3, 12, 16, NULL },
+    { "inf on a border", 3, 0, INFINITY, 0, 2, 12, 5, NULL },
+    { "negative inf", 3, 0, -INFINITY, 1, 2, 4, 16, NULL },
+    { "NaN in a group", 3, 2, NAN, 1, 1, 6, 8, NULL },
+    { "inf in all channels", 5, 1, INFINITY, 0, 3, 2, 9, NULL },
+    { "NaN in a whole image", 0, 0, NAN, 0, 1, 6, 8, NULL },
+    { "NaN in a window beyond the image", 31, 2, NAN, 0, 1, 6, 8, NULL },
+    { "NaN for zca", 3, 2, NAN, 1, 1, 6, 8, "zca" },
+    { "inf for zca", 5, 1, INFINITY, 0, 3, 0, 16, "zca" },
+    { "NaN for cholesky", 3, 2, NAN, 0, 2, 12, 0, "cholesky" },
+    { "NaN for zca of a whole image", 0, 2, NAN, 0, 2, 6, 8, "zca" },
 };
 
 static int reaches(const bad_case *k, int radius, size_t at)
@@ -409,8 +608,9 @@ static void check_bad_pixel(const bad_case *k)
     int radius = k->size / 2, wrong = 0, wrong_back = 0, far = 0;
     double worst = 0, worst_back = 0;
     size_t i, at = (size_t)(((k->b * C + k->c) * H + k->i) * W + k->j);
-    snprintf(text, sizeof text, "[local_whitening]\nsize=%d\ngroups=%d\neps=0\n",
-             k->size, k->groups);
+    snprintf(text, sizeof text,
+             "[local_whitening]\nsize=%d\ngroups=%d\neps=0\nmode=%s\n", k->size,
+             k->groups, k->mode ? k->mode : "standardize");
     net = net_of(2, C, H, W, text);
     y = copy_of(forward(net, x, 1), COUNT);
     dy = backward(net, x, gradient, 1);
@@ -499,21 +699,29 @@ TEST(whitening_with_eps_measures_a_bad_image_by_its_finite_pixels)
 TEST(whitening_keeps_a_bad_gradient_to_its_window)
 {
     enum { C = 2, H = 11, W = 13, COUNT = C * H * W };
-    network *net = net_of(1, C, H, W, "[local_whitening]\nsize=5\n");
+    static const char *const layers[] = {
+        "[local_whitening]\nsize=5\n", "[local_whitening]\nsize=5\ngain=1\n",
+        "[local_whitening]\nmode=zca\nsize=5\n",
+        "[local_whitening]\nmode=cholesky\nsize=5\ngain=1\n",
+    };
     float *x = normals(COUNT, 13), *gradient = normals(COUNT, 14), *delta;
-    int i;
+    int i, k;
     gradient[H * W + 5 * W + 6] = NAN;
-    forward(net, x, 1);
-    delta = backward(net, x, gradient, 1);
-    for (i = 0; i < COUNT; ++i) {
-        int near = i / W / H == 1 && abs(i / W % H - 5) <= 2 &&
-                   abs(i % W - 6) <= 2;
-        CHECK(near ? isnan(delta[i]) : isfinite(delta[i]));
+    for (k = 0; k < 4; ++k) {
+        network *net = net_of(1, C, H, W, layers[k]);
+        forward(net, x, 1);
+        delta = backward(net, x, gradient, 1);
+        for (i = 0; i < COUNT; ++i) {
+            /* The matrix modes mix a group's channels: here all. */
+            int near = (k > 1 || i / W / H == 1) && abs(i / W % H - 5) <= 2 &&
+                       abs(i % W - 6) <= 2;
+            CHECK(near ? isnan(delta[i]) : isfinite(delta[i]));
+        }
+        free(delta);
+        net_free(net);
     }
-    free(delta);
     free(x);
     free(gradient);
-    net_free(net);
 }
 
 /* ---------------------------------------------------------- alpha dropout */
@@ -771,6 +979,7 @@ TEST(spatial_alpha_dropout_drops_whole_channels)
 static const char *const our_layers[] = {
     "[selu]\n", "[alpha_dropout]\nprobability=.5\n",
     "[alpha_dropout]\nprobability=.5\nspatial=1\n", "[local_whitening]\nsize=3\n",
+    "[local_whitening]\nmode=zca\nsize=3\ngain=1\n",
 };
 
 enum { OURS = sizeof our_layers / sizeof *our_layers };
@@ -880,7 +1089,7 @@ TEST(resized_nets_equal_new_ones_of_that_size)
     static const char layers[] =
         "[local_whitening]\nsize=5\n"
         CONV("4", "activation=linear") "[selu]\n" "[alpha_dropout]\nprobability=.3\n"
-        "[local_whitening]\nsize=3\ngroups=2\n"
+        "[local_whitening]\nmode=zca\nsize=3\ngroups=2\ngain=1\n"
         "[maxpool]\nsize=2\nstride=2\n"
         CONV("6", "activation=selu") "[alpha_dropout]\nprobability=.5\nspatial=1\n"
         "[local_whitening]\nsize=0\ngroups=1\n"
@@ -923,6 +1132,7 @@ TEST(inference_equals_training_for_selu_and_whitening)
     static const char *const layers[] = {
         "[selu]\n", "[local_whitening]\nsize=3\n",
         "[local_whitening]\nsize=0\ngroups=1\n",
+        "[local_whitening]\nmode=zca\nsize=3\ngain=1\n",
         CONV("4", "activation=selu") "[local_whitening]\nsize=3\n[selu]\n",
     };
     size_t k;
@@ -1049,6 +1259,11 @@ int main(void)
     /* First: the children must find no pool of threads started. */
     RUN(any_number_of_threads_gives_the_same_bits);
     RUN(whitening_equals_a_plain_reference);
+    RUN(whitening_equals_pytorch);
+    RUN(whitening_of_the_whole_image_makes_channels_uncorrelated);
+    RUN(whitening_of_single_channels_is_standardizing_them);
+    RUN(gain_is_the_root_mean_square_of_each_image_and_group);
+    RUN(gain_multiplies_by_ten_at_most);
     RUN(whitening_of_the_whole_image_is_instance_normalization);
     RUN(whitening_does_not_see_brightness_or_contrast);
     RUN(whitening_of_a_constant_image_is_zero_with_a_bounded_gradient);

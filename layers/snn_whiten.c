@@ -1,0 +1,503 @@
+/* Forward keeps nothing but the image's centres and scale: backward sums the
+ * windows and takes the matrices apart once more, which costs less than k / 2
+ * planes of memory for each channel.
+ *
+ * Backward (h and ds of snn_whitening.h; n pixels in a window; Box the window
+ * sum, its own adjoint; x centred, N pixels in the image):
+ *
+ *     m = -h - 2 ds mean
+ *     dx = h + 2 Box[ds / n] x + Box[m / n] + (2 eps / (k N)) sum(tr ds) x
+ *
+ * the last term being the way through V = tr(image's covariance) / k. `fields`
+ * holds, for each pixel, 2 ds / n (a <= b, row after row) and m / n. */
+#include "snn_whiten.h"
+#include "snn_simd.h"
+#include "snn_whitening.h"
+
+#include <string.h>
+
+/* Columns and sums of each quantity, the last of which counts bad pixels. */
+typedef struct {
+    double *columns, *sums, *spare, *share;
+    size_t row;
+    int count;
+} sum_rows;
+
+size_t snn_whiten_scratch(int w, int rx, int k)
+{
+    size_t count = (size_t)snn_whiten_quantities(k) + 1;
+    return (2 * count + 2) * snn_column_row(w, rx);
+}
+
+static sum_rows begin_rows(const snn_windows *j, double *scratch)
+{
+    sum_rows t;
+    int x;
+    memset(scratch, 0,
+           snn_whiten_scratch(j->w, j->rx, j->depth) * sizeof *scratch);
+    t.count = snn_whiten_quantities(j->depth) + 1;
+    t.row = snn_column_row(j->w, j->rx);
+    t.columns = scratch;
+    t.sums = t.columns + t.row * (size_t)t.count;
+    t.spare = t.sums + t.row * (size_t)t.count;
+    t.share = t.spare + t.row;
+    for (x = 0; x < j->w; ++x) {
+        snn_span s = snn_window(x, j->rx, j->w);
+        t.share[x] = 1. / (s.right - s.left);
+    }
+    return t;
+}
+
+SNN_SIMD
+static void slide_rows(const sum_rows *t, int count, int rx, int w)
+{
+    int i;
+    for (i = 0; i < count; ++i) {
+        size_t at = (size_t)i * t->row;
+        snn_slide(t->columns + at, rx, w, t->spare, t->sums + at);
+    }
+}
+
+/* Whether one of the group's channels is not finite at a pixel. */
+static int is_bad_pixel(const snn_windows *j, const float *x, size_t plane)
+{
+    int c;
+    for (c = 0; c < j->depth; ++c) {
+        if (!snn_is_finite(x[(size_t)c * plane])) return 1;
+    }
+    return 0;
+}
+
+/* sign times the products of two channels' rows, added to a column. */
+SNN_SIMD
+static void move_products(double *restrict column, const float *a, const float *b,
+                          double centre_a, double centre_b, double sign, int w)
+{
+    int x;
+    for (x = 0; x < w; ++x) {
+        column[x] += sign * (a[x] - centre_a) * (b[x] - centre_b);
+    }
+}
+
+SNN_SIMD
+static void move_values(double *restrict column, const float *restrict a,
+                        double centre, double sign, int w)
+{
+    int x;
+    for (x = 0; x < w; ++x) column[x] += sign * (a[x] - centre);
+}
+
+static void move_bad_input(const snn_windows *j, const sum_rows *t, int row,
+                           double sign)
+{
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    const double *centre = j->state + SNN_CENTRES;
+    int x, a, b, k = j->depth;
+    for (x = 0; x < j->w; ++x) {
+        const float *v = j->x + (size_t)row * w + (size_t)x;
+        double *column = t->columns + j->rx + x;
+        if (is_bad_pixel(j, v, plane)) {
+            column[(size_t)(t->count - 1) * t->row] += sign;
+            continue;
+        }
+        for (a = 0; a < k; ++a) {
+            double va = v[(size_t)a * plane] - centre[a];
+            for (b = a; b < k; ++b, column += t->row) {
+                *column += sign * va * (v[(size_t)b * plane] - centre[b]);
+            }
+        }
+        for (a = 0; a < k; ++a, column += t->row) {
+            *column += sign * (v[(size_t)a * plane] - centre[a]);
+        }
+    }
+}
+
+static void move_input(const snn_windows *j, const sum_rows *t, int row,
+                       double sign)
+{
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    const double *centre = j->state + SNN_CENTRES;
+    const float *x = j->x + (size_t)row * w;
+    double *column = t->columns + j->rx;
+    int a, b, k = j->depth;
+    if (j->state[SNN_BAD]) {
+        move_bad_input(j, t, row, sign);
+        return;
+    }
+    for (a = 0; a < k; ++a) {
+        for (b = a; b < k; ++b, column += t->row) {
+            move_products(column, x + (size_t)a * plane, x + (size_t)b * plane,
+                          centre[a], centre[b], sign, j->w);
+        }
+    }
+    for (a = 0; a < k; ++a, column += t->row) {
+        move_values(column, x + (size_t)a * plane, centre[a], sign, j->w);
+    }
+}
+
+/* SNN_LANES pixels of a row: covariances, means, and x - mean. */
+typedef struct {
+    double covariance[SNN_WHITENING_MOST * SNN_WHITENING_MOST * SNN_LANES];
+    double ds[SNN_WHITENING_MOST * SNN_WHITENING_MOST * SNN_LANES];
+    double mean[SNN_WHITENING_MOST * SNN_LANES];
+    double x[SNN_WHITENING_MOST * SNN_LANES];
+    double y[SNN_WHITENING_MOST * SNN_LANES];
+    double g[SNN_WHITENING_MOST * SNN_LANES];
+    double h[SNN_WHITENING_MOST * SNN_LANES];
+    double d[SNN_LANES];        /* added to the diagonal */
+    double share[SNN_LANES];    /* 1 / n */
+    snn_whitening_room room;
+} tile;
+
+/* Lanes past the row's end, and those of bad windows, get zeros. */
+SNN_HD void load_tile(const snn_windows *j, const sum_rows *t, int k, int row,
+                      int first, tile *v)
+{
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    const double *sums = t->sums + first;
+    const float *x = j->x + (size_t)row * w + (size_t)first;
+    snn_span rows = snn_window(row, j->ry, j->h);
+    int n, a, b, lanes = j->w - first < SNN_LANES ? j->w - first : SNN_LANES;
+    SNN_EACH_LANE(n) {
+        v->share[n] = t->share[first + n] / (rows.right - rows.left);
+        v->d[n] = j->eps * j->state[SNN_VARIANCE] + SNN_WHITENING_FLOOR;
+    }
+    for (a = 0; a < k; ++a) {
+        const double *sum = sums + (size_t)(k * (k + 1) / 2 + a) * t->row;
+        SNN_EACH_LANE(n) v->mean[a * SNN_LANES + n] = sum[n] * v->share[n];
+    }
+    for (a = 0; a < k; ++a) {
+        for (b = a; b < k; ++b, sums += t->row) {
+            SNN_EACH_LANE(n) {
+                v->covariance[SNN_ENTRY(a, b) + n] =
+                    v->covariance[SNN_ENTRY(b, a) + n] = sums[n] * v->share[n] -
+                    v->mean[a * SNN_LANES + n] * v->mean[b * SNN_LANES + n];
+            }
+        }
+    }
+    for (a = 0; a < k; ++a) {
+        double centre = j->state[SNN_CENTRES + a];
+        const float *in = x + (size_t)a * plane;
+        if (lanes == SNN_LANES) {
+            SNN_EACH_LANE(n) {
+                v->x[a * SNN_LANES + n] =
+                    in[n] - centre - v->mean[a * SNN_LANES + n];
+            }
+            continue;
+        }
+        SNN_EACH_LANE(n) v->x[a * SNN_LANES + n] = 0;
+        for (n = 0; n < lanes; ++n) {
+            v->x[a * SNN_LANES + n] =
+                in[n] - centre - v->mean[a * SNN_LANES + n];
+        }
+    }
+}
+
+SNN_HD void whiten_tiles(const snn_windows *j, const sum_rows *t, int k, int row,
+                         tile *v)
+{
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    int first, a, n;
+    for (first = 0; first < j->w; first += SNN_LANES) {
+        int lanes = j->w - first < SNN_LANES ? j->w - first : SNN_LANES;
+        float *out = j->y + (size_t)row * w + (size_t)first;
+        load_tile(j, t, k, row, first, v);
+        if (j->cholesky) {
+            snn_cholesky(k, v->covariance, v->d, v->x, v->y, &v->room);
+        } else {
+            snn_zca(k, v->covariance, v->d, v->x, v->y, &v->room);
+        }
+        for (a = 0; a < k; ++a, out += plane) {
+            for (n = 0; n < lanes; ++n) out[n] = (float)v->y[a * SNN_LANES + n];
+        }
+    }
+}
+
+/* Small k are unrolled. */
+SNN_SIMD
+static void whiten_row(const snn_windows *j, const sum_rows *t, int row)
+{
+    tile v;
+    switch (j->depth) {
+    case 1: whiten_tiles(j, t, 1, row, &v); break;
+    case 2: whiten_tiles(j, t, 2, row, &v); break;
+    case 3: whiten_tiles(j, t, 3, row, &v); break;
+    case 4: whiten_tiles(j, t, 4, row, &v); break;
+    default: whiten_tiles(j, t, j->depth, row, &v);
+    }
+}
+
+/* NaN where the window holds a bad pixel. */
+static void spoil_row(const snn_windows *j, const double *bad, float *out,
+                      size_t plane, int planes)
+{
+    int x, a;
+    for (x = 0; x < j->w; ++x) {
+        if (!bad[x]) continue;
+        for (a = 0; a < planes; ++a) {
+            out[(size_t)a * plane + (size_t)x] = snn_bits_float(0x7fc00000u);
+        }
+    }
+}
+
+typedef void (*row_work)(const snn_windows *j, const sum_rows *t, int row);
+
+/* Calls work for each row of the band with the window sums of x. */
+static void for_rows(const snn_windows *j, int band, double *scratch,
+                     row_work work)
+{
+    snn_span rows = snn_band(j, band);
+    sum_rows t = begin_rows(j, scratch);
+    int row;
+    for (row = snn_first_row(j, rows); row < rows.right; ++row) {
+        snn_moves m = snn_rows_that_move(j, rows, row);
+        if (m.in >= 0) move_input(j, &t, m.in, 1);
+        if (m.out >= 0) move_input(j, &t, m.out, -1);
+        if (row < rows.left) continue;
+        if (row == rows.left || m.in >= 0 || m.out >= 0) {
+            slide_rows(&t, j->state[SNN_BAD] ? t.count : t.count - 1, j->rx, j->w);
+        }
+        work(j, &t, row);
+    }
+}
+
+static const double *bad_sums(const sum_rows *t)
+{
+    return t->sums + (size_t)(t->count - 1) * t->row;
+}
+
+static void whiten_one_row(const snn_windows *j, const sum_rows *t, int row)
+{
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    whiten_row(j, t, row);
+    if (j->state[SNN_BAD]) {
+        spoil_row(j, bad_sums(t), j->y + (size_t)row * w, plane, j->depth);
+    }
+}
+
+static void whiten_band(const snn_windows *j, int band, double *scratch)
+{
+    for_rows(j, band, scratch, whiten_one_row);
+    if (j->gain) {
+        snn_output_sums(j, band, j->partial + band * snn_partials(j->depth), NULL);
+    }
+}
+
+const snn_pass snn_whiten = { whiten_band, snn_set_scale };
+
+/* --------------------------------------------------------------- gradient */
+
+static void coupling_band(const snn_windows *j, int band, double *unused)
+{
+    double *partial = j->partial + band * snn_partials(j->depth), squares;
+    (void)unused;
+    snn_output_sums(j, band, &squares, partial);
+}
+
+static void coupling_combine(const snn_windows *j)
+{
+    snn_set_coupling(j, snn_sum(j, 0));
+}
+
+const snn_pass snn_whiten_coupling = { coupling_band, coupling_combine };
+
+SNN_HD void fields_of_tiles(const snn_windows *j, const sum_rows *t, int k,
+                            int row, tile *v)
+{
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    double scale = j->state[SNN_SCALE], coupling = j->state[SNN_COUPLING];
+    int first, a, b, n;
+    for (first = 0; first < j->w; first += SNN_LANES) {
+        int lanes = j->w - first < SNN_LANES ? j->w - first : SNN_LANES;
+        size_t start = (size_t)row * w + (size_t)first;
+        float *field = j->fields + start;
+        load_tile(j, t, k, row, first, v);
+        for (a = 0; a < k; ++a) {
+            const float *g = j->g + (size_t)a * plane + start;
+            const float *y = j->y + (size_t)a * plane + start;
+            SNN_EACH_LANE(n) v->g[a * SNN_LANES + n] = 0;
+            for (n = 0; n < lanes; ++n) {
+                v->g[a * SNN_LANES + n] = scale * g[n] - coupling * y[n];
+            }
+        }
+        if (j->cholesky) {
+            snn_cholesky_gradient(k, v->covariance, v->d, v->x, v->g, v->h,
+                                  v->ds, &v->room);
+        } else {
+            snn_zca_gradient(k, v->covariance, v->d, v->x, v->g, v->h, v->ds,
+                             &v->room);
+        }
+        for (a = 0; a < k; ++a) {
+            for (b = a; b < k; ++b, field += plane) {
+                for (n = 0; n < lanes; ++n) {
+                    field[n] = (float)(2 * v->share[n] *
+                                       v->ds[SNN_ENTRY(a, b) + n]);
+                }
+            }
+        }
+        for (a = 0; a < k; ++a, field += plane) {
+            float *dx = j->dx + (size_t)a * plane + start;
+            double m[SNN_LANES];
+            SNN_EACH_LANE(n) m[n] = v->h[a * SNN_LANES + n];
+            for (n = 0; n < lanes; ++n) dx[n] += (float)m[n];
+            for (b = 0; b < k; ++b) {
+                SNN_EACH_LANE(n) {
+                    m[n] += 2 * v->ds[SNN_ENTRY(a, b) + n] *
+                            v->mean[b * SNN_LANES + n];
+                }
+            }
+            for (n = 0; n < lanes; ++n) field[n] = (float)(-v->share[n] * m[n]);
+        }
+    }
+}
+
+SNN_SIMD
+static void fields_row(const snn_windows *j, const sum_rows *t, int row)
+{
+    tile v;
+    switch (j->depth) {
+    case 1: fields_of_tiles(j, t, 1, row, &v); break;
+    case 2: fields_of_tiles(j, t, 2, row, &v); break;
+    case 3: fields_of_tiles(j, t, 3, row, &v); break;
+    case 4: fields_of_tiles(j, t, 4, row, &v); break;
+    default: fields_of_tiles(j, t, j->depth, row, &v);
+    }
+}
+
+static void fields_of_row(const snn_windows *j, const sum_rows *t, int row)
+{
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h, start = (size_t)row * w;
+    fields_row(j, t, row);
+    if (j->state[SNN_BAD]) {
+        spoil_row(j, bad_sums(t), j->dx + start, plane, j->depth);
+        spoil_row(j, bad_sums(t), j->fields + start, plane,
+                  snn_whiten_quantities(j->depth));
+    }
+}
+
+/* Whether one of the pixel's fields is not finite. */
+static int is_bad_field(const snn_windows *j, size_t at)
+{
+    size_t plane = (size_t)j->w * (size_t)j->h;
+    int i, count = snn_whiten_quantities(j->depth);
+    for (i = 0; i < count; ++i) {
+        if (!snn_is_finite(j->fields[(size_t)i * plane + at])) return 1;
+    }
+    return 0;
+}
+
+/* partial: the sum of tr ds over the finite pixels, and whether all are. */
+static void fields_band(const snn_windows *j, int band, double *scratch)
+{
+    snn_span rows = snn_band(j, band);
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    double *partial = j->partial + band * snn_partials(j->depth);
+    int row, x, a, k = j->depth;
+    for_rows(j, band, scratch, fields_of_row);
+    partial[0] = partial[1] = 0;
+    for (row = rows.left; row < rows.right; ++row) {
+        snn_span window = snn_window(row, j->ry, j->h);
+        for (x = 0; x < j->w; ++x) {
+            snn_span columns = snn_window(x, j->rx, j->w);
+            size_t at = (size_t)row * w + (size_t)x;
+            double n = (double)(window.right - window.left) *
+                       (columns.right - columns.left);
+            double trace = 0;
+            int entry = 0;
+            for (a = 0; a < k; entry += k - a, ++a) {
+                trace += j->fields[(size_t)entry * plane + at];
+            }
+            if (is_bad_field(j, at)) {
+                partial[1] = 1;
+                continue;
+            }
+            partial[0] += .5 * n * trace;
+        }
+    }
+}
+
+static void fields_combine(const snn_windows *j)
+{
+    double samples = (double)j->depth * j->w * j->h;
+    j->state[SNN_BAD_GRADIENT] = snn_sum(j, 1) > 0;
+    j->state[SNN_THROUGH] = 2 * j->eps / samples * snn_sum(j, 0);
+}
+
+const snn_pass snn_whiten_fields = { fields_band, fields_combine };
+
+static void move_fields(const snn_windows *j, const sum_rows *t, int row,
+                        double sign)
+{
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h, start = (size_t)row * w;
+    double *column = t->columns + j->rx;
+    double *bad = column + (size_t)(t->count - 1) * t->row;
+    int i, x, all = !j->state[SNN_BAD_GRADIENT];
+    for (i = 0; i < t->count - 1; ++i, column += t->row) {
+        const float *field = j->fields + (size_t)i * plane + start;
+        if (all) {
+            move_values(column, field, 0, sign, j->w);
+            continue;
+        }
+        for (x = 0; x < j->w; ++x) {
+            int is_bad = is_bad_field(j, start + (size_t)x);
+            column[x] += is_bad ? 0 : sign * field[x];
+            if (!i) bad[x] += is_bad ? sign : 0;
+        }
+    }
+}
+
+SNN_SIMD
+static void add_field(double *restrict row, const double *restrict sum,
+                      const float *restrict x, double centre, double through,
+                      int w)
+{
+    int i;
+    for (i = 0; i < w; ++i) row[i] += (sum[i] + through) * (x[i] - centre);
+}
+
+SNN_SIMD
+static void add_row(float *restrict dx, const double *restrict row, int w)
+{
+    int i;
+    for (i = 0; i < w; ++i) dx[i] += (float)row[i];
+}
+
+/* The sums of the field of entry (a, b), either way round. */
+static double *sums_of_entry(const sum_rows *t, int k, int a, int b)
+{
+    int low = a < b ? a : b, high = a < b ? b : a;
+    return t->sums + (size_t)(low * k - low * (low - 1) / 2 + high - low) * t->row;
+}
+
+static void gradient_band(const snn_windows *j, int band, double *scratch)
+{
+    snn_span rows = snn_band(j, band);
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    const double *centre = j->state + SNN_CENTRES;
+    sum_rows t = begin_rows(j, scratch);
+    int row, a, b, k = j->depth;
+    for (row = snn_first_row(j, rows); row < rows.right; ++row) {
+        snn_moves m = snn_rows_that_move(j, rows, row);
+        size_t start = (size_t)(row < 0 ? 0 : row) * w;
+        const float *x = j->x + start;
+        float *dx = j->dx + start;
+        if (m.in >= 0) move_fields(j, &t, m.in, 1);
+        if (m.out >= 0) move_fields(j, &t, m.out, -1);
+        if (row < rows.left) continue;
+        slide_rows(&t, j->state[SNN_BAD_GRADIENT] ? t.count : t.count - 1, j->rx,
+                   j->w);
+        for (a = 0; a < k; ++a) {
+            double *sum = t.sums + (size_t)(k * (k + 1) / 2 + a) * t.row;
+            for (b = 0; b < k; ++b) {
+                add_field(sum, sums_of_entry(&t, k, a, b), x + (size_t)b * plane,
+                          centre[b], a == b ? j->state[SNN_THROUGH] : 0, j->w);
+            }
+            add_row(dx + (size_t)a * plane, sum, j->w);
+        }
+        if (j->state[SNN_BAD_GRADIENT]) {
+            spoil_row(j, bad_sums(&t), dx, plane, k);
+        }
+    }
+}
+
+const snn_pass snn_whiten_gradient = { gradient_band, NULL };

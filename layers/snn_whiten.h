@@ -1,0 +1,30 @@
+/* Local whitening's modes zca and cholesky. */
+#ifndef SNN_WHITEN_H
+#define SNN_WHITEN_H
+
+#include "snn_standardize.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* y = the whitened x; after snn_moments. */
+extern const snn_pass snn_whiten;
+
+/* With gain, before the next: the coupling. */
+extern const snn_pass snn_whiten_coupling;
+/* dx += the gradient that stays at its pixel; the fields. */
+extern const snn_pass snn_whiten_fields;
+/* dx += the gradient through covariances and means. */
+extern const snn_pass snn_whiten_gradient;
+
+/* Entries a <= b of a symmetric k x k matrix, and k means: the quantities that
+ * windows sum, and the planes of `fields`. */
+static inline int snn_whiten_quantities(int k) { return k * (k + 1) / 2 + k; }
+
+size_t snn_whiten_scratch(int w, int rx, int k);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,303 @@
+/* Whitening of one vector by its covariance, and the gradient, in double:
+ *
+ *     y = W x,   W = S^-1/2 (zca)   or   W = L^-1, S = L L' (cholesky),
+ *     S = covariance + d
+ *
+ * for SNN_LANES vectors of k <= SNN_WHITENING_MOST channels at a time: every
+ * array has the lane as its last axis, and lanes do not touch each other.
+ *
+ * Backward, g = dL/dy: h = W' g is the gradient for x, and `ds` that for the
+ * covariance, symmetric, off-diagonal entries holding half of what the pair
+ * S_ab = S_ba has together.
+ *
+ * zca: with S = U diag(s^2) U', a = U' g, b = U' x (Daleckii and Krein; the
+ * difference quotient of t^-1/2 simplified, so that equal eigenvalues are no
+ * special case)
+ *
+ *     ds = U [ -(a_i b_j + a_j b_i) / (2 s_i s_j (s_i + s_j)) ] U'
+ *
+ * cholesky: dL = -tril(h y'), and as L' h = g its lower triangle L' dL is that
+ * of -g y'. With the diagonal halved, Phi (Murray 2016, arXiv:1602.07527),
+ *
+ *     ds = sym(L'^-1 Phi L^-1)
+ */
+#ifndef SNN_WHITENING_H
+#define SNN_WHITENING_H
+
+#include "snn_windows.h"
+
+enum { SNN_WHITENING_MOST = 16 };
+
+/* gcc turns these into vectors as long as it has not unrolled them before. */
+#ifdef __GNUC__
+#define SNN_EACH_LANE(lane) \
+    _Pragma("GCC unroll 1") for (lane = 0; lane < SNN_LANES; ++lane)
+#else
+#define SNN_EACH_LANE(lane) for (lane = 0; lane < SNN_LANES; ++lane)
+#endif
+#define SNN_ENTRY(i, j) (((i) * k + (j)) * SNN_LANES)
+
+/* Cyclic Jacobi: a [k][k] becomes diagonal, u [k][k] the eigenvectors, by
+ * column. Sweeps end when no lane's off-diagonal counts any more (convergence
+ * is quadratic; twelve are never needed). No division by zero: a rotation's
+ * tangent is 2 a_pq / (d + sign(d) sqrt(d^2 + 4 a_pq^2)), and 0 for 0. */
+SNN_HD void snn_eigen(int k, double *restrict a, double *restrict u)
+{
+    int p, q, i, j, n, sweep;
+    for (i = 0; i < k; ++i) {
+        for (j = 0; j < k; ++j) {
+            SNN_EACH_LANE(n) u[SNN_ENTRY(i, j) + n] = i == j;
+        }
+    }
+    for (sweep = 0; sweep < 12; ++sweep) {
+        int done = 1;
+        for (n = 0; n < SNN_LANES; ++n) {
+            double on = 0, off = 0;
+            for (i = 0; i < k; ++i) {
+                double d = a[SNN_ENTRY(i, i) + n];
+                on += d * d;
+                for (j = 0; j < i; ++j) {
+                    double o = a[SNN_ENTRY(i, j) + n];
+                    off += o * o;
+                }
+            }
+            done &= !(off > 1e-31 * on);
+        }
+        if (done) break;
+        for (p = 0; p < k - 1; ++p) {
+            for (q = p + 1; q < k; ++q) {
+                double c[SNN_LANES], s[SNN_LANES];
+                double *app = a + SNN_ENTRY(p, p), *aqq = a + SNN_ENTRY(q, q);
+                double *apq = a + SNN_ENTRY(p, q), *aqp = a + SNN_ENTRY(q, p);
+                SNN_EACH_LANE(n) {
+                    double d = aqq[n] - app[n], o = 2 * apq[n];
+                    double root = sqrt(d * d + o * o);
+                    double t = o / ((d < 0 ? d - root : d + root) +
+                                    (d < 0 ? -1e-300 : 1e-300));
+                    double h = .5 * t * o;
+                    c[n] = 1 / sqrt(1 + t * t);
+                    s[n] = t * c[n];
+                    app[n] -= h;
+                    aqq[n] += h;
+                    apq[n] = aqp[n] = 0;
+                }
+                for (i = 0; i < k; ++i) {
+                    double *up = u + SNN_ENTRY(i, p), *uq = u + SNN_ENTRY(i, q);
+                    SNN_EACH_LANE(n) {
+                        double v = up[n], w = uq[n];
+                        up[n] = c[n] * v - s[n] * w;
+                        uq[n] = s[n] * v + c[n] * w;
+                    }
+                    if (i == p || i == q) continue;
+                    up = a + SNN_ENTRY(i, p);
+                    uq = a + SNN_ENTRY(i, q);
+                    SNN_EACH_LANE(n) {
+                        double v = up[n], w = uq[n];
+                        up[n] = a[SNN_ENTRY(p, i) + n] = c[n] * v - s[n] * w;
+                        uq[n] = a[SNN_ENTRY(q, i) + n] = s[n] * v + c[n] * w;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* What a matrix function needs: the caller's, as k is known there. */
+typedef struct {
+    double matrix[SNN_WHITENING_MOST * SNN_WHITENING_MOST * SNN_LANES];
+    double second[SNN_WHITENING_MOST * SNN_WHITENING_MOST * SNN_LANES];
+    double a[SNN_WHITENING_MOST * SNN_LANES];
+    double b[SNN_WHITENING_MOST * SNN_LANES];
+    double root[SNN_WHITENING_MOST * SNN_LANES];
+} snn_whitening_room;
+
+/* out = U' v */
+SNN_HD void snn_turn(int k, const double *restrict u, const double *restrict v,
+                     double *restrict out)
+{
+    int i, j, n;
+    for (i = 0; i < k; ++i) {
+        double sum[SNN_LANES] = { 0 };
+        for (j = 0; j < k; ++j) {
+            SNN_EACH_LANE(n) {
+                sum[n] += u[SNN_ENTRY(j, i) + n] * v[j * SNN_LANES + n];
+            }
+        }
+        SNN_EACH_LANE(n) out[i * SNN_LANES + n] = sum[n];
+    }
+}
+
+/* out = U (v / root) */
+SNN_HD void snn_turn_back(int k, const double *restrict u,
+                          const double *restrict v, const double *restrict root,
+                          double *restrict out)
+{
+    int i, j, n;
+    for (i = 0; i < k; ++i) {
+        double sum[SNN_LANES] = { 0 };
+        for (j = 0; j < k; ++j) {
+            SNN_EACH_LANE(n) {
+                sum[n] += u[SNN_ENTRY(i, j) + n] *
+                          (v[j * SNN_LANES + n] / root[j * SNN_LANES + n]);
+            }
+        }
+        SNN_EACH_LANE(n) out[i * SNN_LANES + n] = sum[n];
+    }
+}
+
+/* room->second = U, room->root = s, room->b = U' x. A covariance has no
+ * negative eigenvalues: those are rounding. */
+SNN_HD void snn_zca_begin(int k, const double *cov, const double *d,
+                          const double *x, snn_whitening_room *room)
+{
+    int i, n;
+    for (i = 0; i < k * k * SNN_LANES; ++i) room->matrix[i] = cov[i];
+    snn_eigen(k, room->matrix, room->second);
+    for (i = 0; i < k; ++i) {
+        SNN_EACH_LANE(n) {
+            double l = room->matrix[SNN_ENTRY(i, i) + n];
+            room->root[i * SNN_LANES + n] = sqrt((l > 0 ? l : 0) + d[n]);
+        }
+    }
+    snn_turn(k, room->second, x, room->b);
+}
+
+/* cov [k][k], d > 0, x [k] read; y [k] written */
+SNN_HD void snn_zca(int k, const double *cov, const double *d, const double *x,
+                    double *y, snn_whitening_room *room)
+{
+    snn_zca_begin(k, cov, d, x, room);
+    snn_turn_back(k, room->second, room->b, room->root, y);
+}
+
+/* The same and g [k] read; h [k], ds [k][k] written */
+SNN_HD void snn_zca_gradient(int k, const double *cov, const double *d,
+                             const double *x, const double *g, double *h,
+                             double *ds, snn_whitening_room *room)
+{
+    int i, j, l, n;
+    const double *u = room->second, *s = room->root;
+    const double *a = room->a, *b = room->b;
+    double *m = room->matrix;
+    snn_zca_begin(k, cov, d, x, room);
+    snn_turn(k, u, g, room->a);
+    snn_turn_back(k, u, a, s, h);
+    for (i = 0; i < k; ++i) {
+        for (j = 0; j < k; ++j) {
+            int p = i * SNN_LANES, q = j * SNN_LANES;
+            SNN_EACH_LANE(n) {
+                m[SNN_ENTRY(i, j) + n] =
+                    -.5 * (a[p + n] * b[q + n] + a[q + n] * b[p + n]) /
+                    (s[p + n] * s[q + n] * (s[p + n] + s[q + n]));
+            }
+        }
+    }
+    /* ds = U m U', a row of U m at a time */
+    for (i = 0; i < k; ++i) {
+        double row[SNN_WHITENING_MOST * SNN_LANES];
+        for (j = 0; j < k; ++j) {
+            double sum[SNN_LANES] = { 0 };
+            for (l = 0; l < k; ++l) {
+                SNN_EACH_LANE(n) {
+                    sum[n] += u[SNN_ENTRY(i, l) + n] * m[SNN_ENTRY(l, j) + n];
+                }
+            }
+            SNN_EACH_LANE(n) row[j * SNN_LANES + n] = sum[n];
+        }
+        for (j = 0; j < k; ++j) {
+            double sum[SNN_LANES] = { 0 };
+            for (l = 0; l < k; ++l) {
+                SNN_EACH_LANE(n) {
+                    sum[n] += row[l * SNN_LANES + n] * u[SNN_ENTRY(j, l) + n];
+                }
+            }
+            SNN_EACH_LANE(n) ds[SNN_ENTRY(i, j) + n] = sum[n];
+        }
+    }
+}
+
+/* room->matrix = L, with 1 / L_ii on its diagonal; y = L^-1 x. No pivot is
+ * below d but by rounding. */
+SNN_HD void snn_cholesky(int k, const double *cov, const double *d,
+                         const double *x, double *y, snn_whitening_room *room)
+{
+    int i, j, m, n;
+    double *l = room->matrix;
+    for (i = 0; i < k; ++i) {
+        double solved[SNN_LANES];
+        SNN_EACH_LANE(n) solved[n] = x[i * SNN_LANES + n];
+        for (j = 0; j <= i; ++j) {
+            double sum[SNN_LANES];
+            SNN_EACH_LANE(n) sum[n] = cov[SNN_ENTRY(i, j) + n];
+            for (m = 0; m < j; ++m) {
+                SNN_EACH_LANE(n) {
+                    sum[n] -= l[SNN_ENTRY(i, m) + n] * l[SNN_ENTRY(j, m) + n];
+                }
+            }
+            SNN_EACH_LANE(n) {
+                double pivot = (sum[n] > 0 ? sum[n] : 0) + d[n];
+                l[SNN_ENTRY(i, j) + n] = i == j ? 1 / sqrt(pivot)
+                    : sum[n] * l[SNN_ENTRY(j, j) + n];
+            }
+            if (j == i) break;
+            SNN_EACH_LANE(n) {
+                solved[n] -= l[SNN_ENTRY(i, j) + n] * y[j * SNN_LANES + n];
+            }
+        }
+        SNN_EACH_LANE(n) {
+            y[i * SNN_LANES + n] = solved[n] * l[SNN_ENTRY(i, i) + n];
+        }
+    }
+}
+
+/* v becomes L'^-1 v; `stride` lanes apart. */
+SNN_HD void snn_solve_transposed(int k, const double *l, double *v, int stride)
+{
+    int i, j, n;
+    for (i = k - 1; i >= 0; --i) {
+        double sum[SNN_LANES];
+        SNN_EACH_LANE(n) sum[n] = v[i * stride * SNN_LANES + n];
+        for (j = i + 1; j < k; ++j) {
+            SNN_EACH_LANE(n) {
+                sum[n] -= l[SNN_ENTRY(j, i) + n] * v[j * stride * SNN_LANES + n];
+            }
+        }
+        SNN_EACH_LANE(n) {
+            v[i * stride * SNN_LANES + n] = sum[n] * l[SNN_ENTRY(i, i) + n];
+        }
+    }
+}
+
+SNN_HD void snn_cholesky_gradient(int k, const double *cov, const double *d,
+                                  const double *x, const double *g, double *h,
+                                  double *ds, snn_whitening_room *room)
+{
+    int i, j, n;
+    double *m = room->second, *y = room->b;
+    const double *l = room->matrix;
+    snn_cholesky(k, cov, d, x, y, room);
+    for (i = 0; i < k * SNN_LANES; ++i) h[i] = g[i];
+    snn_solve_transposed(k, l, h, 1);
+    for (i = 0; i < k; ++i) {
+        for (j = 0; j < k; ++j) {
+            double part = j < i ? -1 : j == i ? -.5 : 0;
+            SNN_EACH_LANE(n) {
+                m[SNN_ENTRY(i, j) + n] =
+                    part * g[i * SNN_LANES + n] * y[j * SNN_LANES + n];
+            }
+        }
+    }
+    /* Columns, then rows: (L'^-1 Phi) L^-1 is (L'^-1 (L'^-1 Phi)')'. */
+    for (j = 0; j < k; ++j) snn_solve_transposed(k, l, m + j * SNN_LANES, k);
+    for (i = 0; i < k; ++i) snn_solve_transposed(k, l, m + SNN_ENTRY(i, 0), 1);
+    for (i = 0; i < k; ++i) {
+        for (j = 0; j < k; ++j) {
+            SNN_EACH_LANE(n) {
+                ds[SNN_ENTRY(i, j) + n] =
+                    .5 * (m[SNN_ENTRY(i, j) + n] + m[SNN_ENTRY(j, i) + n]);
+            }
+        }
+    }
+}
+
+#endif
