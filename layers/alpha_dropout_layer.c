@@ -149,11 +149,12 @@ SNN_SIMD static void forward_range(void *context, size_t begin, size_t end)
     const job *j = (const job *)context;
     size_t block, w, last = j->count / 32;
     for (block = begin; block < end; ++block) {
+        size_t stop = (block + 1) * LANES;
         draw_block(j, block);
-        for (w = block * LANES; w < (block + 1) * LANES && w < last; ++w) {
+        for (w = block * LANES; w < stop && w < last; ++w) {
             apply_word(j->in + w * 32, j->out + w * 32, j->mask[w], 32, j->affine);
         }
-        if (w == last) {
+        if (w == last && w < stop) {
             apply_word(j->in + w * 32, j->out + w * 32, j->mask[w],
                        (int)(j->count % 32), j->affine);
         }
