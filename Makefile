@@ -26,7 +26,7 @@ TREE := build/tree$(BUILD)
 TESTS := build/tests$(BUILD)
 STOCK := build/stock$(if $(filter 1,$(OPENCV)),,-noopencv)
 
-SANITIZER := $(if $(SANITIZE),-g -fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+SANITIZER := $(if $(SANITIZE),-g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 HOST_OPTIONS = GPU=$(GPU) CUDNN=$(CUDNN) OPENMP=$(OPENMP) DEBUG=$(DEBUG) OPENCV=$(OPENCV) BLAS=$(BLAS) LIBSO=1 \
 	$(if $(ARCH),ARCH="$(ARCH)") \
 	$(if $(SANITIZE),CC="gcc $(SANITIZER)" CPP="g++ -std=c++11 $(SANITIZER)")
@@ -126,12 +126,13 @@ test: deps  ## everything that CI runs
 	$(Q)$(MAKE) --no-print-directory test-run
 
 # The unit tests of the other builds, as commands for tests/run.py.
-VARIANTS := noblas noopencv
+VARIANTS := noblas noopencv noopencv-sanitize
 VARIANT_PROGRAMS := $(foreach v,$(VARIANTS),$(UNIT:%=build/tests-$(v)/test_%))
 
 test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%)
+	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(UNIT:%=build/tests-noopencv-sanitize/test_%)
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(VARIANT_PROGRAMS) \
 		"tests/test_gate.py build/darknet" \
 		"tests/test_scenes.py" \
