@@ -19,7 +19,8 @@ Q := $(if $(filter 1,$(V)),,@)
 # ---------------------------------------------------------------- the build
 
 # One tree for each set of options, so that going back and forth is cheap.
-CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-sanitize)$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
+comma := ,
+CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
 UPSTREAM := $(if $(DARKNET),$(DARKNET),build/upstream/darknet)
 BUILD := $(CONFIG)$(if $(DARKNET),-$(shell printf %s "$(DARKNET)" | cksum | cut -d' ' -f1))
 TREE := build/tree$(BUILD)
@@ -126,13 +127,13 @@ test: deps  ## everything that CI runs
 	$(Q)$(MAKE) --no-print-directory test-run
 
 # The unit tests of the other builds, as commands for tests/run.py.
-VARIANTS := noblas noopencv noopencv-sanitize
+VARIANTS := noblas noopencv noopencv-address-undefined
 VARIANT_PROGRAMS := $(foreach v,$(VARIANTS),$(UNIT:%=build/tests-$(v)/test_%))
 
 test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%)
-	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(UNIT:%=build/tests-noopencv-sanitize/test_%)
+	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(UNIT:%=build/tests-noopencv-address-undefined/test_%)
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(VARIANT_PROGRAMS) \
 		"tests/test_gate.py build/darknet" \
 		"tests/test_scenes.py" \
