@@ -1,7 +1,6 @@
 #include "snn_ap.h"
 #include "snn_mem.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,13 +191,14 @@ static snn_ap evaluate(const snn_detection *const *detections, size_t count,
 void snn_ap_evaluate(const snn_detection *detections, size_t detection_count,
                      const snn_truth *truths, size_t truth_count,
                      int categories, const double *thresholds,
-                     int threshold_count, int points, snn_ap *result)
+                     int threshold_count, int points, snn_ap *result,
+                     uint32_t *hits)
 {
     const snn_detection **order = (const snn_detection **)snn_alloc(
         detection_count, sizeof *order);
     const snn_truth **truth_order = (const snn_truth **)snn_alloc(
         truth_count, sizeof *truth_order);
-    uint32_t *hits = (uint32_t *)snn_alloc(detection_count, sizeof *hits);
+    uint32_t *own = (uint32_t *)snn_alloc(detection_count, sizeof *own);
     double *recall = (double *)snn_alloc(detection_count, sizeof *recall);
     double *precision = (double *)snn_alloc(detection_count,
                                             sizeof *precision);
@@ -210,7 +210,7 @@ void snn_ap_evaluate(const snn_detection *detections, size_t detection_count,
     qsort(truth_order, truth_count, sizeof *truth_order,
           truth_by_category_image);
     kept = match_all(order, detection_count, truth_order, truth_count,
-                     thresholds, threshold_count, detections, hits);
+                     thresholds, threshold_count, detections, own);
     qsort(order, kept, sizeof *order, by_category_score_image);
     for (c = 0; c < categories; ++c) {
         while (end < kept && order[end]->category == c) ++end;
@@ -218,15 +218,16 @@ void snn_ap_evaluate(const snn_detection *detections, size_t detection_count,
                truth_order[truth_end]->category == c) ++truth_end;
         for (t = 0; t < threshold_count; ++t) {
             result[(size_t)t * (size_t)categories + (size_t)c] = evaluate(
-                order + begin, end - begin, detections, hits, t,
+                order + begin, end - begin, detections, own, t,
                 truth_end - truth_begin, points, recall, precision);
         }
         begin = end;
         truth_begin = truth_end;
     }
+    if (hits) memcpy(hits, own, detection_count * sizeof *own);
     free(precision);
     free(recall);
-    free(hits);
+    free(own);
     free(truth_order);
     free(order);
 }

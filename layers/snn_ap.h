@@ -12,6 +12,7 @@
 #define SNN_AP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -61,6 +62,9 @@ double snn_ap_iou(const snn_box *a, const snn_box *b);
  * points       0: area under the envelope; else the number of recall points
  *              0, 1 / (points - 1), .. 1: 11 for VOC 2007, 101 for COCO
  * result       [threshold_count][categories]  written; the caller's
+ * hits         [detection_count]  written; the caller's; NULL: not wanted. Bit
+ *              t is 1 where the detection took a truth at thresholds[t]. That
+ *              depends on its own image alone, whatever other images there are
  *
  * Per image and category the SNN_AP_PER_IMAGE detections of highest score
  * each take, best score first, the truth of highest IoU that is not yet taken
@@ -74,7 +78,8 @@ double snn_ap_iou(const snn_box *a, const snn_box *b);
 void snn_ap_evaluate(const snn_detection *detections, size_t detection_count,
                      const snn_truth *truths, size_t truth_count,
                      int categories, const double *thresholds,
-                     int threshold_count, int points, snn_ap *result);
+                     int threshold_count, int points, snn_ap *result,
+                     uint32_t *hits);
 
 /* Moves the detections that can count to the front, best score first, and
  * returns their number: all where they are at most SNN_AP_PER_IMAGE, and then

@@ -26,7 +26,7 @@ enum { MOST_MISTAKES = 20 };
 
 typedef struct {
     char *data, *cfg, *weights;
-    const char *json, *detections;
+    const char *json, *detections, *per_image;
     double iou;
     int points;
     int with_coco;
@@ -62,6 +62,7 @@ typedef struct {
     const data_set *data;
     const found *detections;
     const snn_ap *classes;      /* at options->iou, with options->points */
+    const uint32_t *hits;       /* 1 where a detection is right at that iou */
     double map, map50, map75, map50_95;
 } map_results;
 
@@ -593,6 +594,44 @@ static void write_detections(FILE *out, const map_results *r)
     fputs("]\n", out);
 }
 
+/* What a bootstrap over images needs: [image, class, number of truths] and
+ * [image, class, score, 1 where right], images and classes from 0, detections
+ * in the order that breaks ties of equal scores. */
+static void write_per_image(FILE *out, const map_results *r)
+{
+    const data_set *set = r->data;
+    size_t *truths = (size_t *)snn_alloc((size_t)set->classes, sizeof *truths);
+    const char *separator = "";
+    size_t i, j;
+    int k;
+    fprintf(out, "{\"iou\":%.9g,\"points\":%d,\"images\":%zu,\"classes\":[",
+            r->options->iou, r->options->points, set->images.count);
+    for (k = 0; k < set->classes; ++k) {
+        if (k) putc(',', out);
+        write_string(out, set->names.lines[k]);
+    }
+    fputs("],\n\"truths\":[", out);
+    for (i = 0; i < set->images.count; ++i) {
+        memset(truths, 0, (size_t)set->classes * sizeof *truths);
+        for (j = set->first_truth[i]; j < set->first_truth[i + 1]; ++j) {
+            ++truths[set->truths[j].category];
+        }
+        for (k = 0; k < set->classes; ++k) {
+            if (!truths[k]) continue;
+            fprintf(out, "%s\n[%zu,%d,%zu]", separator, i, k, truths[k]);
+            separator = ",";
+        }
+    }
+    fputs("],\n\"detections\":[", out);
+    for (i = 0; i < r->detections->count; ++i) {
+        const snn_detection *d = &r->detections->items[i];
+        fprintf(out, "%s\n[%d,%d,%.9g,%d]", i ? "," : "", d->image,
+                d->category, d->score, (int)(r->hits[i] & 1));
+    }
+    fputs("]}\n", out);
+    free(truths);
+}
+
 /* Writes beside the file and renames, so that a reader never meets half of
  * it. 0 and a message where that fails. */
 static int write_file(const char *file, const map_results *r,
@@ -627,16 +666,18 @@ static int report(const map_options *o, const data_set *d, const found *f)
     snn_ap *own = (snn_ap *)snn_alloc(classes, sizeof *own);
     snn_ap *coco = (snn_ap *)snn_alloc(classes * SNN_AP_COCO_THRESHOLDS,
                                        sizeof *coco);
+    uint32_t *hits = (uint32_t *)snn_alloc(f->count, sizeof *hits);
     map_results r;
     int is_written;
     snn_ap_evaluate(f->items, f->count, d->truths, d->truth_count, d->classes,
-                    &o->iou, 1, o->points, own);
+                    &o->iou, 1, o->points, own, hits);
     snn_ap_evaluate(f->items, f->count, d->truths, d->truth_count, d->classes,
-                    snn_ap_coco, SNN_AP_COCO_THRESHOLDS, 101, coco);
+                    snn_ap_coco, SNN_AP_COCO_THRESHOLDS, 101, coco, NULL);
     r.options = o;
     r.data = d;
     r.detections = f;
     r.classes = own;
+    r.hits = hits;
     r.map = snn_ap_mean(own, classes);
     r.map50 = snn_ap_mean(coco, classes);
     r.map75 = snn_ap_mean(coco + 5 * classes, classes);
@@ -645,6 +686,9 @@ static int report(const map_options *o, const data_set *d, const found *f)
     is_written = !o->json || write_file(o->json, &r, write_results);
     is_written &= !o->detections ||
                   write_file(o->detections, &r, write_detections);
+    is_written &= !o->per_image ||
+                  write_file(o->per_image, &r, write_per_image);
+    free(hits);
     free(own);
     free(coco);
     return is_written ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -703,6 +747,9 @@ static int parse_options(int argc, char **argv, map_options *o)
         } else if (!strcmp(name, "--detections")) {
             if (!value) return usage_mistake(name, "a file", value);
             o->detections = value;
+        } else if (!strcmp(name, "--per-image")) {
+            if (!value) return usage_mistake(name, "a file", value);
+            o->per_image = value;
         } else {
             return usage_mistake(name, "an option of this verb", name);
         }

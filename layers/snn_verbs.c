@@ -18,7 +18,7 @@ typedef struct {
 static const verb verbs[] = {
     { "map", snn_map,
       "DATA CFG WEIGHTS [--iou .5] [--points 0|11|101] [--coco] [--json FILE] "
-      "[--detections FILE]",
+      "[--detections FILE] [--per-image FILE]",
       "average precision of a detector on the images of the data file's valid "
       "list",
       "darknet snn map build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg "

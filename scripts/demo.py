@@ -111,7 +111,7 @@ def main():
     print(f"{'run':<10}{'parameters':>11}{'rate':>7}{'images/s':>10}{'final loss':>12}{'mAP@0.5':>9}")
     for result in results:
         loss = "non-finite" if result["nonfinite"] else f"{result['final_loss']:.2f}"
-        print(f"{result['name']:<10}{result['parameters']:>11}{result['learning_rate']:>7g}"
+        print(f"{result['name']:<10}{result['parameters'] or '-':>11}{result['learning_rate']:>7g}"
               f"{result['images_per_second']:>10}{loss:>12}{result['map50']:>9.3f}")
     print(f"{options.out}/summary.json, {options.out}/detections.png, {time.time() - start:.0f} s")
     by_name = {result["name"]: result for result in results}

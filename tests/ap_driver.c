@@ -69,7 +69,7 @@ int main(void)
     }
     snn_ap_evaluate(detections, detection_count, truths, truth_count,
                     category_count, thresholds, threshold_count, points,
-                    results);
+                    results, NULL);
     for (i = 0; i < count; ++i) {
         printf("%.17g %zu %zu %zu\n", results[i].ap, results[i].truths,
                results[i].true_positives, results[i].false_positives);

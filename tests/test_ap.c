@@ -41,7 +41,7 @@ static snn_ap evaluate(const snn_detection *d, size_t detection_count,
 {
     snn_ap result;
     snn_ap_evaluate(d, detection_count, t, truth_count, 1, &iou, 1, points,
-                    &result);
+                    &result, NULL);
     return result;
 }
 
@@ -109,7 +109,7 @@ TEST(wrong_detections_have_ap_zero)
     d[1] = detection_at(1, 0, 0, .8);       /* the other image */
     d[2] = detection_at(0, 1, 0, .7);       /* the other category's truth */
     d[3] = detection_at(2, 1, 0, .6);       /* an image without truths */
-    snn_ap_evaluate(d, 4, t, 2, 2, &half, 1, 101, a);
+    snn_ap_evaluate(d, 4, t, 2, 2, &half, 1, 101, a, NULL);
     CHECK(a[0].ap == 0 && a[0].false_positives == 2 && !a[0].true_positives);
     CHECK(a[1].ap == 0 && a[1].false_positives == 2 && !a[1].true_positives);
 }
@@ -131,7 +131,7 @@ TEST(category_without_truths_is_left_out_of_the_mean)
     t[1] = truth_at(0, 2, 0);
     d[0] = detection_at(0, 0, 0, .9);
     d[1] = detection_at(0, 1, 0, .9);
-    snn_ap_evaluate(d, 2, t, 2, 3, &half, 1, 101, a);
+    snn_ap_evaluate(d, 2, t, 2, 3, &half, 1, 101, a, NULL);
     CHECK_NEAR(a[0].ap, 1, EXACT);
     CHECK(a[1].ap == -1 && !a[1].truths && a[1].false_positives == 1);
     CHECK(a[2].ap == 0);
@@ -340,7 +340,7 @@ TEST(thresholds_do_not_disturb_each_other)
     d[1].box.width = 7;
     d[2].box.width = 7;     /* exact: right only where d[0] is not */
     snn_ap_evaluate(d, 3, t, 2, 1, snn_ap_coco, SNN_AP_COCO_THRESHOLDS, 101,
-                    a);
+                    a, NULL);
     for (i = 0; i < SNN_AP_COCO_THRESHOLDS; ++i) {
         b = evaluate(d, 3, t, 2, snn_ap_coco[i], 101);
         CHECK(a[i].ap == b.ap && a[i].true_positives == b.true_positives);

@@ -626,7 +626,7 @@ def map_accepts_what_is_no_mistake(options):
 
 
 def map_reports_a_file_it_cannot_write(options):
-    for option in "--json", "--detections":
+    for option in "--json", "--detections", "--per-image":
         status, out, err, values = run_case(options, {}, option, "/no/x")
         assert status == 1 and "mAP@0.50 = " in out, out
         assert ('/no/x: expected a file that can be written, got "No such '

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A short training of the variant learns; its files serve other tests.
+"""A short training of the variant, killed on its way, learns; its files serve
+other tests.
 
     tests/test_training.py build/darknet FOLDER
 
@@ -10,15 +11,52 @@ is the verdict.
 """
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import training                                              # noqa: E402
 
-ITERATIONS = 200
+ITERATIONS, BACKUP, KILLED = 200, 100, 130
+
+
+def processes_in(folder):
+    """Command lines of the processes that have `folder` in theirs."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as f:
+                command = f.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if folder in command:
+            found.append(command)
+    return found
+
+
+def kill_half_way(run):
+    """Starts the training in a process of its own and kills that one alone
+    after the first backup. True where the host has ended with it."""
+    child = os.fork()
+    if not child:
+        try:
+            run.run()
+        finally:
+            os._exit(0)
+    end = time.time() + 120
+    while time.time() < end and (run.read("loss.csv") or "").count("\n") < KILLED:
+        time.sleep(.1)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    for _ in range(20):
+        if not processes_in(run.path("cfg.cfg")):
+            return True
+        time.sleep(.1)
+    return False
 
 
 def main():
@@ -38,6 +76,8 @@ def main():
     run = training.Training("snn", darknet, os.path.join(scenes, "uneven/scenes.data"),
                             os.path.join(ROOT, "cfg/tiny-yolo-snn.cfg"), os.path.join(folder, "snn"),
                             {"max_batches": ITERATIONS, "batch": 16, "burn_in": 20})
+    check("killed_training_takes_the_host_with_it", kill_half_way(run), processes_in(run.path("cfg.cfg")))
+    check("killed_training_has_no_result", run.finished() is None, "result.json")
     try:
         result = run.run()
     except training.Failure as failure:
@@ -46,6 +86,8 @@ def main():
     if result:
         first, last = sum(run.losses[:10]) / 10, result["final_loss"]
         check("training_ends_with_status_0", True, "")
+        check("killed_training_goes_on_from_its_backup", result["resumed_at"] == BACKUP, result["resumed_at"])
+        check("backups_are_kept", [at for at, _ in run.checkpoints()] == [BACKUP, ITERATIONS], run.checkpoints())
         check("no_loss_and_no_weight_is_non_finite", not result["nonfinite"], "a loss or a weight is NaN or infinite")
         check("every_iteration_is_reported", len(run.losses) == ITERATIONS, f"{len(run.losses)} of {ITERATIONS}")
         check("loss_falls_to_less_than_a_third", not result["nonfinite"] and last < first / 3,
