@@ -19,6 +19,11 @@ const snn_key snn_host_keys[SNN_HOST_KEYS] = {
       NULL, 0 },
 };
 
+const snn_key snn_sum_keys[SNN_SUM_KEYS] = {
+    { "alpha", "a number from -1000 to 1000", SNN_NUMBER, -1000, 1000, 0, NULL, 1 },
+    { "beta", "a number from -1000 to 1000", SNN_NUMBER, -1000, 1000, 0, NULL, 1 },
+};
+
 /* Keys that the host reads in every section, ours too. */
 static const char *const host_keys_anywhere[] = {
     "truth", "onlyforward", "stopbackward", NULL
@@ -63,9 +68,14 @@ static int is_net(const char *name)
     return !strcmp(name, "net") || !strcmp(name, "network");
 }
 
-int snn_has_weights(const snn_section *s)
+const snn_key *snn_keys_of_host(const snn_section *s, int *count)
 {
-    return contains(weighted_sections, s->name);
+    if (contains(weighted_sections, s->name)) {
+        *count = SNN_SEED;
+        return snn_host_keys;
+    }
+    *count = strcmp(s->name, "shortcut") ? 0 : SNN_SUM_KEYS;
+    return snn_sum_keys;
 }
 
 static const snn_key *key_by_name(const snn_key *keys, int count,
@@ -129,12 +139,12 @@ static int check_own(const snn_section *s, const snn_layer_type *type)
     return mistakes;
 }
 
-/* Our keys in a section of the host's; `count` of snn_host_keys are allowed. */
-static int check_host(const snn_section *s, int count)
+/* Our keys in a section of the host's. */
+static int check_host(const snn_section *s, const snn_key *keys, int count)
 {
     int i, mistakes = 0;
     for (i = 0; i < s->count; ++i) {
-        const snn_key *key = key_by_name(snn_host_keys, count, s->options[i].key);
+        const snn_key *key = key_by_name(keys, count, s->options[i].key);
         if (key) mistakes += check_value(s, &s->options[i], key);
     }
     return mistakes;
@@ -162,6 +172,8 @@ static int unknown_section(const snn_section *s)
 static int check_section(const snn_section *s)
 {
     const snn_layer_type *type = snn_type_by_name(s->name);
+    const snn_key *keys;
+    int count;
     if (!s->closed) {
         fprintf(stderr, "%s:%d: [%s]: expected a closing bracket, got \"[%s\"\n",
                 s->file, s->line, s->name, s->name);
@@ -174,7 +186,8 @@ static int check_section(const snn_section *s)
         return 1;
     }
     if (!is_host_section(s->name)) return unknown_section(s);
-    return snn_has_weights(s) ? check_host(s, SNN_SEED) : 0;
+    keys = snn_keys_of_host(s, &count);
+    return check_host(s, keys, count);
 }
 
 int snn_gate_check(const snn_cfg *cfg)
@@ -192,7 +205,7 @@ int snn_gate_check(const snn_cfg *cfg)
         return mistakes + 1;
     }
     if (is_net(first->name)) {
-        mistakes += check_host(first, SNN_HOST_KEYS);
+        mistakes += check_host(first, snn_host_keys, SNN_HOST_KEYS);
         i = 1;
     } else {
         fprintf(stderr, "%s:%d: [%s]: expected [net] as the first section, got "

@@ -20,14 +20,19 @@ extern "C" {
 enum { SNN_INIT, SNN_INIT_GAIN, SNN_AGC, SNN_SEED, SNN_HOST_KEYS };
 extern const snn_key snn_host_keys[SNN_HOST_KEYS];
 
+/* Keys of [shortcut]. */
+enum { SNN_ALPHA, SNN_BETA, SNN_SUM_KEYS };
+extern const snn_key snn_sum_keys[SNN_SUM_KEYS];
+
 /* The number of mistakes, each printed. */
 int snn_gate_check(const snn_cfg *cfg);
 
 /* Reads and checks a file; exits with status 1 when anything is wrong. */
 snn_cfg *snn_gate_open(const char *file);
 
-/* 1 where `s` is a section whose layer has weights that init and agc serve. */
-int snn_has_weights(const snn_section *s);
+/* Our keys in a layer of the host's: the first of snn_host_keys where it has
+ * weights, snn_sum_keys where it is a residual sum, otherwise *count is 0. */
+const snn_key *snn_keys_of_host(const snn_section *s, int *count);
 
 /* A mistake that only shows when the shapes are known: names the section's
  * line, or the key's where it is given, and exits with status 1. */

@@ -4,6 +4,7 @@
 #include "snn_gate.h"
 #include "snn_init.h"
 #include "snn_layers.h"
+#include "snn_residual.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,30 +50,47 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
     return 1;
 }
 
-void snn_finish_layer(struct snn_cfg_context *cfg, int index,
-                      struct list *options, layer *l)
+/* init=, init_gain=, agc= of a layer with weights. */
+static void finish_weights(const snn_section *s, const snn_section *net,
+                           int index, layer *l)
 {
-    const snn_section *s = section_of(cfg, index);
-    const snn_section *net = &cfg_of(cfg)->sections[0];
-    const snn_layer_type *type = snn_type_of(l);
     const snn_key *keys = snn_host_keys;
-    int i, form;
-    double agc;
-    for (i = 0; type && i < type->key_count; ++i) {
-        option_find(options, (char *)type->keys[i].name);
-    }
-    if (!snn_has_weights(s)) return;
-    for (i = 0; i < SNN_SEED; ++i) option_find(options, (char *)keys[i].name);
-    form = (int)snn_value_or(s, net, &keys[SNN_INIT]);
+    int form = (int)snn_value_or(s, net, &keys[SNN_INIT]);
+    double agc = snn_value_or(s, net, &keys[SNN_AGC]);
     if (form >= 0) {
         snn_init_layer(l, (snn_init_form)form,
                        snn_value_or(s, net, &keys[SNN_INIT_GAIN]),
                        (uint32_t)snn_value(net, &keys[SNN_SEED]), index);
     }
-    agc = snn_value_or(s, net, &keys[SNN_AGC]);
     if (agc > 0 && l->update && !snn_clip_layer(l, agc)) {
         snn_reject(s, "agc", "0 in a layer with binary=1");
     }
+}
+
+/* alpha=, beta= of a residual sum; the host's own sum where both are 1. */
+static void finish_sum(const snn_section *s, layer *l)
+{
+    double alpha = snn_value(s, &snn_sum_keys[SNN_ALPHA]);
+    double beta = snn_value(s, &snn_sum_keys[SNN_BETA]);
+    const char *expected = NULL;
+    if (alpha != 1 || beta != 1) expected = snn_residual_scale(l, alpha, beta);
+    if (expected) snn_reject(s, NULL, "%s", expected);
+}
+
+void snn_finish_layer(struct snn_cfg_context *cfg, int index,
+                      struct list *options, layer *l)
+{
+    const snn_section *s = section_of(cfg, index);
+    const snn_layer_type *type = snn_type_of(l);
+    const snn_key *keys;
+    int i, count;
+    for (i = 0; type && i < type->key_count; ++i) {
+        option_find(options, (char *)type->keys[i].name);
+    }
+    keys = snn_keys_of_host(s, &count);
+    for (i = 0; i < count; ++i) option_find(options, (char *)keys[i].name);
+    if (keys == snn_host_keys) finish_weights(s, &cfg_of(cfg)->sections[0], index, l);
+    else if (count) finish_sum(s, l);
 }
 
 int snn_resize(layer *l, int w, int h)

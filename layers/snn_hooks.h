@@ -23,8 +23,8 @@ void snn_cfg_end(struct snn_cfg_context *cfg);
 int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
                     int h, int c, int inputs, int train, layer *l);
 
-/* After any layer was made and before its weights are loaded: init, agc. Marks
- * the keys that are ours as used. */
+/* After any layer was made and before its weights are loaded: init, agc, the
+ * factors of a residual sum. Marks the keys that are ours as used. */
 void snn_finish_layer(struct snn_cfg_context *cfg, int index,
                       struct list *options, layer *l);
 

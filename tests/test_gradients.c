@@ -102,6 +102,25 @@ static const net_case cases[] = {
       CONV(LECUN "activation=selu")
       "[convolutional]\nfilters=4\nsize=1\nstride=1\nactivation=selu\n" LECUN
       CONV(LECUN "activation=linear") "[shortcut]\nfrom=-3\nactivation=linear\n" },
+    { "scaled sum", 2, 4, 5, 6, 2e-4,
+      CONV(LECUN "activation=selu") CONV(LECUN "activation=linear")
+      "[shortcut]\nfrom=-2\nalpha=.6\nbeta=.8\nactivation=selu\n" },
+    { "scaled sum of fewer channels", 2, 3, 5, 6, 2e-4,
+      "[selu]\n" CONV(LECUN "activation=linear")
+      "[shortcut]\nfrom=-2\nalpha=.5\nbeta=.8\nactivation=linear\n" },
+#ifndef SNN_ALEXEYAB
+    { "scaled sum of a larger image", 2, 3, 6, 8, 2e-4,
+      "[selu]\n[convolutional]\nfilters=4\nsize=3\nstride=2\npad=1\n" LECUN
+      "activation=linear\n"
+      "[shortcut]\nfrom=-2\nalpha=.5\nbeta=.8\nactivation=linear\n" },
+    { "scaled sum of a smaller image", 2, 3, 6, 8, 2e-4,
+      "[selu]\n[convolutional]\nfilters=4\nsize=3\nstride=2\npad=1\n" LECUN
+      "activation=linear\n[route]\nlayers=0\n"
+      "[shortcut]\nfrom=1\nalpha=.5\nbeta=.8\nactivation=linear\n" },
+    { "deconvolutional", 2, 3, 4, 5, 1e-3,
+      "[deconvolutional]\nfilters=4\nsize=4\nstride=2\npadding=1\n" LECUN
+      "activation=selu\n" },
+#endif
     { "two consumers", 3, 3, 5, 7, 2e-4,
       CONV(LECUN "activation=selu") "[selu]\n" "[route]\nlayers=-2\n"
       "[local_whitening]\nsize=3\n" "[route]\nlayers=-3,-1\n" },
