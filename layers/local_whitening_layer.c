@@ -46,13 +46,6 @@ static int reach(const local_whitening *o, int length)
     return o->radius < 0 || o->radius >= length ? length - 1 : o->radius;
 }
 
-static size_t state_size(const layer *l, const local_whitening *o)
-{
-    int depth = l->c / o->groups;
-    return (size_t)(SNN_CENTRES + depth) +
-           (size_t)snn_bands(l->h, reach(o, l->h)) * (size_t)snn_partials(depth);
-}
-
 void resize_local_whitening_layer(layer *l)
 {
     local_whitening *o = options_of(*l);
@@ -68,8 +61,9 @@ void resize_local_whitening_layer(layer *l)
         o->scratch = snn_whiten_scratch(l->w, rx, depth);
         l->mean = (float *)snn_realloc(l->mean, pixels * planes, sizeof(float));
     }
-    l->norms = (float *)snn_realloc(l->norms, images * state_size(l, o),
-                                    sizeof(double));
+    l->norms = (float *)snn_realloc(
+        l->norms, images * snn_state_size(depth, l->h, reach(o, l->h)),
+        sizeof(double));
     l->x = (float *)snn_realloc(l->x, (size_t)o->slots * o->scratch,
                                 sizeof(double));
     free(l->indexes);
@@ -120,18 +114,17 @@ layer make_local_whitening_layer(snn_shape in, const snn_section *s,
 typedef struct {
     const layer *l;
     const local_whitening *o;
-    const float *x, *g;
-    float *dx;
+    snn_windows first;
     const snn_pass *passes[3];
     int count, bands;
     const snn_pass *only;       /* one pass, items are bands; NULL: all, groups */
 } whitening_work;
 
-static snn_windows job_of(const whitening_work *p, size_t image)
+/* The first image's job; snn_image makes the others of it. */
+static snn_windows first_job(const layer *l, const float *x, const float *g,
+                             float *dx)
 {
-    const layer *l = p->l;
-    const local_whitening *o = p->o;
-    size_t plane = (size_t)l->w * (size_t)l->h;
+    const local_whitening *o = options_of(*l);
     snn_windows j;
     j.w = l->w;
     j.h = l->h;
@@ -141,19 +134,13 @@ static snn_windows job_of(const whitening_work *p, size_t image)
     j.cholesky = o->mode == CHOLESKY;
     j.eps = o->eps;
     j.gain = o->gain;
-    j.x = p->x + image * plane * (size_t)j.depth;
-    j.g = p->g + image * plane * (size_t)j.depth;
-    j.y = l->output + image * plane * (size_t)j.depth;
-    j.dx = p->dx + image * plane * (size_t)j.depth;
-    j.inverse = j.fields = NULL;
-    if (o->mode == STANDARDIZE) {
-        j.inverse = l->variance + image * plane;
-    } else {
-        j.fields = l->mean +
-                   image * plane * (size_t)snn_whiten_quantities(j.depth);
-    }
-    j.state = (double *)(void *)l->norms + image * state_size(l, o);
-    j.partial = j.state + SNN_CENTRES + j.depth;
+    j.x = x;
+    j.g = g;
+    j.y = l->output;
+    j.dx = dx;
+    j.inverse = o->mode == STANDARDIZE ? l->variance : NULL;
+    j.fields = o->mode == STANDARDIZE ? NULL : l->mean;
+    j.state = (double *)(void *)l->norms;
     return j;
 }
 
@@ -161,7 +148,7 @@ static void combine(const whitening_work *p, const snn_pass *pass, size_t image)
 {
     snn_windows j;
     if (!pass->combine) return;
-    j = job_of(p, image);
+    j = snn_image(p->first, image);
     pass->combine(&j);
 }
 
@@ -182,7 +169,7 @@ static void run_items(void *context, size_t begin, size_t end)
     int slot = take_slot(p->o), i, band;
     double *scratch = (double *)(void *)p->l->x + (size_t)slot * p->o->scratch;
     for (k = begin; k < end; ++k) {
-        snn_windows j = job_of(p, p->only ? k / bands : k);
+        snn_windows j = snn_image(p->first, p->only ? k / bands : k);
         if (p->only) {
             p->only->band(&j, (int)(k % bands), scratch);
             continue;
@@ -216,10 +203,17 @@ static void run_passes(whitening_work *p)
     }
 }
 
+static whitening_work begin_work(const layer *l, const float *x, float *dx)
+{
+    whitening_work p = { l, options_of(*l), first_job(l, x, l->delta, dx),
+                         { NULL }, 0, 0, NULL };
+    return p;
+}
+
 void forward_local_whitening_layer(layer l, snn_state s)
 {
     const local_whitening *o = options_of(l);
-    whitening_work p = { &l, o, s.input, l.delta, l.delta, { NULL }, 0, 0, NULL };
+    whitening_work p = begin_work(&l, s.input, l.delta);
     p.passes[p.count++] = &snn_moments;
     p.passes[p.count++] = o->mode == STANDARDIZE ? &snn_standardize : &snn_whiten;
     if (o->gain) p.passes[p.count++] = &snn_rescale;
@@ -229,7 +223,7 @@ void forward_local_whitening_layer(layer l, snn_state s)
 void backward_local_whitening_layer(layer l, snn_state s)
 {
     const local_whitening *o = options_of(l);
-    whitening_work p = { &l, o, s.input, l.delta, s.delta, { NULL }, 0, 0, NULL };
+    whitening_work p = begin_work(&l, s.input, s.delta);
     if (!s.delta) return;
     if (o->mode == STANDARDIZE) {
         p.passes[p.count++] = &snn_standardize_sums;

@@ -20,20 +20,6 @@ static double norm_of(const snn_filters *f, const float *values, size_t filter)
     return sqrt(sum);
 }
 
-/* What a vector of that norm is to be multiplied by to keep within the limit:
- * 0 where it is not finite. */
-static double clip_scale(double norm, double limit)
-{
-    if (!snn_is_finite_double(norm)) return 0;
-    return norm > limit ? limit / norm : 1;
-}
-
-static void scale_value(float *v, double scale)
-{
-    /* Not by multiplication where the scale is 0: the value may be NaN. */
-    *v = scale > 0 ? (float)(*v * scale) : 0;
-}
-
 size_t snn_clip_filters(const layer *l, float *updates, float *bias_updates,
                         double bound)
 {
@@ -43,15 +29,17 @@ size_t snn_clip_filters(const layer *l, float *updates, float *bias_updates,
     for (i = 0; i < f.filters; ++i) {
         double limit = norm_of(&f, f.weights, i);
         double scale;
-        limit = bound * (limit < 1e-3 ? 1e-3 : limit);
+        limit = snn_clip_limit(limit, bound);
         if (bias_updates) {
-            scale_value(&bias_updates[i], clip_scale(fabs(bias_updates[i]), limit));
+            float *u = &bias_updates[i];
+            *u = snn_clipped(*u, snn_clip_scale(fabs(*u), limit));
         }
-        scale = clip_scale(norm_of(&f, updates, i), limit);
+        scale = snn_clip_scale(norm_of(&f, updates, i), limit);
         if (scale == 1) continue;
         ++clipped;
         for (t = 0; t < f.taps; ++t) {
-            scale_value(&updates[snn_tap(&f, i, t)], scale);
+            float *u = &updates[snn_tap(&f, i, t)];
+            *u = snn_clipped(*u, scale);
         }
     }
     return clipped;

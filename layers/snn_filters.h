@@ -4,6 +4,7 @@
 #define SNN_FILTERS_H
 
 #include "snn_host.h"
+#include "snn_math.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,7 +26,7 @@ typedef struct {
 int snn_filters_of(const layer *l, snn_filters *f);
 
 /* Where tap t of filter i stands in f->weights, or in a buffer like it. */
-static inline size_t snn_tap(const snn_filters *f, size_t i, size_t t)
+SNN_HD size_t snn_tap(const snn_filters *f, size_t i, size_t t)
 {
     return i * f->filter_stride + t / f->run * f->run_stride + t % f->run;
 }

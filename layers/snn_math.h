@@ -17,6 +17,9 @@
 #define SNN_HD static inline __attribute__((always_inline))
 #endif
 
+/* C's restrict, which C++ and CUDA spell another way. */
+#define SNN_RESTRICT __restrict__
+
 /* SELU (Klambauer et al. 2017, "Self-Normalizing Neural Networks", eq. 2 and
  * 14): alpha and scale (the paper's lambda) that make mean 0, variance 1 a
  * fixed point. More digits than a double holds, from the closed forms. */
@@ -117,6 +120,26 @@ SNN_HD float snn_alpha_dropout(float x, int kept, snn_affine t)
 SNN_HD uint32_t snn_drop_threshold(float p)
 {
     return (uint32_t)((double)p * 4294967296.);
+}
+
+/* The largest norm that an update may have, from that of its weights. */
+SNN_HD double snn_clip_limit(double weights, double bound)
+{
+    return bound * (weights < 1e-3 ? 1e-3 : weights);
+}
+
+/* What a vector of that norm is multiplied by to keep within the limit: 0 where
+ * the norm is not finite. */
+SNN_HD double snn_clip_scale(double norm, double limit)
+{
+    if (!snn_is_finite_double(norm)) return 0;
+    return norm > limit ? limit / norm : 1;
+}
+
+/* Not by multiplication where the scale is 0: the value may be NaN. */
+SNN_HD float snn_clipped(float v, double scale)
+{
+    return scale > 0 ? (float)(v * scale) : 0;
 }
 
 /* Windowed standardisation: 1 / sqrt(v + epsilon V + floor), where v is the

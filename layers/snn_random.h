@@ -15,7 +15,9 @@
 #include <math.h>
 
 /* Before a loop of constant length: the loop around it can become vectors. */
-#if defined(__GNUC__) && !defined(__CUDACC__)
+#ifdef __CUDACC__
+#define SNN_UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
 #define SNN_UNROLL _Pragma("GCC unroll 32")
 #else
 #define SNN_UNROLL

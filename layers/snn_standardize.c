@@ -15,6 +15,7 @@
  * c = s mean(dL/dy y) / gain^2. s is at most 10 gain, and then a constant:
  * c = 0. */
 #include "snn_standardize.h"
+#include "snn_passes.h"
 #include "snn_simd.h"
 
 #include <string.h>
@@ -23,12 +24,6 @@
 enum { SUMS = 16 };
 
 static int is_bad(double v) { return !snn_is_finite_double(v); }
-
-/* v where it is finite, else 0 */
-SNN_HD float finite_or_zero(float v)
-{
-    return snn_select(snn_is_finite(v), v, 0);
-}
 
 static double total(const double *sums)
 {
@@ -45,7 +40,7 @@ SNN_SIMD
 static void moments_of(const float *x, size_t count, double origin, double *sum,
                        double *squares, double *finite)
 {
-    double s[SUMS] = { 0 }, q[SUMS] = { 0 };
+    double s[SUMS] = { 0 }, q[SUMS] = { 0 }, again[3] = { 0 };
     size_t i, n;
     for (i = 0; i + SUMS <= count; i += SUMS) {
         for (n = 0; n < SUMS; ++n) {
@@ -63,20 +58,10 @@ static void moments_of(const float *x, size_t count, double origin, double *sum,
     *squares = total(q);
     *finite = (double)count;
     if (!is_bad(*squares)) return;
-    *sum = *squares = *finite = 0;
-    for (i = 0; i < count; ++i) {
-        double v = x[i] - origin;
-        if (!snn_is_finite(x[i])) continue;
-        *sum += v;
-        *squares += v * v;
-        ++*finite;
-    }
-}
-
-/* A value near the channel's, as sums of squares are best taken from there. */
-static double origin_of(const snn_windows *j, int c)
-{
-    return finite_or_zero(j->x[(size_t)c * (size_t)j->w * (size_t)j->h]);
+    for (i = 0; i < count; ++i) snn_add_moments(x[i], origin, again);
+    *sum = again[0];
+    *squares = again[1];
+    *finite = again[2];
 }
 
 static void moments_band(const snn_windows *j, int band, double *unused)
@@ -88,42 +73,16 @@ static void moments_band(const snn_windows *j, int band, double *unused)
     (void)unused;
     for (c = 0; c < j->depth; ++c, partial += 3) {
         moments_of(j->x + (size_t)c * plane + (size_t)rows.left * w,
-                   (size_t)(rows.right - rows.left) * w, origin_of(j, c),
+                   (size_t)(rows.right - rows.left) * w, snn_origin(j, c),
                    &partial[0], &partial[1], &partial[2]);
     }
 }
 
-/* Of the samples that are finite. The centre is the mean over the group for
- * standardize, that of each channel for the others; rounded to a float so that
- * an image that equals it has zeros only. */
-static void moments_combine(const snn_windows *j)
-{
-    double *centre = j->state + SNN_CENTRES;
-    double sum = 0, finite = 0, variance = 0;
-    int c;
-    for (c = 0; c < j->depth; ++c) {
-        double s = snn_sum(j, 3 * c), n = snn_sum(j, 3 * c + 2);
-        centre[c] = (float)(origin_of(j, c) + (n ? s / n : 0));
-        sum += n * origin_of(j, c) + s;
-        finite += n;
-    }
-    for (c = 0; c < j->depth; ++c) {
-        double mean = finite ? sum / finite : 0, off;
-        if (j->fields) mean = centre[c];
-        else centre[c] = (float)mean;
-        off = mean - origin_of(j, c);
-        variance += snn_sum(j, 3 * c + 1) - 2 * off * snn_sum(j, 3 * c) +
-                    off * off * snn_sum(j, 3 * c + 2);
-    }
-    j->state[SNN_BAD] = finite < (double)j->depth * j->w * j->h;
-    j->state[SNN_VARIANCE] = finite && variance > 0 ? variance / finite : 0;
-}
+static void moments_combine(const snn_windows *j) { snn_combine_moments(j); }
 
 const snn_pass snn_moments = { moments_band, moments_combine };
 
 /* ------------------------------------------------------------------- gain */
-
-enum { MOST_GAIN = 10 };
 
 /* Sums of y^2 and g y, of those that are finite. */
 SNN_SIMD
@@ -149,12 +108,11 @@ static void products_of(const float *y, const float *g, size_t count,
 static void finite_products_of(const float *y, const float *g, size_t count,
                                double *squares, double *products)
 {
+    double sums[2] = { *squares, *products };
     size_t i;
-    for (i = 0; i < count; ++i) {
-        if (!snn_is_finite(y[i])) continue;
-        *squares += (double)y[i] * y[i];
-        if (snn_is_finite(g[i])) *products += (double)g[i] * y[i];
-    }
+    for (i = 0; i < count; ++i) snn_add_products(y[i], g[i], sums);
+    *squares = sums[0];
+    *products = sums[1];
 }
 
 void snn_output_sums(const snn_windows *j, int band, double *squares,
@@ -179,25 +137,7 @@ void snn_output_sums(const snn_windows *j, int band, double *squares,
     if (products) *products = p;
 }
 
-void snn_set_scale(const snn_windows *j)
-{
-    double mean, scale;
-    j->state[SNN_SCALE] = 1;
-    j->state[SNN_COUPLING] = 0;
-    if (!j->gain) return;
-    mean = snn_sum(j, 0) / ((double)j->depth * j->w * j->h);
-    scale = mean > 0 ? 1 / sqrt(mean) : MOST_GAIN;
-    j->state[SNN_SCALE] = j->gain * (scale < MOST_GAIN ? scale : MOST_GAIN);
-}
-
-void snn_set_coupling(const snn_windows *j, double sum)
-{
-    double scale = j->state[SNN_SCALE];
-    double samples = (double)j->depth * j->w * j->h;
-    j->state[SNN_COUPLING] = 0;
-    if (!j->gain || scale >= j->gain * MOST_GAIN) return;
-    j->state[SNN_COUPLING] = scale * sum / (samples * j->gain * j->gain);
-}
+void snn_set_scale(const snn_windows *j) { snn_combine_scale(j); }
 
 static void rescale_band(const snn_windows *j, int band, double *unused)
 {
@@ -250,10 +190,7 @@ static window_row begin_rows(const snn_windows *j, double *scratch)
     t.a = (float *)(void *)(t.share + row);
     t.b = t.a + row;
     t.nothing = t.b + row;
-    for (x = 0; x < j->w; ++x) {
-        snn_span s = snn_window(x, j->rx, j->w);
-        t.share[x] = 1. / (s.right - s.left);
-    }
+    for (x = 0; x < j->w; ++x) t.share[x] = snn_share_of_columns(j, x);
     return t;
 }
 
@@ -317,10 +254,10 @@ static void statistics(const window_row *t, float *restrict inverse, int w,
     float *restrict mean = t->a;
     int x;
     for (x = 0; x < w; ++x) {
-        double n = share * columns[x], m = p[x] * n;
-        double v = q[x] * n - m * m;
-        mean[x] = (float)m;
-        inverse[x] = 1 / sqrtf((float)((v > 0 ? v : 0) + added));
+        snn_statistics s =
+            snn_window_statistics(p[x], q[x], share * columns[x], added);
+        mean[x] = s.mean;
+        inverse[x] = s.inverse;
     }
 }
 
@@ -330,13 +267,9 @@ static void standardize_row(const float *restrict in, float *restrict out,
                             const float *restrict inverse, float centre, int w)
 {
     int x;
-    for (x = 0; x < w; ++x) out[x] = (in[x] - centre - mean[x]) * inverse[x];
-}
-
-static double share_of_rows(const snn_windows *j, int row)
-{
-    snn_span s = snn_window(row, j->ry, j->h);
-    return 1. / ((double)(s.right - s.left) * j->depth);
+    for (x = 0; x < w; ++x) {
+        out[x] = snn_standardized(in[x], centre, mean[x], inverse[x]);
+    }
 }
 
 static void standardize_band(const snn_windows *j, int band, double *scratch)
@@ -344,7 +277,7 @@ static void standardize_band(const snn_windows *j, int band, double *scratch)
     snn_span rows = snn_band(j, band);
     size_t w = (size_t)j->w, plane = w * (size_t)j->h;
     float centre = (float)j->state[SNN_CENTRES];
-    double added = j->eps * j->state[SNN_VARIANCE] + SNN_WHITENING_FLOOR;
+    double added = snn_added(j);
     window_row t = begin_rows(j, scratch);
     int row, x, c;
     for (x = 0; x < j->w; ++x) t.nothing[x] = centre;
@@ -358,7 +291,7 @@ static void standardize_band(const snn_windows *j, int band, double *scratch)
             slide_row(t.p, j->rx, j->w, t.spare, t.sum_p);
             slide_row(t.q, j->rx, j->w, t.spare, t.sum_q);
         }
-        statistics(&t, inverse, j->w, share_of_rows(j, row), added);
+        statistics(&t, inverse, j->w, snn_share_of_rows(j, row), added);
         if (j->state[SNN_BAD]) {
             slide_row(t.bad, j->rx, j->w, t.spare, t.sum_bad);
             for (x = 0; x < j->w; ++x) {
@@ -411,12 +344,7 @@ static void finite_gradient_sums(const float *g, const float *y,
 {
     size_t i;
     for (i = 0; i < count; ++i) {
-        double v = y[i], r = inverse[i];
-        if (!snn_is_finite(y[i]) || !snn_is_finite(inverse[i])) continue;
-        sum[2] += r * r * v * v;
-        if (!snn_is_finite(g[i])) continue;
-        sum[0] += g[i] * v;
-        sum[1] += r * r * (g[i] * v);
+        snn_add_gradient_sums(g[i], y[i], inverse[i], sum);
     }
 }
 
@@ -440,42 +368,31 @@ static void sums_band(const snn_windows *j, int band, double *unused)
     }
 }
 
-static void sums_combine(const snn_windows *j)
-{
-    double samples = (double)j->depth * j->w * j->h;
-    double scale = j->state[SNN_SCALE];
-    j->state[SNN_BAD_GRADIENT] = snn_sum(j, 3) > 0;
-    snn_set_coupling(j, snn_sum(j, 0));
-    /* sum(n B) = sum(i^2 g z) with g = s dL/dy - c y, z = y / s */
-    j->state[SNN_THROUGH] = j->eps / samples *
-        (snn_sum(j, 1) - j->state[SNN_COUPLING] / scale * snn_sum(j, 2));
-}
+static void sums_combine(const snn_windows *j) { snn_combine_gradient_sums(j); }
 
 const snn_pass snn_standardize_sums = { sums_band, sums_combine };
 
 /* One channel's row of i g, i g z and i x - z. */
-typedef struct { float scale, coupling, unscale, centre; } output_scale;
-
 SNN_SIMD
 static void gradient_pixels(const float *restrict x, const float *restrict y,
                             const float *restrict g,
-                            const float *restrict inverse, output_scale s, int w,
+                            const float *restrict inverse, snn_output_scale s, int w,
                             int first, float *restrict a, float *restrict b,
                             float *restrict offset)
 {
     int i;
     if (first) {
         for (i = 0; i < w; ++i) {
-            float dz = s.scale * g[i] - s.coupling * y[i], z = y[i] * s.unscale;
-            a[i] = dz * inverse[i];
-            b[i] = dz * z * inverse[i];
-            offset[i] = (x[i] - s.centre) * inverse[i] - z;
+            snn_pixel_gradient p = snn_gradient_of(s, x[i], y[i], g[i], inverse[i]);
+            a[i] = p.a;
+            b[i] = p.b;
+            offset[i] = p.offset;
         }
     } else {
         for (i = 0; i < w; ++i) {
-            float dz = s.scale * g[i] - s.coupling * y[i], z = y[i] * s.unscale;
-            a[i] += dz * inverse[i];
-            b[i] += dz * z * inverse[i];
+            snn_pixel_gradient p = snn_gradient_of(s, x[i], y[i], g[i], inverse[i]);
+            a[i] += p.a;
+            b[i] += p.b;
         }
     }
 }
@@ -512,26 +429,16 @@ static void move_bad_gradient_pixels(const window_row *t, const float *offset,
     }
 }
 
-static output_scale scale_of(const snn_windows *j)
-{
-    output_scale s;
-    s.scale = (float)j->state[SNN_SCALE];
-    s.coupling = (float)j->state[SNN_COUPLING];
-    s.unscale = (float)(1 / j->state[SNN_SCALE]);
-    s.centre = (float)j->state[SNN_CENTRES];
-    return s;
-}
-
 static void move_gradient(const snn_windows *j, const window_row *t, int row,
                           double sign)
 {
     size_t w = (size_t)j->w, plane = w * (size_t)j->h, start = (size_t)row * w;
     const float *inverse = j->inverse + start;
-    double share = sign * share_of_rows(j, row);
+    double share = sign * snn_share_of_rows(j, row);
     int c;
     for (c = 0; c < j->depth; ++c) {
         size_t at = (size_t)c * plane + start;
-        gradient_pixels(j->x + at, j->y + at, j->g + at, inverse, scale_of(j),
+        gradient_pixels(j->x + at, j->y + at, j->g + at, inverse, snn_scale_of(j),
                         j->w, !c, t->a, t->b, t->nothing);
     }
     if (j->state[SNN_BAD_GRADIENT]) {
@@ -545,15 +452,14 @@ static void move_gradient(const snn_windows *j, const window_row *t, int row,
 SNN_SIMD
 static void gradient_row(const float *restrict x, const float *restrict y,
                          const float *restrict g, const float *restrict inverse,
-                         output_scale s, const double *restrict p,
+                         snn_output_scale s, const double *restrict p,
                          const double *restrict q, double through, int w,
                          float *restrict dx)
 {
     int i;
     for (i = 0; i < w; ++i) {
-        float dz = s.scale * g[i] - s.coupling * y[i];
-        double v = (double)x[i] - s.centre;
-        dx[i] += dz * inverse[i] - (float)(p[i] + v * (q[i] + through));
+        dx[i] += snn_standardize_dx(s, x[i], y[i], g[i], inverse[i], p[i], q[i],
+                                    through);
     }
 }
 
@@ -581,7 +487,7 @@ static void gradient_band(const snn_windows *j, int band, double *scratch)
         for (c = 0; c < j->depth; ++c) {
             size_t at = (size_t)c * plane + (size_t)row * w;
             gradient_row(j->x + at, j->y + at, j->g + at,
-                         j->inverse + (size_t)row * w, scale_of(j), t.sum_p,
+                         j->inverse + (size_t)row * w, snn_scale_of(j), t.sum_p,
                          t.sum_q, j->state[SNN_THROUGH], j->w, j->dx + at);
         }
     }

@@ -38,12 +38,8 @@ size_t snn_standardize_scratch(int w, int rx);
 void snn_output_sums(const snn_windows *j, int band, double *squares,
                      double *products);
 
-/* Sets the scale that brings the output's root mean square to `gain`, from
- * partial[0] of each band; 1 where gain is 0. */
+/* snn_combine_scale, to point to. */
 void snn_set_scale(const snn_windows *j);
-
-/* Sets the coupling, from the sum of g y. */
-void snn_set_coupling(const snn_windows *j, double sum);
 
 #ifdef __cplusplus
 }

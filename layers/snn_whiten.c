@@ -11,8 +11,9 @@
  * the last term being the way through V = tr(image's covariance) / k. `fields`
  * holds, for each pixel, 2 ds / n (a <= b, row after row) and m / n. */
 #include "snn_whiten.h"
+#include "snn_passes.h"
 #include "snn_simd.h"
-#include "snn_whitening.h"
+#include "snn_tiles.h"
 
 #include <string.h>
 
@@ -41,10 +42,7 @@ static sum_rows begin_rows(const snn_windows *j, double *scratch)
     t.sums = t.columns + t.row * (size_t)t.count;
     t.spare = t.sums + t.row * (size_t)t.count;
     t.share = t.spare + t.row;
-    for (x = 0; x < j->w; ++x) {
-        snn_span s = snn_window(x, j->rx, j->w);
-        t.share[x] = 1. / (s.right - s.left);
-    }
+    for (x = 0; x < j->w; ++x) t.share[x] = snn_share_of_columns(j, x);
     return t;
 }
 
@@ -56,16 +54,6 @@ static void slide_rows(const sum_rows *t, int count, int rx, int w)
         size_t at = (size_t)i * t->row;
         snn_slide(t->columns + at, rx, w, t->spare, t->sums + at);
     }
-}
-
-/* Whether one of the group's channels is not finite at a pixel. */
-static int is_bad_pixel(const snn_windows *j, const float *x, size_t plane)
-{
-    int c;
-    for (c = 0; c < j->depth; ++c) {
-        if (!snn_is_finite(x[(size_t)c * plane])) return 1;
-    }
-    return 0;
 }
 
 /* sign times the products of two channels' rows, added to a column. */
@@ -94,9 +82,10 @@ static void move_bad_input(const snn_windows *j, const sum_rows *t, int row,
     const double *centre = j->state + SNN_CENTRES;
     int x, a, b, k = j->depth;
     for (x = 0; x < j->w; ++x) {
-        const float *v = j->x + (size_t)row * w + (size_t)x;
+        size_t at = (size_t)row * w + (size_t)x;
+        const float *v = j->x + at;
         double *column = t->columns + j->rx + x;
-        if (is_bad_pixel(j, v, plane)) {
+        if (snn_is_bad_pixel(j, at)) {
             column[(size_t)(t->count - 1) * t->row] += sign;
             continue;
         }
@@ -135,81 +124,12 @@ static void move_input(const snn_windows *j, const sum_rows *t, int row,
     }
 }
 
-/* SNN_LANES pixels of a row: covariances, means, and x - mean. */
-typedef struct {
-    double covariance[SNN_WHITENING_MOST * SNN_WHITENING_MOST * SNN_LANES];
-    double ds[SNN_WHITENING_MOST * SNN_WHITENING_MOST * SNN_LANES];
-    double mean[SNN_WHITENING_MOST * SNN_LANES];
-    double x[SNN_WHITENING_MOST * SNN_LANES];
-    double y[SNN_WHITENING_MOST * SNN_LANES];
-    double g[SNN_WHITENING_MOST * SNN_LANES];
-    double h[SNN_WHITENING_MOST * SNN_LANES];
-    double d[SNN_LANES];        /* added to the diagonal */
-    double share[SNN_LANES];    /* 1 / n */
-    snn_whitening_room room;
-} tile;
-
-/* Lanes past the row's end, and those of bad windows, get zeros. */
-SNN_HD void load_tile(const snn_windows *j, const sum_rows *t, int k, int row,
-                      int first, tile *v)
-{
-    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
-    const double *sums = t->sums + first;
-    const float *x = j->x + (size_t)row * w + (size_t)first;
-    snn_span rows = snn_window(row, j->ry, j->h);
-    int n, a, b, lanes = j->w - first < SNN_LANES ? j->w - first : SNN_LANES;
-    SNN_EACH_LANE(n) {
-        v->share[n] = t->share[first + n] / (rows.right - rows.left);
-        v->d[n] = j->eps * j->state[SNN_VARIANCE] + SNN_WHITENING_FLOOR;
-    }
-    for (a = 0; a < k; ++a) {
-        const double *sum = sums + (size_t)(k * (k + 1) / 2 + a) * t->row;
-        SNN_EACH_LANE(n) v->mean[a * SNN_LANES + n] = sum[n] * v->share[n];
-    }
-    for (a = 0; a < k; ++a) {
-        for (b = a; b < k; ++b, sums += t->row) {
-            SNN_EACH_LANE(n) {
-                v->covariance[SNN_ENTRY(a, b) + n] =
-                    v->covariance[SNN_ENTRY(b, a) + n] = sums[n] * v->share[n] -
-                    v->mean[a * SNN_LANES + n] * v->mean[b * SNN_LANES + n];
-            }
-        }
-    }
-    for (a = 0; a < k; ++a) {
-        double centre = j->state[SNN_CENTRES + a];
-        const float *in = x + (size_t)a * plane;
-        if (lanes == SNN_LANES) {
-            SNN_EACH_LANE(n) {
-                v->x[a * SNN_LANES + n] =
-                    in[n] - centre - v->mean[a * SNN_LANES + n];
-            }
-            continue;
-        }
-        SNN_EACH_LANE(n) v->x[a * SNN_LANES + n] = 0;
-        for (n = 0; n < lanes; ++n) {
-            v->x[a * SNN_LANES + n] =
-                in[n] - centre - v->mean[a * SNN_LANES + n];
-        }
-    }
-}
-
 SNN_HD void whiten_tiles(const snn_windows *j, const sum_rows *t, int k, int row,
-                         tile *v)
+                         snn_tile *v)
 {
-    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
-    int first, a, n;
-    for (first = 0; first < j->w; first += SNN_LANES) {
-        int lanes = j->w - first < SNN_LANES ? j->w - first : SNN_LANES;
-        float *out = j->y + (size_t)row * w + (size_t)first;
-        load_tile(j, t, k, row, first, v);
-        if (j->cholesky) {
-            snn_cholesky(k, v->covariance, v->d, v->x, v->y, &v->room);
-        } else {
-            snn_zca(k, v->covariance, v->d, v->x, v->y, &v->room);
-        }
-        for (a = 0; a < k; ++a, out += plane) {
-            for (n = 0; n < lanes; ++n) out[n] = (float)v->y[a * SNN_LANES + n];
-        }
+    int x;
+    for (x = 0; x < j->w; x += SNN_LANES) {
+        snn_whiten_tile(j, t->sums + x, t->row, t->share + x, k, row, x, v);
     }
 }
 
@@ -217,7 +137,7 @@ SNN_HD void whiten_tiles(const snn_windows *j, const sum_rows *t, int k, int row
 SNN_SIMD
 static void whiten_row(const snn_windows *j, const sum_rows *t, int row)
 {
-    tile v;
+    snn_tile v;
     switch (j->depth) {
     case 1: whiten_tiles(j, t, 1, row, &v); break;
     case 2: whiten_tiles(j, t, 2, row, &v); break;
@@ -302,59 +222,18 @@ static void coupling_combine(const snn_windows *j)
 const snn_pass snn_whiten_coupling = { coupling_band, coupling_combine };
 
 SNN_HD void fields_of_tiles(const snn_windows *j, const sum_rows *t, int k,
-                            int row, tile *v)
+                            int row, snn_tile *v)
 {
-    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
-    double scale = j->state[SNN_SCALE], coupling = j->state[SNN_COUPLING];
-    int first, a, b, n;
-    for (first = 0; first < j->w; first += SNN_LANES) {
-        int lanes = j->w - first < SNN_LANES ? j->w - first : SNN_LANES;
-        size_t start = (size_t)row * w + (size_t)first;
-        float *field = j->fields + start;
-        load_tile(j, t, k, row, first, v);
-        for (a = 0; a < k; ++a) {
-            const float *g = j->g + (size_t)a * plane + start;
-            const float *y = j->y + (size_t)a * plane + start;
-            SNN_EACH_LANE(n) v->g[a * SNN_LANES + n] = 0;
-            for (n = 0; n < lanes; ++n) {
-                v->g[a * SNN_LANES + n] = scale * g[n] - coupling * y[n];
-            }
-        }
-        if (j->cholesky) {
-            snn_cholesky_gradient(k, v->covariance, v->d, v->x, v->g, v->h,
-                                  v->ds, &v->room);
-        } else {
-            snn_zca_gradient(k, v->covariance, v->d, v->x, v->g, v->h, v->ds,
-                             &v->room);
-        }
-        for (a = 0; a < k; ++a) {
-            for (b = a; b < k; ++b, field += plane) {
-                for (n = 0; n < lanes; ++n) {
-                    field[n] = (float)(2 * v->share[n] *
-                                       v->ds[SNN_ENTRY(a, b) + n]);
-                }
-            }
-        }
-        for (a = 0; a < k; ++a, field += plane) {
-            float *dx = j->dx + (size_t)a * plane + start;
-            double m[SNN_LANES];
-            SNN_EACH_LANE(n) m[n] = v->h[a * SNN_LANES + n];
-            for (n = 0; n < lanes; ++n) dx[n] += (float)m[n];
-            for (b = 0; b < k; ++b) {
-                SNN_EACH_LANE(n) {
-                    m[n] += 2 * v->ds[SNN_ENTRY(a, b) + n] *
-                            v->mean[b * SNN_LANES + n];
-                }
-            }
-            for (n = 0; n < lanes; ++n) field[n] = (float)(-v->share[n] * m[n]);
-        }
+    int x;
+    for (x = 0; x < j->w; x += SNN_LANES) {
+        snn_fields_tile(j, t->sums + x, t->row, t->share + x, k, row, x, v);
     }
 }
 
 SNN_SIMD
 static void fields_row(const snn_windows *j, const sum_rows *t, int row)
 {
-    tile v;
+    snn_tile v;
     switch (j->depth) {
     case 1: fields_of_tiles(j, t, 1, row, &v); break;
     case 2: fields_of_tiles(j, t, 2, row, &v); break;
@@ -375,53 +254,20 @@ static void fields_of_row(const snn_windows *j, const sum_rows *t, int row)
     }
 }
 
-/* Whether one of the pixel's fields is not finite. */
-static int is_bad_field(const snn_windows *j, size_t at)
-{
-    size_t plane = (size_t)j->w * (size_t)j->h;
-    int i, count = snn_whiten_quantities(j->depth);
-    for (i = 0; i < count; ++i) {
-        if (!snn_is_finite(j->fields[(size_t)i * plane + at])) return 1;
-    }
-    return 0;
-}
-
 /* partial: the sum of tr ds over the finite pixels, and whether all are. */
 static void fields_band(const snn_windows *j, int band, double *scratch)
 {
     snn_span rows = snn_band(j, band);
-    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
     double *partial = j->partial + band * snn_partials(j->depth);
-    int row, x, a, k = j->depth;
+    int row, x;
     for_rows(j, band, scratch, fields_of_row);
     partial[0] = partial[1] = 0;
     for (row = rows.left; row < rows.right; ++row) {
-        snn_span window = snn_window(row, j->ry, j->h);
-        for (x = 0; x < j->w; ++x) {
-            snn_span columns = snn_window(x, j->rx, j->w);
-            size_t at = (size_t)row * w + (size_t)x;
-            double n = (double)(window.right - window.left) *
-                       (columns.right - columns.left);
-            double trace = 0;
-            int entry = 0;
-            for (a = 0; a < k; entry += k - a, ++a) {
-                trace += j->fields[(size_t)entry * plane + at];
-            }
-            if (is_bad_field(j, at)) {
-                partial[1] = 1;
-                continue;
-            }
-            partial[0] += .5 * n * trace;
-        }
+        for (x = 0; x < j->w; ++x) snn_add_trace(j, row, x, partial);
     }
 }
 
-static void fields_combine(const snn_windows *j)
-{
-    double samples = (double)j->depth * j->w * j->h;
-    j->state[SNN_BAD_GRADIENT] = snn_sum(j, 1) > 0;
-    j->state[SNN_THROUGH] = 2 * j->eps / samples * snn_sum(j, 0);
-}
+static void fields_combine(const snn_windows *j) { snn_combine_trace(j); }
 
 const snn_pass snn_whiten_fields = { fields_band, fields_combine };
 
@@ -439,7 +285,7 @@ static void move_fields(const snn_windows *j, const sum_rows *t, int row,
             continue;
         }
         for (x = 0; x < j->w; ++x) {
-            int is_bad = is_bad_field(j, start + (size_t)x);
+            int is_bad = snn_is_bad_field(j, start + (size_t)x);
             column[x] += is_bad ? 0 : sign * field[x];
             if (!i) bad[x] += is_bad ? sign : 0;
         }
@@ -452,7 +298,7 @@ static void add_field(double *restrict row, const double *restrict sum,
                       int w)
 {
     int i;
-    for (i = 0; i < w; ++i) row[i] += (sum[i] + through) * (x[i] - centre);
+    for (i = 0; i < w; ++i) row[i] += snn_field_dx(sum[i], through, x[i], centre);
 }
 
 SNN_SIMD
@@ -460,13 +306,6 @@ static void add_row(float *restrict dx, const double *restrict row, int w)
 {
     int i;
     for (i = 0; i < w; ++i) dx[i] += (float)row[i];
-}
-
-/* The sums of the field of entry (a, b), either way round. */
-static double *sums_of_entry(const sum_rows *t, int k, int a, int b)
-{
-    int low = a < b ? a : b, high = a < b ? b : a;
-    return t->sums + (size_t)(low * k - low * (low - 1) / 2 + high - low) * t->row;
 }
 
 static void gradient_band(const snn_windows *j, int band, double *scratch)
@@ -489,8 +328,9 @@ static void gradient_band(const snn_windows *j, int band, double *scratch)
         for (a = 0; a < k; ++a) {
             double *sum = t.sums + (size_t)(k * (k + 1) / 2 + a) * t.row;
             for (b = 0; b < k; ++b) {
-                add_field(sum, sums_of_entry(&t, k, a, b), x + (size_t)b * plane,
-                          centre[b], a == b ? j->state[SNN_THROUGH] : 0, j->w);
+                add_field(sum, t.sums + (size_t)snn_whiten_entry(k, a, b) * t.row,
+                          x + (size_t)b * plane, centre[b],
+                          a == b ? j->state[SNN_THROUGH] : 0, j->w);
             }
             add_row(dx + (size_t)a * plane, sum, j->w);
         }

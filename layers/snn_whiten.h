@@ -18,10 +18,6 @@ extern const snn_pass snn_whiten_fields;
 /* dx += the gradient through covariances and means. */
 extern const snn_pass snn_whiten_gradient;
 
-/* Entries a <= b of a symmetric k x k matrix, and k means: the quantities that
- * windows sum, and the planes of `fields`. */
-static inline int snn_whiten_quantities(int k) { return k * (k + 1) / 2 + k; }
-
 size_t snn_whiten_scratch(int w, int rx, int k);
 
 #ifdef __cplusplus

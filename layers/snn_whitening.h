@@ -29,7 +29,7 @@
 enum { SNN_WHITENING_MOST = 16 };
 
 /* gcc turns these into vectors as long as it has not unrolled them before. */
-#ifdef __GNUC__
+#if defined(__GNUC__) && !defined(SNN_KERNELS)
 #define SNN_EACH_LANE(lane) \
     _Pragma("GCC unroll 1") for (lane = 0; lane < SNN_LANES; ++lane)
 #else
@@ -41,7 +41,7 @@ enum { SNN_WHITENING_MOST = 16 };
  * column. Sweeps end when no lane's off-diagonal counts any more (convergence
  * is quadratic; twelve are never needed). No division by zero: a rotation's
  * tangent is 2 a_pq / (d + sign(d) sqrt(d^2 + 4 a_pq^2)), and 0 for 0. */
-SNN_HD void snn_eigen(int k, double *restrict a, double *restrict u)
+SNN_HD void snn_eigen(int k, double *SNN_RESTRICT a, double *SNN_RESTRICT u)
 {
     int p, q, i, j, n, sweep;
     for (i = 0; i < k; ++i) {
@@ -112,8 +112,8 @@ typedef struct {
 } snn_whitening_room;
 
 /* out = U' v */
-SNN_HD void snn_turn(int k, const double *restrict u, const double *restrict v,
-                     double *restrict out)
+SNN_HD void snn_turn(int k, const double *SNN_RESTRICT u, const double *SNN_RESTRICT v,
+                     double *SNN_RESTRICT out)
 {
     int i, j, n;
     for (i = 0; i < k; ++i) {
@@ -128,9 +128,9 @@ SNN_HD void snn_turn(int k, const double *restrict u, const double *restrict v,
 }
 
 /* out = U (v / root) */
-SNN_HD void snn_turn_back(int k, const double *restrict u,
-                          const double *restrict v, const double *restrict root,
-                          double *restrict out)
+SNN_HD void snn_turn_back(int k, const double *SNN_RESTRICT u,
+                          const double *SNN_RESTRICT v, const double *SNN_RESTRICT root,
+                          double *SNN_RESTRICT out)
 {
     int i, j, n;
     for (i = 0; i < k; ++i) {

@@ -12,8 +12,13 @@
 
 #include <stddef.h>
 
-/* Windows, and matrices, that are worked on at a time. */
+/* Windows, and matrices, that are worked on at a time: by a processor's vector
+ * unit, or by a thread of a GPU. */
+#ifdef SNN_KERNELS
+enum { SNN_LANES = 1 };
+#else
 enum { SNN_LANES = 8 };
+#endif
 
 /* Of a group, from pass to pass. */
 enum {
@@ -40,17 +45,53 @@ typedef struct {
     double *partial;            /* [bands][snn_partials(depth)] */
 } snn_windows;
 
+/* Entries a <= b of a symmetric k x k matrix, row after row, and k means: the
+ * quantities that windows sum, and the planes of `fields`. */
+SNN_HD int snn_whiten_quantities(int k) { return k * (k + 1) / 2 + k; }
+
+/* Where entry (a, b) stands among them, either way round. */
+SNN_HD int snn_whiten_entry(int k, int a, int b)
+{
+    int low = a < b ? a : b, high = a < b ? b : a;
+    return low * k - low * (low - 1) / 2 + high - low;
+}
+
 /* Sums of a band that are added up over the image, in the bands' order. */
-static inline int snn_partials(int depth) { return 3 * depth + 1; }
+SNN_HD int snn_partials(int depth) { return 3 * depth + 1; }
 
 /* A band's first windows are summed from scratch: bands several times the
  * window's height keep that below the cost of the rest. The cut depends on
  * shapes alone, so that no result depends on the number of threads. */
-static inline int snn_band_rows(int ry) { return ry < 16 ? 64 : 4 * ry; }
+SNN_HD int snn_band_rows(int ry) { return ry < 16 ? 64 : 4 * ry; }
 
-static inline int snn_bands(int h, int ry)
+SNN_HD int snn_bands(int h, int ry)
 {
     return (h + snn_band_rows(ry) - 1) / snn_band_rows(ry);
+}
+
+/* Doubles of `state` and `partial` of one image. */
+SNN_HD size_t snn_state_size(int depth, int h, int ry)
+{
+    return (size_t)(SNN_CENTRES + depth) +
+           (size_t)snn_bands(h, ry) * (size_t)snn_partials(depth);
+}
+
+/* That image, where j is the first of several in the same arrays. */
+SNN_HD snn_windows snn_image(snn_windows j, size_t image)
+{
+    size_t plane = (size_t)j.w * (size_t)j.h;
+    size_t values = plane * (size_t)j.depth * image;
+    j.x += values;
+    j.g += values;
+    j.y += values;
+    j.dx += values;
+    if (j.inverse) j.inverse += image * plane;
+    if (j.fields) {
+        j.fields += image * plane * (size_t)snn_whiten_quantities(j.depth);
+    }
+    j.state += image * snn_state_size(j.depth, j.h, j.ry);
+    j.partial = j.state + SNN_CENTRES + j.depth;
+    return j;
 }
 
 typedef struct { int left, right; } snn_span;
@@ -103,13 +144,13 @@ SNN_HD double snn_sum(const snn_windows *j, int at)
 }
 
 /* Rows of sums end at a whole number of lanes. */
-static inline size_t snn_padded(int w)
+SNN_HD size_t snn_padded(int w)
 {
     return ((size_t)w + SNN_LANES - 1) / SNN_LANES * SNN_LANES;
 }
 
 /* A row of columns has zeros where windows reach beyond the image. */
-static inline size_t snn_column_row(int w, int rx)
+SNN_HD size_t snn_column_row(int w, int rx)
 {
     return 2 * (size_t)rx + snn_padded(w) + 3 * SNN_LANES;
 }
@@ -121,8 +162,8 @@ static inline size_t snn_column_row(int w, int rx)
  * The window four pixels on has gained four columns and lost four: a step of
  * four keeps the additions independent of each other, where a prefix sum is a
  * chain of them. */
-SNN_HD void snn_slide(const double *restrict columns, int rx, int w,
-                      double *restrict spare, double *restrict sums)
+SNN_HD void snn_slide(const double *SNN_RESTRICT columns, int rx, int w,
+                      double *SNN_RESTRICT spare, double *SNN_RESTRICT sums)
 {
     int padded = (int)snn_padded(w), x;
     const double *enter = columns + 2 * rx + 1;
