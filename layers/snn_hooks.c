@@ -4,6 +4,7 @@
 #include "snn_gate.h"
 #include "snn_init.h"
 #include "snn_layers.h"
+#include "snn_loss.h"
 #include "snn_residual.h"
 
 #include <errno.h>
@@ -91,6 +92,7 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
     for (i = 0; i < count; ++i) option_find(options, (char *)keys[i].name);
     if (keys == snn_host_keys) finish_weights(s, &cfg_of(cfg)->sections[0], index, l);
     else if (count) finish_sum(s, l);
+    snn_loss_layer(s, l);
 }
 
 int snn_resize(layer *l, int w, int h)

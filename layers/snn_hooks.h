@@ -5,6 +5,8 @@
 
 #include "darknet.h"
 
+#include <stdio.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -54,6 +56,25 @@ void snn_check_image(const char *file);
  * the host says, in data/labels, and beside the executable; a blank one where
  * it is nowhere. `file` ends in /labels/NAME.png. */
 image snn_label_image(char *file);
+
+/* Before `segmenter train`: the number of classes of the .data file. Exits with
+ * status 1, every mistake printed, where the net has another one or does not
+ * segment, or where an image or a mask is missing. */
+int snn_segmenter_classes(network *net, char *data, char *cfg);
+
+/* The truth for a crop of an image of w x h pixels, augmented as the host's
+ * rotate_crop_image augments the image, on a grid that is `div` times coarser:
+ * planes [classes][crop_h / div][crop_w / div] of 0 and 1, each cell that of
+ * its centre's pixel. Belongs to the caller. Exits with status 1 where the mask
+ * is not one of the image (snn_masks.h). */
+image snn_segmenter_truth(char *picture, int w, int h, int classes, int crop_w,
+                          int crop_h, float angle, float scale, float dx,
+                          float dy, float aspect, int div);
+
+/* Reads one object of a mask's text: its class, and its runs into *runs, which
+ * is grown, and freed at the end. 0 at the end of the file, or where `file` is
+ * NULL. */
+int snn_mask_line(FILE *file, int *category, char **runs);
 
 /* activation=selu: snn_array(x, n) in place of n calls. */
 void snn_activate_selu(float *x, int n);

@@ -6,14 +6,13 @@
  * JSON are always COCO's, with 101 points.
  */
 #include "snn_ap.h"
+#include "snn_files.h"
 #include "snn_host.h"
 #include "snn_math.h"
 #include "snn_mem.h"
 #include "snn_verbs.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <unistd.h>
 
 /* What Darknet's own evaluations use. */
 #define SCORE_THRESHOLD .001f
@@ -21,8 +20,6 @@
 
 /* Labels are written with few digits: 1.0001 is still the edge. */
 #define EDGE_TOLERANCE .01
-
-enum { MOST_MISTAKES = 20 };
 
 typedef struct {
     char *data, *cfg, *weights;
@@ -32,19 +29,11 @@ typedef struct {
     int with_coco;
 } map_options;
 
-typedef struct {
-    char **lines;       /* without blank ones; point into `text` */
-    int *numbers;       /* of the lines in the file, from 1 */
-    size_t count;
-    char *text;
-} text_file;
-
 /* Truths are in list order: those of image i are truths[first_truth[i]] up
  * to, not including, truths[first_truth[i + 1]]. Their boxes are relative to
  * the image (0..1) until the image has been read. */
 typedef struct {
-    int classes;
-    text_file names, images;
+    snn_data files;
     snn_truth *truths;
     size_t *first_truth;
     size_t truth_count;
@@ -68,132 +57,6 @@ typedef struct {
 
 /* ---- the user's files ---------------------------------------------------- */
 
-static void mistake(size_t *mistakes, const char *file, int line,
-                    const char *format, ...) SNN_PRINTF(4, 5);
-
-/* "file:line: " and the message; "file: " where the line is 0. Counts all of
- * them, prints the first MOST_MISTAKES. */
-static void mistake(size_t *mistakes, const char *file, int line,
-                    const char *format, ...)
-{
-    va_list args;
-    if ((*mistakes)++ >= MOST_MISTAKES) return;
-    if (line) fprintf(stderr, "%s:%d: ", file, line);
-    else fprintf(stderr, "%s: ", file);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-}
-
-/* 1 where `file` has content. The host ends the process where it cannot open
- * a file, one family of it with status 0. */
-static int is_readable(const char *file)
-{
-    FILE *f = fopen(file, "rb");
-    int c;
-    if (!f) return 0;
-    c = getc(f);
-    if (c == EOF && !ferror(f)) errno = ENODATA;
-    fclose(f);
-    return c != EOF;
-}
-
-static int exists(const char *file)
-{
-    FILE *f = fopen(file, "rb");
-    if (f) fclose(f);
-    return f != NULL;
-}
-
-static int need_file(size_t *mistakes, const char *file)
-{
-    if (is_readable(file)) return 1;
-    mistake(mistakes, file, 0, "expected a file with content, got \"%s\"",
-            strerror(errno));
-    return 0;
-}
-
-/* The file as a string; NULL and errno where it cannot be read, EILSEQ where
- * it holds a zero: a file that a crash has filled with them is not empty. */
-static char *read_string(const char *file)
-{
-    size_t size = 4096, n = 0, got;
-    FILE *f = fopen(file, "rb");
-    char *text;
-    int error;
-    if (!f) return NULL;
-    text = (char *)snn_alloc(size, 1);
-    while ((got = fread(text + n, 1, size - 1 - n, f)) > 0) {
-        n += got;
-        if (n + 1 == size) text = (char *)snn_realloc(text, size *= 2, 1);
-    }
-    text[n] = '\0';
-    error = ferror(f) ? errno : strlen(text) < n ? EILSEQ : 0;
-    fclose(f);
-    if (!error) return text;
-    free(text);
-    errno = error;
-    return NULL;
-}
-
-static int is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* All lines that are not blank, without blanks at either end; 0 and errno
- * where the file cannot be read. Free with free_text. */
-static int read_text(const char *file, text_file *t)
-{
-    size_t room = 0;
-    char *line, *next, *end;
-    int number;
-    memset(t, 0, sizeof *t);
-    t->text = read_string(file);
-    if (!t->text) return 0;
-    for (line = t->text, number = 1; *line; line = next, ++number) {
-        end = line + strcspn(line, "\n");
-        next = *end ? end + 1 : end;
-        while (line < end && is_blank(*line)) ++line;
-        while (end > line && is_blank(end[-1])) --end;
-        *end = '\0';
-        if (line == end) continue;
-        if (t->count == room) {
-            room = room ? room * 2 : 64;
-            t->lines = (char **)snn_realloc(t->lines, room, sizeof *t->lines);
-            t->numbers = (int *)snn_realloc(t->numbers, room,
-                                            sizeof *t->numbers);
-        }
-        t->lines[t->count] = line;
-        t->numbers[t->count++] = number;
-    }
-    return 1;
-}
-
-static void free_text(text_file *t)
-{
-    free(t->lines);
-    free(t->numbers);
-    free(t->text);
-}
-
-/* 1 where `text` starts with a finite number that a blank or the end of the
- * line follows; *end is behind it. */
-static int parse_number(const char *text, char **end, double *value)
-{
-    *value = strtod(text, end);
-    return *end != text && (!**end || is_blank(**end)) &&
-           snn_is_finite((float)*value);
-}
-
-static int parse_integer(const char *text, char **end, long *value)
-{
-    errno = 0;
-    *value = strtol(text, end, 10);
-    return *end != text && (!**end || is_blank(**end)) && !errno;
-}
-
 /* One label: class, then the centre and the size of the box, all relative to
  * the image. */
 static void read_label(size_t *mistakes, const char *file, int number,
@@ -203,25 +66,25 @@ static void read_label(size_t *mistakes, const char *file, int number,
     double value[4];
     char *end;
     long category;
-    int i, is_right = parse_integer(line, &end, &category);
+    int i, is_right = snn_parse_integer(line, &end, &category);
     for (i = 0; i < 4 && is_right; ++i) {
-        is_right = parse_number(end, &end, &value[i]);
+        is_right = snn_parse_number(end, &end, &value[i]);
     }
     if (!is_right || *end) {
-        mistake(mistakes, file, number, "expected a class and four numbers "
-                "x y width height, got \"%s\"", line);
+        snn_mistake(mistakes, file, number, "expected a class and four numbers "
+                    "x y width height, got \"%s\"", line);
         return;
     }
     if (category < 0 || category >= classes) {
-        mistake(mistakes, file, number, "expected a class from 0 to %d, "
-                "got \"%ld\"", classes - 1, category);
+        snn_mistake(mistakes, file, number, "expected a class from 0 to %d, "
+                    "got \"%ld\"", classes - 1, category);
         return;
     }
     for (i = 0; i < 4; ++i) {
         if (value[i] >= -EDGE_TOLERANCE && value[i] <= 1 + EDGE_TOLERANCE &&
             (i < 2 || value[i] > 0)) continue;
-        mistake(mistakes, file, number, "expected %s in %s0, 1], got \"%g\"",
-                names[i], i < 2 ? "[" : "(", value[i]);
+        snn_mistake(mistakes, file, number, "expected %s in %s0, 1], got "
+                    "\"%g\"", names[i], i < 2 ? "[" : "(", value[i]);
         return;
     }
     truth->category = (int)category;
@@ -231,57 +94,34 @@ static void read_label(size_t *mistakes, const char *file, int number,
     truth->box.height = value[3];
 }
 
-/* The last folder of that name in a path; NULL where it has none. */
-static const char *last_folder(const char *path, const char *name)
-{
-    const char *p, *last = NULL;
-    size_t length = strlen(name);
-    for (p = path; (p = strstr(p, name)) != NULL; ++p) {
-        if ((p == path || p[-1] == '/') && p[length] == '/') last = p;
-    }
-    return last;
-}
-
-/* Where an image's labels are: its last folder "images", or else
- * "JPEGImages", replaced with "labels", its extension with ".txt". Beside the
- * image where that file does not exist, as AlexeyAB's Darknet has it. */
+/* Where an image's labels are: in the folder "labels" that goes with its own,
+ * beside the image where there are none, as AlexeyAB's Darknet has it. */
 static char *label_path(const char *picture)
 {
-    const char *from = "images";
-    const char *folder = last_folder(picture, from);
-    const char *slash = strrchr(picture, '/');
-    const char *dot = strrchr(picture, '.');
-    size_t stem = dot && (!slash || dot > slash) ? (size_t)(dot - picture)
-                                                 : strlen(picture);
-    size_t room = strlen(picture) + sizeof "labels.txt";
-    char *beside = (char *)snn_alloc(room, 1), *elsewhere;
-    memcpy(beside, picture, stem);
-    strcpy(beside + stem, ".txt");
-    if (!folder) folder = last_folder(picture, from = "JPEGImages");
-    if (!folder) return beside;
-    elsewhere = (char *)snn_alloc(room, 1);
-    snprintf(elsewhere, room, "%.*slabels%s", (int)(folder - picture), picture,
-             beside + (folder - picture) + strlen(from));
-    if (!exists(elsewhere) && exists(beside)) {
-        free(elsewhere);
-        return beside;
+    char *path = snn_sibling(picture, "labels", ".txt"), *beside;
+    if (snn_exists(path)) return path;
+    beside = snn_beside(picture, ".txt");
+    if (!snn_exists(beside)) {
+        free(beside);
+        return path;
     }
-    free(beside);
-    return elsewhere;
+    free(path);
+    return beside;
 }
 
 static void read_labels(size_t *mistakes, data_set *d)
 {
+    const snn_text *images = &d->files.images;
     size_t i, j, room = 0;
-    d->first_truth = (size_t *)snn_alloc(d->images.count + 1,
+    d->first_truth = (size_t *)snn_alloc(images->count + 1,
                                          sizeof *d->first_truth);
-    for (i = 0; i < d->images.count; ++i) {
-        char *file = label_path(d->images.lines[i]);
-        text_file labels;
+    for (i = 0; i < images->count; ++i) {
+        char *file = label_path(images->lines[i]);
+        snn_text labels;
         d->first_truth[i] = d->truth_count;
-        if (!read_text(file, &labels)) {
-            mistake(mistakes, file, 0, "expected the labels of %s, got \"%s\"",
-                    d->images.lines[i], strerror(errno));
+        if (!snn_text_read(file, &labels)) {
+            snn_mistake(mistakes, file, 0, "expected the labels of %s, got "
+                        "\"%s\"", images->lines[i], strerror(errno));
         }
         for (j = 0; j < labels.count; ++j) {
             if (d->truth_count == room) {
@@ -291,84 +131,30 @@ static void read_labels(size_t *mistakes, data_set *d)
             }
             d->truths[d->truth_count].image = (int)i;
             read_label(mistakes, file, labels.numbers[j], labels.lines[j],
-                       d->classes, &d->truths[d->truth_count++]);
+                       d->files.classes, &d->truths[d->truth_count++]);
         }
-        free_text(&labels);
+        snn_text_free(&labels);
         free(file);
     }
     d->first_truth[i] = d->truth_count;
 }
 
-/* The value of a key in the .data file, NULL and a mistake where it is not
- * there. Belongs to the list. */
-static char *data_value(size_t *mistakes, const char *file, list *options,
-                        const char *key, const char *what)
-{
-    char *value = option_find(options, (char *)key);
-    if (!value) {
-        mistake(mistakes, file, 0, "%s: expected %s, got none", key, what);
-    }
-    return value;
-}
-
 /* Reads everything but the images, so that all mistakes are known before
- * minutes of work. The host has no function, common to both families, that
- * frees an option list; it is small and stays. */
+ * minutes of work. */
 static void read_data(size_t *mistakes, char *file, data_set *d)
 {
-    list *options;
-    char *classes, *names, *valid, *end;
-    long value;
-    size_t i;
-    if (!need_file(mistakes, file)) return;
-    options = read_data_cfg(file);
-    classes = data_value(mistakes, file, options, "classes",
-                         "the number of classes");
-    names = data_value(mistakes, file, options, "names",
-                       "the file with the names of the classes");
-    valid = data_value(mistakes, file, options, "valid",
-                       "the file with the list of images");
-    if (!classes || !names || !valid) return;
-    if (!parse_integer(classes, &end, &value) || *end || value < 1 ||
-        value > 1000000) {
-        mistake(mistakes, file, 0, "classes: expected an integer from 1 to "
-                "1000000, got \"%s\"", classes);
-        return;
-    }
-    d->classes = (int)value;
-    if (!read_text(names, &d->names)) {
-        mistake(mistakes, names, 0, "expected the names of the classes, "
-                "got \"%s\"", strerror(errno));
-    } else if (d->names.count < (size_t)d->classes) {
-        mistake(mistakes, names, 0, "expected %d names, as many as classes= "
-                "in %s, got %zu", d->classes, file, d->names.count);
-    }
-    if (!read_text(valid, &d->images)) {
-        mistake(mistakes, valid, 0, "expected a list of images, got \"%s\"",
-                strerror(errno));
-        return;
-    }
-    if (!d->images.count) {
-        mistake(mistakes, valid, 0, "expected a list of images, got an empty "
-                "one");
-        return;
-    }
-    for (i = 0; i < d->images.count; ++i) {
-        if (is_readable(d->images.lines[i])) continue;
-        mistake(mistakes, valid, d->images.numbers[i], "expected an image, "
-                "got \"%s\": %s", d->images.lines[i], strerror(errno));
-    }
+    snn_data_read(mistakes, file, "valid", 1, &d->files);
+    if (!d->files.images.count) return;
     read_labels(mistakes, d);
     if (!*mistakes && !d->truth_count) {
-        mistake(mistakes, valid, 0, "expected images with labels, got %zu "
-                "without any", d->images.count);
+        snn_mistake(mistakes, d->files.list, 0, "expected images with labels, "
+                    "got %zu without any", d->files.images.count);
     }
 }
 
 static void free_data_set(data_set *d)
 {
-    free_text(&d->names);
-    free_text(&d->images);
+    snn_data_free(&d->files);
     free(d->truths);
     free(d->first_truth);
 }
@@ -388,15 +174,15 @@ static void check_network(size_t *mistakes, const map_options *o,
 {
     const layer *last = &net->layers[net->n - 1];
     if (!finds_boxes(last)) {
-        mistake(mistakes, o->cfg, 0, "expected a net that ends in [yolo], "
-                "[region] or [detection]");
+        snn_mistake(mistakes, o->cfg, 0, "expected a net that ends in [yolo], "
+                    "[region] or [detection]");
     } else if (last->classes != classes) {
-        mistake(mistakes, o->cfg, 0, "classes: expected %d, as classes= in "
-                "%s, got %d", classes, o->data, last->classes);
+        snn_mistake(mistakes, o->cfg, 0, "classes: expected %d, as classes= in "
+                    "%s, got %d", classes, o->data, last->classes);
     }
     if (net->c != 1 && net->c != 3) {
-        mistake(mistakes, o->cfg, 0, "[net] channels: expected 1 or 3, got %d",
-                net->c);
+        snn_mistake(mistakes, o->cfg, 0, "[net] channels: expected 1 or 3, got "
+                    "%d", net->c);
     }
 }
 
@@ -475,17 +261,6 @@ static void detect(network *net, image im, int index, int classes, found *f)
     free_image(input);
 }
 
-/* A line that is updated on a terminal, otherwise one line for each tenth. */
-static void show_progress(size_t done, size_t total, double seconds)
-{
-    int is_terminal = isatty(STDERR_FILENO);
-    if (!is_terminal && done * 10 / total == (done - 1) * 10 / total) return;
-    fprintf(stderr, "%s%zu/%zu images, %.1f images/s%s",
-            is_terminal ? "\r" : "", done, total,
-            (double)done / (seconds > 0 ? seconds : 1e-9),
-            is_terminal && done < total ? " " : "\n");
-}
-
 /* Runs the net on every image, and gives the truths their pixels. A file that
  * is no image ends the process, in the patched host's loader. */
 static void detect_all(network *net, const char *weights, data_set *d,
@@ -493,8 +268,8 @@ static void detect_all(network *net, const char *weights, data_set *d,
 {
     double start = what_time_is_it_now(), seconds = 0;
     size_t i, j;
-    for (i = 0; i < d->images.count; ++i) {
-        image im = load_image(d->images.lines[i], 0, 0, net->c);
+    for (i = 0; i < d->files.images.count; ++i) {
+        image im = load_image(d->files.images.lines[i], 0, 0, net->c);
         for (j = d->first_truth[i]; j < d->first_truth[i + 1]; ++j) {
             snn_box *b = &d->truths[j].box;
             b->left *= im.w;
@@ -502,16 +277,16 @@ static void detect_all(network *net, const char *weights, data_set *d,
             b->width *= im.w;
             b->height *= im.h;
         }
-        detect(net, im, (int)i, d->classes, f);
+        detect(net, im, (int)i, d->files.classes, f);
         free_image(im);
         seconds = what_time_is_it_now() - start;
-        show_progress(i + 1, d->images.count, seconds);
+        snn_show_progress(i + 1, d->files.images.count, seconds);
     }
     f->images_per_second = (double)i / (seconds > 0 ? seconds : 1e-9);
     if (f->nonfinite_images) {
         fprintf(stderr, "%s: expected finite outputs, got NaN or infinity for "
                 "%zu of %zu images, which count as without detections\n",
-                weights, f->nonfinite_images, d->images.count);
+                weights, f->nonfinite_images, d->files.images.count);
     }
 }
 
@@ -520,15 +295,15 @@ static void detect_all(network *net, const char *weights, data_set *d,
 static void print_table(const map_results *r)
 {
     int k, width = 5, length;
-    for (k = 0; k < r->data->classes; ++k) {
-        length = (int)strlen(r->data->names.lines[k]);
+    for (k = 0; k < r->data->files.classes; ++k) {
+        length = (int)strlen(r->data->files.names.lines[k]);
         if (length > width) width = length;
     }
     printf("%-*s  %6s  %8s  %10s\n", width, "class", "AP", "truths",
            "detections");
-    for (k = 0; k < r->data->classes; ++k) {
+    for (k = 0; k < r->data->files.classes; ++k) {
         const snn_ap *a = &r->classes[k];
-        printf("%-*s  ", width, r->data->names.lines[k]);
+        printf("%-*s  ", width, r->data->files.names.lines[k]);
         if (a->truths) printf("%6.4f", a->ap);
         else printf("%6s", "-");
         printf("  %8zu  %10zu\n", a->truths,
@@ -541,36 +316,25 @@ static void print_table(const map_results *r)
     }
 }
 
-static void write_string(FILE *out, const char *text)
+static void write_results(FILE *out, const void *content)
 {
-    putc('"', out);
-    for (; *text; ++text) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') fprintf(out, "\\%c", c);
-        else if (c < 0x20) fprintf(out, "\\u%04x", c);
-        else putc(c, out);
-    }
-    putc('"', out);
-}
-
-static void write_results(FILE *out, const map_results *r)
-{
+    const map_results *r = (const map_results *)content;
     int k;
     fprintf(out, "{\"map\":%.9g,\"iou\":%.9g,\"points\":%d,\n", r->map,
             r->options->iou, r->options->points);
     fprintf(out, " \"map50\":%.9g,\"map75\":%.9g,\"map50_95\":%.9g,\n",
             r->map50, r->map75, r->map50_95);
     fprintf(out, " \"images\":%zu,\"truths\":%zu,\"detections\":%zu,\n",
-            r->data->images.count, r->data->truth_count,
+            r->data->files.images.count, r->data->truth_count,
             r->detections->count);
     fprintf(out, " \"images_per_second\":%.6g,\"nonfinite_images\":%zu,\n",
             r->detections->images_per_second,
             r->detections->nonfinite_images);
     fprintf(out, " \"classes\":[");
-    for (k = 0; k < r->data->classes; ++k) {
+    for (k = 0; k < r->data->files.classes; ++k) {
         const snn_ap *a = &r->classes[k];
         fprintf(out, "%s\n  {\"name\":", k ? "," : "");
-        write_string(out, r->data->names.lines[k]);
+        snn_write_string(out, r->data->files.names.lines[k]);
         if (a->truths) fprintf(out, ",\"ap\":%.9g", a->ap);
         else fprintf(out, ",\"ap\":null");
         fprintf(out, ",\"truths\":%zu,\"detections\":%zu}", a->truths,
@@ -580,8 +344,9 @@ static void write_results(FILE *out, const map_results *r)
 }
 
 /* The numbers are floats, which nine digits give exactly. */
-static void write_detections(FILE *out, const map_results *r)
+static void write_detections(FILE *out, const void *content)
 {
+    const map_results *r = (const map_results *)content;
     size_t i;
     fputc('[', out);
     for (i = 0; i < r->detections->count; ++i) {
@@ -597,26 +362,28 @@ static void write_detections(FILE *out, const map_results *r)
 /* What a bootstrap over images needs: [image, class, number of truths] and
  * [image, class, score, 1 where right], images and classes from 0, detections
  * in the order that breaks ties of equal scores. */
-static void write_per_image(FILE *out, const map_results *r)
+static void write_per_image(FILE *out, const void *content)
 {
+    const map_results *r = (const map_results *)content;
     const data_set *set = r->data;
-    size_t *truths = (size_t *)snn_alloc((size_t)set->classes, sizeof *truths);
+    size_t *truths = (size_t *)snn_alloc((size_t)set->files.classes,
+                                         sizeof *truths);
     const char *separator = "";
     size_t i, j;
     int k;
     fprintf(out, "{\"iou\":%.9g,\"points\":%d,\"images\":%zu,\"classes\":[",
-            r->options->iou, r->options->points, set->images.count);
-    for (k = 0; k < set->classes; ++k) {
+            r->options->iou, r->options->points, set->files.images.count);
+    for (k = 0; k < set->files.classes; ++k) {
         if (k) putc(',', out);
-        write_string(out, set->names.lines[k]);
+        snn_write_string(out, set->files.names.lines[k]);
     }
     fputs("],\n\"truths\":[", out);
-    for (i = 0; i < set->images.count; ++i) {
-        memset(truths, 0, (size_t)set->classes * sizeof *truths);
+    for (i = 0; i < set->files.images.count; ++i) {
+        memset(truths, 0, (size_t)set->files.classes * sizeof *truths);
         for (j = set->first_truth[i]; j < set->first_truth[i + 1]; ++j) {
             ++truths[set->truths[j].category];
         }
-        for (k = 0; k < set->classes; ++k) {
+        for (k = 0; k < set->files.classes; ++k) {
             if (!truths[k]) continue;
             fprintf(out, "%s\n[%zu,%d,%zu]", separator, i, k, truths[k]);
             separator = ",";
@@ -632,47 +399,21 @@ static void write_per_image(FILE *out, const map_results *r)
     free(truths);
 }
 
-/* Writes beside the file and renames, so that a reader never meets half of
- * it. 0 and a message where that fails. */
-static int write_file(const char *file, const map_results *r,
-                      void (*write)(FILE *, const map_results *))
-{
-    size_t room = strlen(file) + sizeof ".tmp";
-    char *temporary = (char *)snn_alloc(room, 1);
-    int error = 0;
-    FILE *out;
-    snprintf(temporary, room, "%s.tmp", file);
-    out = fopen(temporary, "w");
-    if (out) {
-        write(out, r);
-        if (ferror(out)) error = errno ? errno : EIO;
-        if (fclose(out) && !error) error = errno;
-        if (!error && rename(temporary, file)) error = errno;
-        if (error) remove(temporary);
-    } else {
-        error = errno;
-    }
-    free(temporary);
-    if (error) {
-        fprintf(stderr, "%s: expected a file that can be written, got "
-                "\"%s\"\n", file, strerror(error));
-    }
-    return !error;
-}
-
 static int report(const map_options *o, const data_set *d, const found *f)
 {
-    size_t classes = (size_t)d->classes;
+    size_t classes = (size_t)d->files.classes;
     snn_ap *own = (snn_ap *)snn_alloc(classes, sizeof *own);
     snn_ap *coco = (snn_ap *)snn_alloc(classes * SNN_AP_COCO_THRESHOLDS,
                                        sizeof *coco);
     uint32_t *hits = (uint32_t *)snn_alloc(f->count, sizeof *hits);
     map_results r;
     int is_written;
-    snn_ap_evaluate(f->items, f->count, d->truths, d->truth_count, d->classes,
-                    &o->iou, 1, o->points, own, hits);
-    snn_ap_evaluate(f->items, f->count, d->truths, d->truth_count, d->classes,
-                    snn_ap_coco, SNN_AP_COCO_THRESHOLDS, 101, coco, NULL);
+    snn_ap_evaluate(f->items, f->count, d->truths, d->truth_count,
+                    d->files.classes, &o->iou, 1, o->points, own,
+                    hits);
+    snn_ap_evaluate(f->items, f->count, d->truths, d->truth_count,
+                    d->files.classes, snn_ap_coco, SNN_AP_COCO_THRESHOLDS, 101,
+                    coco, NULL);
     r.options = o;
     r.data = d;
     r.detections = f;
@@ -683,11 +424,11 @@ static int report(const map_options *o, const data_set *d, const found *f)
     r.map75 = snn_ap_mean(coco + 5 * classes, classes);
     r.map50_95 = snn_ap_mean(coco, classes * SNN_AP_COCO_THRESHOLDS);
     print_table(&r);
-    is_written = !o->json || write_file(o->json, &r, write_results);
+    is_written = !o->json || snn_write_file(o->json, &r, write_results);
     is_written &= !o->detections ||
-                  write_file(o->detections, &r, write_detections);
+                  snn_write_file(o->detections, &r, write_detections);
     is_written &= !o->per_image ||
-                  write_file(o->per_image, &r, write_per_image);
+                  snn_write_file(o->per_image, &r, write_per_image);
     free(hits);
     free(own);
     free(coco);
@@ -731,12 +472,12 @@ static int parse_options(int argc, char **argv, map_options *o)
             continue;
         }
         if (!strcmp(name, "--iou")) {
-            if (!value || !parse_number(value, &end, &o->iou) || *end ||
+            if (!value || !snn_parse_number(value, &end, &o->iou) || *end ||
                 o->iou <= 0 || o->iou > 1) {
                 return usage_mistake(name, "a number in (0, 1]", value);
             }
         } else if (!strcmp(name, "--points")) {
-            if (!value || !parse_integer(value, &end, &points) || *end ||
+            if (!value || !snn_parse_integer(value, &end, &points) || *end ||
                 (points != 0 && points != 11 && points != 101)) {
                 return usage_mistake(name, "one of 0, 11, 101", value);
             }
@@ -772,20 +513,20 @@ int snn_map(int argc, char **argv)
     memset(&set, 0, sizeof set);
     memset(&detections, 0, sizeof detections);
     if (!parse_options(argc, argv, &options)) return 2;
-    need_file(&mistakes, options.cfg);
-    need_file(&mistakes, options.weights);
+    snn_need_file(&mistakes, options.cfg);
+    snn_need_file(&mistakes, options.weights);
     read_data(&mistakes, options.data, &set);
     if (!mistakes) {
         network *net = snn_load_network(options.cfg, options.weights);
-        check_network(&mistakes, &options, net, set.classes);
+        check_network(&mistakes, &options, net, set.files.classes);
         if (!mistakes) {
             detect_all(net, options.weights, &set, &detections);
             status = report(&options, &set, &detections);
         }
     }
-    if (mistakes > MOST_MISTAKES) {
+    if (mistakes > SNN_MOST_MISTAKES) {
         fprintf(stderr, "%s: and %zu more mistakes\n", options.data,
-                mistakes - MOST_MISTAKES);
+                mistakes - SNN_MOST_MISTAKES);
     }
     free(detections.items);
     free_data_set(&set);

@@ -97,6 +97,18 @@ SNN_HD float snn_selu_gradient(float y)
     return snn_select(y > 0, (float)SNN_SELU_SCALE, y + (float)SNN_SELU_FLOOR);
 }
 
+SNN_HD float snn_logistic(float x)
+{
+    return 1 / (1 + expf(-x));
+}
+
+/* Cross-entropy of logistic(x) and a truth t in [0, 1], from x: finite where
+ * the probability itself has rounded to 0 or 1. */
+SNN_HD float snn_logistic_loss(float x, float t)
+{
+    return snn_select(x > 0, x, 0) - t * x + log1pf(expf(-fabsf(x)));
+}
+
 /* y = a * (x or the floor) + b. Affine part of alpha dropout (Klambauer et al.
  * 2017): keeps mean 0 and variance 1 at drop probability p in [0, 1). */
 typedef struct { float a, b; } snn_affine;

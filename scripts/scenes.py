@@ -15,6 +15,8 @@ Writes OUT/even and OUT/uneven, the same scenes under two kinds of lighting:
   mask/train_00000.png     8 bits a pixel: 0 background, 1 + class elsewhere
   train.txt, test.txt      one image path a line, beginning with OUT as given
   scenes.names, scenes.data, backup/, scenes.json (the parameters)
+  segments.names, segments.data   the same for segmentation: background is
+                           class 0, so that a pixel of the mask is its class
 
 The bytes depend on the parameters alone, not on --jobs. A finished folder with
 the same parameters is left as it is; an interrupted run is started afresh.
@@ -42,7 +44,7 @@ except ImportError as error:
     sys.exit(f"scenes.py: {error}; install Debian's python3-numpy and "
              "python3-opencv and run this with /usr/bin/python3")
 
-VERSION = 1     # raise it whenever the same parameters give other bytes
+VERSION = 2     # raise it whenever the same parameters give other bytes
 ITEMS = "/usr/share/datasets/fashion-mnist"
 NAMES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt",
          "sneaker", "bag", "ankle-boot")
@@ -328,12 +330,14 @@ def write_lists(folder, final, parameters):
         text = "".join(f"{final}/images/{split}_{i:05d}.png\n"
                        for i in range(parameters[split]))
         write_file(f"{folder}/{split}.txt", text.encode())
-    write_file(f"{folder}/scenes.names", "".join(
-        name + "\n" for name in NAMES).encode())
-    write_file(f"{folder}/scenes.data", (
-        f"classes={len(NAMES)}\ntrain={final}/train.txt\n"
-        f"valid={final}/test.txt\nnames={final}/scenes.names\n"
-        f"backup={final}/backup\n").encode())
+    for task, names in (("scenes", NAMES),
+                        ("segments", ("background",) + NAMES)):
+        write_file(f"{folder}/{task}.names", "".join(
+            name + "\n" for name in names).encode())
+        write_file(f"{folder}/{task}.data", (
+            f"classes={len(names)}\ntrain={final}/train.txt\n"
+            f"valid={final}/test.txt\nnames={final}/{task}.names\n"
+            f"backup={final}/backup\n").encode())
     text = json.dumps(parameters, indent=1) + "\n"
     write_file(f"{folder}/scenes.json", text.encode())
 

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 
-ITERATION = re.compile(r"^(\d+): (\S+), (\S+) avg, (\S+) rate, (\S+) seconds, (\d+) images")
+ITERATION = re.compile(r"^(\d+)(?:, \S+)?: (\S+), (\S+) avg, (\S+) rate, (\S+) seconds, (\d+) images")
 CHECKPOINT = re.compile(r"^cfg_(\d+)\.weights$")
 HOPELESS = 20       # so many losses in a row that are not finite end a training
 

@@ -73,7 +73,8 @@ def bounds(pixels):
 def test_layout():
     for lighting in ("even", "uneven"):
         names = tree(f"one/{lighting}")
-        wanted = ["scenes.data", "scenes.json", "scenes.names", "test.txt",
+        wanted = ["scenes.data", "scenes.json", "scenes.names", "segments.data",
+                  "segments.names", "test.txt",
                   "train.txt"]
         wanted += [f"{inner}/{name}.{end}" for name in SCENES for inner, end in
                    (("images", "png"), ("labels", "txt"), ("mask", "png"))]

@@ -1,0 +1,300 @@
+#include "snn_files.h"
+#include "snn_host.h"
+#include "snn_math.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+void snn_mistake(size_t *mistakes, const char *file, int line,
+                 const char *format, ...)
+{
+    va_list args;
+    if ((*mistakes)++ >= SNN_MOST_MISTAKES) return;
+    if (line) fprintf(stderr, "%s:%d: ", file, line);
+    else fprintf(stderr, "%s: ", file);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+int snn_is_readable(const char *file)
+{
+    FILE *f = fopen(file, "rb");
+    int c;
+    if (!f) return 0;
+    c = getc(f);
+    if (c == EOF && !ferror(f)) errno = ENODATA;
+    fclose(f);
+    return c != EOF;
+}
+
+int snn_exists(const char *file)
+{
+    FILE *f = fopen(file, "rb");
+    if (f) fclose(f);
+    return f != NULL;
+}
+
+int snn_need_file(size_t *mistakes, const char *file)
+{
+    if (snn_is_readable(file)) return 1;
+    snn_mistake(mistakes, file, 0, "expected a file with content, got \"%s\"",
+                strerror(errno));
+    return 0;
+}
+
+/* ---- text ---------------------------------------------------------------- */
+
+/* The file as a string; NULL and errno where it cannot be read. */
+static char *read_string(const char *file)
+{
+    size_t size = 4096, n = 0, got;
+    FILE *f = fopen(file, "rb");
+    char *text;
+    int error;
+    if (!f) return NULL;
+    text = (char *)snn_alloc(size, 1);
+    while ((got = fread(text + n, 1, size - 1 - n, f)) > 0) {
+        n += got;
+        if (n + 1 == size) text = (char *)snn_realloc(text, size *= 2, 1);
+    }
+    text[n] = '\0';
+    error = ferror(f) ? errno : strlen(text) < n ? EILSEQ : 0;
+    fclose(f);
+    if (!error) return text;
+    free(text);
+    errno = error;
+    return NULL;
+}
+
+static int is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+int snn_text_read(const char *file, snn_text *t)
+{
+    size_t room = 0;
+    char *line, *next, *end;
+    int number;
+    memset(t, 0, sizeof *t);
+    t->text = read_string(file);
+    if (!t->text) return 0;
+    for (line = t->text, number = 1; *line; line = next, ++number) {
+        end = line + strcspn(line, "\n");
+        next = *end ? end + 1 : end;
+        while (line < end && is_blank(*line)) ++line;
+        while (end > line && is_blank(end[-1])) --end;
+        *end = '\0';
+        if (line == end) continue;
+        if (t->count == room) {
+            room = room ? room * 2 : 64;
+            t->lines = (char **)snn_realloc(t->lines, room, sizeof *t->lines);
+            t->numbers = (int *)snn_realloc(t->numbers, room,
+                                            sizeof *t->numbers);
+        }
+        t->lines[t->count] = line;
+        t->numbers[t->count++] = number;
+    }
+    return 1;
+}
+
+void snn_text_free(snn_text *t)
+{
+    free(t->lines);
+    free(t->numbers);
+    free(t->text);
+}
+
+int snn_parse_number(const char *text, char **end, double *value)
+{
+    *value = strtod(text, end);
+    return *end != text && (!**end || is_blank(**end)) &&
+           snn_is_finite((float)*value);
+}
+
+int snn_parse_integer(const char *text, char **end, long *value)
+{
+    errno = 0;
+    *value = strtol(text, end, 10);
+    return *end != text && (!**end || is_blank(**end)) && !errno;
+}
+
+/* ---- what belongs to an image -------------------------------------------- */
+
+/* The last folder of that name in a path; NULL where it has none. */
+static const char *last_folder(const char *path, const char *name)
+{
+    const char *p, *last = NULL;
+    size_t length = strlen(name);
+    for (p = path; (p = strstr(p, name)) != NULL; ++p) {
+        if ((p == path || p[-1] == '/') && p[length] == '/') last = p;
+    }
+    return last;
+}
+
+char *snn_beside(const char *picture, const char *extension)
+{
+    const char *slash = strrchr(picture, '/');
+    const char *dot = strrchr(picture, '.');
+    size_t stem = dot && (!slash || dot > slash) ? (size_t)(dot - picture)
+                                                 : strlen(picture);
+    char *path = (char *)snn_alloc(stem + strlen(extension) + 1, 1);
+    memcpy(path, picture, stem);
+    strcpy(path + stem, extension);
+    return path;
+}
+
+char *snn_sibling(const char *picture, const char *folder,
+                  const char *extension)
+{
+    const char *from = "images";
+    const char *place = last_folder(picture, from);
+    char *beside = snn_beside(picture, extension), *path;
+    size_t room = strlen(beside) + strlen(folder) + 1;
+    if (!place) place = last_folder(picture, from = "JPEGImages");
+    if (!place) return beside;
+    path = (char *)snn_alloc(room, 1);
+    snprintf(path, room, "%.*s%s%s", (int)(place - picture), picture, folder,
+             beside + (place - picture) + strlen(from));
+    free(beside);
+    return path;
+}
+
+/* ---- .data files --------------------------------------------------------- */
+
+/* The value of a key in the .data file, NULL and a mistake where it is not
+ * there. Belongs to the list. */
+static char *data_value(size_t *mistakes, const char *file, list *options,
+                        const char *key, const char *what)
+{
+    char *value = option_find(options, (char *)key);
+    if (!value) {
+        snn_mistake(mistakes, file, 0, "%s: expected %s, got none", key, what);
+    }
+    return value;
+}
+
+int snn_data_classes(size_t *mistakes, const char *file, list *options)
+{
+    char *end, *classes = data_value(mistakes, file, options, "classes",
+                                     "the number of classes");
+    long value;
+    if (!classes) return 0;
+    if (snn_parse_integer(classes, &end, &value) && !*end && value >= 1 &&
+        value <= 1000000) return (int)value;
+    snn_mistake(mistakes, file, 0, "classes: expected an integer from 1 to "
+                "1000000, got \"%s\"", classes);
+    return 0;
+}
+
+static void read_names(size_t *mistakes, const char *file, const char *names,
+                       snn_data *d)
+{
+    if (!snn_text_read(names, &d->names)) {
+        snn_mistake(mistakes, names, 0, "expected the names of the classes, "
+                    "got \"%s\"", strerror(errno));
+    } else if (d->names.count < (size_t)d->classes) {
+        snn_mistake(mistakes, names, 0, "expected %d names, as many as "
+                    "classes= in %s, got %zu", d->classes, file,
+                    d->names.count);
+    }
+}
+
+static void read_images(size_t *mistakes, const char *file, snn_text *images)
+{
+    size_t i;
+    if (!snn_text_read(file, images)) {
+        snn_mistake(mistakes, file, 0, "expected a list of images, got \"%s\"",
+                    strerror(errno));
+        return;
+    }
+    if (!images->count) {
+        snn_mistake(mistakes, file, 0, "expected a list of images, got an "
+                    "empty one");
+    }
+    for (i = 0; i < images->count; ++i) {
+        if (snn_is_readable(images->lines[i])) continue;
+        snn_mistake(mistakes, file, images->numbers[i], "expected an image, "
+                    "got \"%s\": %s", images->lines[i], strerror(errno));
+    }
+}
+
+/* The host has no function, common to both families, that frees an option
+ * list; it is small and stays. */
+void snn_data_read(size_t *mistakes, char *file, const char *key,
+                   int needs_names, snn_data *d)
+{
+    list *options;
+    char *names;
+    memset(d, 0, sizeof *d);
+    if (!snn_need_file(mistakes, file)) return;
+    options = read_data_cfg(file);
+    d->classes = snn_data_classes(mistakes, file, options);
+    names = needs_names ? data_value(mistakes, file, options, "names",
+                                     "the file with the names of the classes")
+                        : option_find(options, (char *)"names");
+    d->list = data_value(mistakes, file, options, key,
+                         "the file with the list of images");
+    if (!d->classes || (needs_names && !names) || !d->list) return;
+    if (names) read_names(mistakes, file, names, d);
+    read_images(mistakes, d->list, &d->images);
+}
+
+void snn_data_free(snn_data *d)
+{
+    snn_text_free(&d->names);
+    snn_text_free(&d->images);
+}
+
+/* ---- output -------------------------------------------------------------- */
+
+void snn_show_progress(size_t done, size_t total, double seconds)
+{
+    int is_terminal = isatty(STDERR_FILENO);
+    if (!is_terminal && done * 10 / total == (done - 1) * 10 / total) return;
+    fprintf(stderr, "%s%zu/%zu images, %.1f images/s%s",
+            is_terminal ? "\r" : "", done, total,
+            (double)done / (seconds > 0 ? seconds : 1e-9),
+            is_terminal && done < total ? " " : "\n");
+}
+
+void snn_write_string(FILE *out, const char *text)
+{
+    putc('"', out);
+    for (; *text; ++text) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') fprintf(out, "\\%c", c);
+        else if (c < 0x20) fprintf(out, "\\u%04x", c);
+        else putc(c, out);
+    }
+    putc('"', out);
+}
+
+int snn_write_file(const char *file, const void *content,
+                   void (*write)(FILE *out, const void *content))
+{
+    size_t room = strlen(file) + sizeof ".tmp";
+    char *temporary = (char *)snn_alloc(room, 1);
+    int error = 0;
+    FILE *out;
+    snprintf(temporary, room, "%s.tmp", file);
+    out = fopen(temporary, "wb");
+    if (out) {
+        write(out, content);
+        if (ferror(out)) error = errno ? errno : EIO;
+        if (fclose(out) && !error) error = errno;
+        if (!error && rename(temporary, file)) error = errno;
+        if (error) remove(temporary);
+    } else {
+        error = errno;
+    }
+    free(temporary);
+    if (error) {
+        fprintf(stderr, "%s: expected a file that can be written, got "
+                "\"%s\"\n", file, strerror(error));
+    }
+    return !error;
+}

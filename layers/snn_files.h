@@ -1,0 +1,92 @@
+/* The user's files: read whole, mistakes counted and printed with file and
+ * line, results written so that nobody meets half of them. */
+#ifndef SNN_FILES_H
+#define SNN_FILES_H
+
+#include "snn_mem.h"
+
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SNN_MOST_MISTAKES = 20 };
+
+/* "file:line: " and the message to stderr; "file: " where the line is 0. Adds 1
+ * to *mistakes; prints only the first SNN_MOST_MISTAKES of them. */
+void snn_mistake(size_t *mistakes, const char *file, int line,
+                 const char *format, ...) SNN_PRINTF(4, 5);
+
+/* 1 where `file` has content, otherwise 0 and errno, ENODATA for an empty one.
+ * Worth asking first: the host ends the process where it cannot open a file,
+ * one family of it with status 0. */
+int snn_is_readable(const char *file);
+
+/* The same with a mistake printed. */
+int snn_need_file(size_t *mistakes, const char *file);
+
+int snn_exists(const char *file);
+
+typedef struct {
+    char **lines;       /* without blank ones; point into `text` */
+    int *numbers;       /* of the lines in the file, from 1 */
+    size_t count;
+    char *text;
+} snn_text;
+
+/* All lines of a file that are not blank, without blanks at either end. 0 and
+ * errno where the file cannot be read, EILSEQ where it holds a zero: one that a
+ * crash has filled with zeros is not empty. Free with snn_text_free. */
+int snn_text_read(const char *file, snn_text *t);
+void snn_text_free(snn_text *t);
+
+/* 1 where `text` starts with a finite number (an integer) that a blank or the
+ * end of the line follows; *end is behind it. */
+int snn_parse_number(const char *text, char **end, double *value);
+int snn_parse_integer(const char *text, char **end, long *value);
+
+/* What belongs to an image: its last folder "images", or else "JPEGImages",
+ * replaced with `folder`, its extension with `extension` (".txt"). Beside the
+ * image where it has no such folder. The caller frees. */
+char *snn_sibling(const char *picture, const char *folder,
+                  const char *extension);
+
+/* The same with the folder left as it is. */
+char *snn_beside(const char *picture, const char *extension);
+
+/* What a .data file says about one list of images. */
+typedef struct {
+    int classes;
+    snn_text names;     /* at least `classes` of them, or none */
+    snn_text images;
+    const char *list;   /* the file with the images; stays with the process */
+} snn_data;
+
+/* Reads a .data file, its names and the list of images under `key` ("train",
+ * "valid"), and sees that each image can be read; names= may be missing where
+ * `needs_names` is 0. Free with snn_data_free, also after mistakes. */
+void snn_data_read(size_t *mistakes, char *file, const char *key,
+                   int needs_names, snn_data *d);
+void snn_data_free(snn_data *d);
+
+/* classes= of a .data file; 0 and a mistake where there is none. */
+struct list;
+int snn_data_classes(size_t *mistakes, const char *file, struct list *options);
+
+/* "3/10 images, 1.2 images/s" on stderr: a line that is updated on a terminal,
+ * otherwise one for each tenth. */
+void snn_show_progress(size_t done, size_t total, double seconds);
+
+/* `text` as a JSON string. */
+void snn_write_string(FILE *out, const char *text);
+
+/* Writes beside the file and renames. 0 and a message on stderr where that
+ * fails; the file is then as it was. */
+int snn_write_file(const char *file, const void *content,
+                   void (*write)(FILE *out, const void *content));
+
+#ifdef __cplusplus
+}
+#endif
+#endif

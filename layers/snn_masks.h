@@ -1,0 +1,54 @@
+/* Masks: which class each pixel of an image is.
+ *
+ * An image's mask lies in the folder "mask" beside its folder "images" (or
+ * "JPEGImages"), under the image's name:
+ *
+ *     x.png   pixel = class, from 0: grey of 1 to 16 bits, or a palette's index.
+ *             classes=1: 0 is no class, 1 or 255 the class
+ *     x.txt   the host's own form, where there is no x.png: a line for each
+ *             object, its class and run lengths separated by commas, of pixels
+ *             outside and inside in turn, in reading order; what is left after
+ *             the last run is the other kind. Objects may overlap
+ */
+#ifndef SNN_MASKS_H
+#define SNN_MASKS_H
+
+#include "snn_host.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SNN_NO_CLASS = 0xffff };
+
+/* labels  [layers][h][w], a class or SNN_NO_CLASS. One layer, and more only
+ *         where objects overlap: the class of the highest one wins where a
+ *         pixel can have but one. */
+typedef struct {
+    int w, h, layers;
+    uint16_t *labels;
+} snn_mask;
+
+/* The file with an image's mask; NULL and a mistake where there is none. The
+ * caller frees. */
+char *snn_mask_path(size_t *mistakes, const char *picture);
+
+/* Reads the mask of an image of w x h pixels. 0 and mistakes printed, with
+ * nothing to free, where there is none, or it is of another size, or holds a
+ * class that is not in 0..classes - 1. Free with snn_mask_free. */
+int snn_mask_read(size_t *mistakes, const char *picture, int w, int h,
+                  int classes, snn_mask *m);
+void snn_mask_free(snn_mask *m);
+
+/* Pixel (x, y)'s class in one layer; SNN_NO_CLASS outside the mask too. */
+int snn_mask_label(const snn_mask *m, int layer, int x, int y);
+
+/* The same in the highest layer that has one. */
+int snn_mask_top(const snn_mask *m, int x, int y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
