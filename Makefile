@@ -10,6 +10,7 @@ SANITIZE ?=
 WITHOUT ?=
 OPENCV ?= $(shell pkg-config --exists opencv4 2> /dev/null && echo 1 || echo 0)
 BLAS ?= $(shell pkg-config --exists openblas 2> /dev/null && echo 1 || echo 0)
+CPU_FAST ?= $(shell echo '\#include <dnnl.h>' | $(CC) -E - > /dev/null 2>&1 && echo 1 || echo 0)
 PYTHON ?= /usr/bin/python3
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
@@ -20,7 +21,7 @@ Q := $(if $(filter 1,$(V)),,@)
 
 # One tree for each set of options, so that going back and forth is cheap.
 comma := ,
-CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
+CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(CPU_FAST)),,-nofast)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
 UPSTREAM := $(if $(DARKNET),$(DARKNET),build/upstream/darknet)
 BUILD := $(CONFIG)$(if $(DARKNET),-$(shell printf %s "$(DARKNET)" | cksum | cut -d' ' -f1))
 TREE := build/tree$(BUILD)
@@ -28,7 +29,7 @@ TESTS := build/tests$(BUILD)
 STOCK := build/stock$(if $(filter 1,$(OPENCV)),,-noopencv)
 
 SANITIZER := $(if $(SANITIZE),-g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-HOST_OPTIONS = GPU=$(GPU) CUDNN=$(CUDNN) OPENMP=$(OPENMP) DEBUG=$(DEBUG) OPENCV=$(OPENCV) BLAS=$(BLAS) LIBSO=1 \
+HOST_OPTIONS = GPU=$(GPU) CUDNN=$(CUDNN) OPENMP=$(OPENMP) DEBUG=$(DEBUG) OPENCV=$(OPENCV) BLAS=$(BLAS) CPU_FAST=$(CPU_FAST) LIBSO=1 \
 	$(if $(ARCH),ARCH="$(ARCH)") \
 	$(if $(SANITIZE),CC="gcc $(SANITIZER)" CPP="g++ -std=c++11 $(SANITIZER)")
 LAYERS := $(wildcard layers/*)
@@ -65,7 +66,7 @@ stock: $(STOCK)/darknet  ## build upstream unpatched, for comparison
 
 # ----------------------------------------------------------------- packages
 
-PACKAGES := gcc g++ make pkg-config dpkg-dev libopencv-dev libopenblas-dev \
+PACKAGES := gcc g++ make pkg-config dpkg-dev libopencv-dev libopenblas-dev libdnnl-dev \
 	python3 python3-venv python3-numpy python3-opencv python3-skimage dataset-fashion-mnist
 
 deps:  ## install the Debian packages needed (root or sudo)
@@ -102,11 +103,11 @@ uninstall:  ## take it out again, without a trace: DARKNET=dir
 
 # ---------------------------------------------------------------------- tests
 
-UNIT := math layers gradients whitening init residual ap segmentation
+UNIT := math layers gradients whitening init residual ap segmentation fast
 UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
 UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
 UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter $(SANITIZER)
-LIBRARIES = -lstdc++ -lm -lpthread $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \
+LIBRARIES = -lstdc++ -lm -lpthread -fopenmp $(if $(filter 1,$(CPU_FAST)),-ldnnl) $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \
 	$(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4))
 
 # AlexeyAB's tree makes no static library: its objects without main, then.

@@ -9,6 +9,8 @@
 #define SNN_HOST_H
 
 #include "darknet.h"
+
+#include <math.h>
 #ifdef LIB_API
 #define SNN_ALEXEYAB 1
 #endif
@@ -49,6 +51,24 @@ static inline int snn_owns_weights(const layer *l)
     return l->share_layer == NULL;
 }
 
+/* A convolution's geometry where the families differ; is_plain: without the
+ * extras that only this family has. */
+static inline int snn_stride_x(const layer *l) { return l->stride_x; }
+static inline int snn_stride_y(const layer *l) { return l->stride_y; }
+static inline int snn_dilation(const layer *l) { return l->dilation > 1 ? l->dilation : 1; }
+static inline int snn_conv_is_plain(const layer *l)
+{
+    return !l->antialiasing && !l->assisted_excitation && !l->deform &&
+           !l->share_layer && !l->use_bin_output;
+}
+
+/* Batch normalization: what is divided by forward and backward, the share of
+ * a mini-batch in the rolling values, and whether biases learn. */
+#define SNN_ROLLING_SHARE .1f
+#define SNN_BATCHNORM_TRAINS_BIAS 0
+static inline double snn_forward_deviation(double variance) { return sqrt(variance + .00001f); }
+static inline double snn_backward_deviation(double variance) { return sqrt(variance) + .00001f; }
+
 /* Loads cfg and weights (NULL: none) for inference at batch 1. */
 static inline network *snn_load_network(char *cfg, char *weights)
 {
@@ -88,6 +108,25 @@ static inline int snn_owns_weights(const layer *l)
     (void)l;
     return 1;
 }
+
+static inline int snn_stride_x(const layer *l) { return l->stride; }
+static inline int snn_stride_y(const layer *l) { return l->stride; }
+static inline int snn_dilation(const layer *l)
+{
+    (void)l;
+    return 1;
+}
+
+/* A 1x1 convolution of a stride takes other pixels than its place says. */
+static inline int snn_conv_is_plain(const layer *l)
+{
+    return l->size > 1 || (l->stride == 1 && !l->pad);
+}
+
+#define SNN_ROLLING_SHARE .01f
+#define SNN_BATCHNORM_TRAINS_BIAS 1
+static inline double snn_forward_deviation(double variance) { return sqrt(variance) + .000001f; }
+static inline double snn_backward_deviation(double variance) { return sqrt(variance + .00001f); }
 
 static inline network *snn_load_network(char *cfg, char *weights)
 {

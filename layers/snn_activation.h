@@ -1,0 +1,24 @@
+/* The host's activations on an array, in vectors where a formula allows it. */
+#ifndef SNN_ACTIVATION_H
+#define SNN_ACTIVATION_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 1 where the activation is a function of each value by itself, and its slope
+ * one of the output: the two functions below apply. */
+int snn_activation_is_plain(ACTIVATION a);
+
+/* x = a(x), n values. */
+void snn_activate(float *x, size_t n, ACTIVATION a);
+
+/* delta *= a'(y), from the output y, n values. */
+void snn_activation_gradient(const float *y, size_t n, ACTIVATION a, float *delta);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

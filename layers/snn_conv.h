@@ -1,0 +1,25 @@
+/* [convolutional] by oneDNN, for snn_fast.c. */
+#ifndef SNN_CONV_H
+#define SNN_CONV_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Groups, dilation, batch normalization and every plain activation fit;
+ * binary weights and inputs do not. */
+int snn_conv_fits(const layer *l);
+
+/* What the host's do. The images of a mini-batch are spread over the threads;
+ * gradients of the weights are added up in an order that does not depend on how
+ * many there are. A mini-batch of fewer images than threads leaves the
+ * spreading to oneDNN, which rounds differently for another number of them. */
+void snn_forward_conv(layer l, snn_state s);
+void snn_backward_conv(layer l, snn_state s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

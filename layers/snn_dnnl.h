@@ -1,0 +1,58 @@
+/* Convolution by oneDNN, https://oneapi-src.github.io/oneDNN/.
+ *
+ * The host keeps images as [image][channel][row][column] and weights as
+ * [filter][channel][row][column]: "plain" below. oneDNN computes in layouts of
+ * its own, "blocked"; what is read and written here is plain except where it
+ * says blocked. Primitives are made once for a shape and kept until the process
+ * ends. Any number of threads may run one at the same time.
+ */
+#ifndef SNN_DNNL_H
+#define SNN_DNNL_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Compared byte by byte: ints alone, so that there is no padding. */
+typedef struct {
+    int batch;                      /* images in one call */
+    int c, h, w, n, out_h, out_w;   /* input, output */
+    int groups, size, stride_x, stride_y, pad, dilation;
+    int bias;                       /* 0: none */
+    int threads;                    /* that one call spreads itself over */
+} snn_conv_shape;
+
+typedef struct snn_conv snn_conv;
+
+/* The primitives for a shape; NULL where oneDNN has none. */
+const snn_conv *snn_conv_of(const snn_conv_shape *shape);
+
+/* Blocked weights: their bytes, and their making. One layout is for the forward
+ * pass, another one for the gradient of the input. */
+typedef enum { SNN_CONV_FORWARD, SNN_CONV_BACKWARD } snn_conv_pass;
+size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass pass);
+void snn_conv_block_weights(const snn_conv *c, snn_conv_pass pass,
+                            const float *weights, void *blocked);
+
+/* y [batch][n][out_h][out_w] = convolution of x [batch][c][h][w], plus bias
+ * [n] where the shape has one. `weights` are blocked for SNN_CONV_FORWARD. */
+void snn_conv_forward(const snn_conv *c, const float *x, const void *weights,
+                      const float *bias, float *y);
+
+/* From dy, the gradient of y: dx += the gradient of x (NULL: none wanted), by
+ * `weights` blocked for SNN_CONV_BACKWARD; dw = that of the weights, blocked,
+ * and dbias [n] = that of the bias. */
+void snn_conv_backward(const snn_conv *c, const float *x, const float *dy,
+                       const void *weights, float *dx, float *dw, float *dbias);
+
+/* Floats in a blocked gradient of the weights. And the same gradient plain, in
+ * `room` of as many floats, or where it is when that is plain already. */
+size_t snn_conv_gradient_count(const snn_conv *c);
+const float *snn_conv_plain_gradient(const snn_conv *c, const float *dw, float *room);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,305 @@
+/* The fast CPU path against the host's own loops, layer by layer: two nets of
+ * the same cfg and weights, one parsed with SNN_CPU_FAST=0.
+ *
+ *     test_fast             runs the tests
+ *     test_fast --digest    prints a digest of every case's results
+ */
+#include "net.h"
+
+#include "snn_math.h"
+
+typedef struct {
+    const char *name;
+    int batch, c, h, w;
+    const char *layers;
+} fast_case;
+
+#define INIT "init=lecun_normal\n"
+#define CONV(filters, size, stride, rest) \
+    "[convolutional]\n" INIT "pad=1\nfilters=" #filters "\nsize=" #size "\nstride=" #stride "\n" rest "\n"
+
+static const fast_case cases[] = {
+    { "3x3", 8, 3, 13, 11, CONV(5, 3, 1, "activation=linear") },
+    { "3x3 of many channels", 8, 32, 9, 7, CONV(40, 3, 1, "activation=selu") },
+    { "3x3 without padding", 7, 4, 9, 8, "[convolutional]\n" INIT "filters=6\nsize=3\nstride=1\nactivation=selu\n" },
+    { "one image", 1, 8, 13, 11, CONV(16, 3, 1, "activation=selu") },
+    { "fewer images than some have threads", 5, 8, 13, 11, CONV(16, 3, 2, "activation=selu") },
+    { "stride 2", 8, 3, 16, 16, CONV(16, 3, 2, "activation=leaky") },
+    { "stride 2 of odd sizes", 9, 8, 15, 13, CONV(8, 3, 2, "activation=relu") },
+    { "stride 3 of 5x5", 8, 3, 17, 19, CONV(8, 5, 3, "activation=selu") },
+    { "2x2", 8, 3, 9, 10, CONV(8, 2, 1, "activation=selu") },
+    { "7x7 stride 2", 8, 3, 21, 23, CONV(8, 7, 2, "activation=logistic") },
+    { "1x1", 16, 24, 5, 7, CONV(45, 1, 1, "activation=linear") },
+    { "1x1 stride 2", 8, 8, 6, 8, CONV(8, 1, 2, "activation=linear") },
+    { "groups", 8, 12, 9, 8, CONV(18, 3, 1, "groups=3\nactivation=selu") },
+    { "depthwise", 8, 24, 9, 8, CONV(24, 3, 1, "groups=24\nactivation=selu") },
+    { "depthwise stride 2", 8, 16, 10, 8, CONV(16, 3, 2, "groups=16\nactivation=relu") },
+    { "one pixel", 8, 16, 1, 1, CONV(8, 3, 1, "activation=tanh") },
+    { "elu", 8, 3, 6, 6, CONV(8, 3, 1, "activation=elu") },
+    { "large images", 8, 8, 160, 160, CONV(8, 3, 1, "activation=selu") },
+    { "many weights", 16, 256, 2, 2, CONV(256, 3, 1, "activation=selu") },
+    { "batch normalization", 8, 3, 13, 11, CONV(16, 3, 1, "batch_normalize=1\nactivation=leaky") },
+    { "batch normalization, stride 2, selu", 9, 8, 16, 16, CONV(24, 3, 2, "batch_normalize=1\nactivation=selu") },
+    { "batch normalization, linear 1x1", 8, 16, 4, 4, CONV(8, 1, 1, "batch_normalize=1\nactivation=linear") },
+    { "batch normalization of one image", 1, 8, 13, 11, CONV(16, 3, 1, "batch_normalize=1\nactivation=relu") },
+    { "binary", 8, 8, 6, 6, CONV(8, 3, 1, "binary=1\nactivation=leaky") },
+    { "two consumers", 8, 8, 9, 8,
+      CONV(8, 3, 1, "activation=selu") CONV(8, 3, 1, "activation=selu") "[shortcut]\nfrom=-2\nactivation=linear\n"
+      CONV(8, 1, 1, "activation=selu") "[route]\nlayers=-1,-3\n" CONV(8, 3, 1, "activation=selu") },
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static network *net_by(const fast_case *c, int fast)
+{
+    network *net;
+    setenv("SNN_CPU_FAST", fast ? "1" : "0", 1);
+    net = net_of(c->batch, c->c, c->h, c->w, c->layers);
+    unsetenv("SNN_CPU_FAST");
+    return net;
+}
+
+typedef struct { float *values; size_t count; const char *name; } array;
+
+enum { ARRAYS = 8 };
+
+/* What a layer learns, and what it remembers; values are NULL where it does not. */
+static void arrays_of(layer *l, array a[ARRAYS])
+{
+    size_t n = (size_t)l->nweights, f = l->type == CONVOLUTIONAL ? (size_t)l->n : 0;
+    size_t weights = l->weights ? n : 0, biases = l->biases ? f : 0, scales = l->batch_normalize ? f : 0;
+    array list[ARRAYS] = {
+        { l->weights, weights, "weights" }, { l->biases, biases, "biases" },
+        { l->scales, scales, "scales" }, { l->rolling_mean, scales, "rolling_mean" },
+        { l->rolling_variance, scales, "rolling_variance" },
+        { l->weight_updates, weights, "weight_updates" },
+        { l->bias_updates, biases, "bias_updates" }, { l->scale_updates, scales, "scale_updates" },
+    };
+    memcpy(a, list, sizeof list);
+}
+
+/* Random biases and scales, and updates as an earlier mini-batch leaves them;
+ * the same for two nets of the same cfg. */
+static void disturb(network *net)
+{
+    int i, k;
+    size_t j;
+    for (i = 0; i < net->n; ++i) {
+        array a[ARRAYS];
+        arrays_of(&net->layers[i], a);
+        for (k = 1; k < ARRAYS; ++k) {
+            float *x = normals(a[k].count, 50 * i + k);
+            for (j = 0; j < a[k].count; ++j) {
+                a[k].values[j] = k == 4 ? .5f + x[j] * x[j] : k == 2 ? 1 + .2f * x[j] : .3f * x[j];
+            }
+            free(x);
+        }
+    }
+}
+
+/* Off by at most `tolerance` of the largest value. */
+static void compare(const fast_case *c, int index, const char *what, const float *got, const float *want,
+                    size_t n, double tolerance)
+{
+    double most = 1e-3, worst = 0;
+    size_t i, at = 0;
+    for (i = 0; i < n; ++i) {
+        double off = fabs((double)got[i] - want[i]);
+        if (fabs(want[i]) > most) most = fabs(want[i]);
+        if (!(off <= worst)) worst = off, at = i;
+    }
+    if (worst <= tolerance * most) return;
+    ++checks_failed;
+    printf("FAIL %s: layer %d: %s[%zu]: got %.9g, want %.9g, off by %.3g, allowed %.3g of %.3g\n", c->name,
+           index, what, at, got[at], want[at], worst, tolerance, most);
+}
+
+/* Sums of some thousand products of either sign, added up in another order. */
+static const double tolerance = 2e-5;
+
+static void compare_nets(const fast_case *c, network *a, network *b)
+{
+    int i, k;
+    for (i = 0; i < a->n; ++i) {
+        layer *p = &a->layers[i], *q = &b->layers[i];
+        size_t n = (size_t)p->batch * (size_t)p->outputs;
+        array x[ARRAYS], y[ARRAYS];
+        compare(c, i, "output", p->output, q->output, n, tolerance);
+        compare(c, i, "delta", p->delta, q->delta, n, tolerance);
+        arrays_of(p, x);
+        arrays_of(q, y);
+        for (k = 0; k < ARRAYS; ++k) compare(c, i, x[k].name, x[k].values, y[k].values, x[k].count, tolerance);
+    }
+}
+
+/* One mini-batch there and back. `delta` holds values before, as those of the
+ * input's other consumers. */
+static void step(network *net, float *input, float *delta, int train)
+{
+    layer *last = net_last(net);
+    float *gradient = normals((size_t)last->batch * (size_t)last->outputs, 3);
+    net_run(net, input, NULL, NULL, train, 0);
+    net_backward(net, input, gradient, delta, train);
+    free(gradient);
+}
+
+static void compare_case(const fast_case *c, int train)
+{
+    network *fast = net_by(c, 1), *slow = net_by(c, 0);
+    size_t n = (size_t)c->batch * (size_t)(c->c * c->h * c->w);
+    float *input = normals(n, 1), *a = normals(n, 2), *b = normals(n, 2);
+    disturb(fast);
+    disturb(slow);
+    step(fast, input, a, train);
+    step(slow, input, b, train);
+    compare(c, -1, "gradient of the input", a, b, n, tolerance);
+    compare_nets(c, fast, slow);
+    free(input);
+    free(a);
+    free(b);
+    net_free(fast);
+    net_free(slow);
+}
+
+TEST(training_gives_what_the_hosts_loops_give)
+{
+    int i;
+    for (i = 0; i < CASES; ++i) compare_case(&cases[i], 1);
+}
+
+TEST(inference_gives_what_the_hosts_loops_give)
+{
+    int i;
+    for (i = 0; i < CASES; ++i) {
+        const fast_case *c = &cases[i];
+        network *fast = net_by(c, 1), *slow = net_by(c, 0);
+        size_t n = (size_t)c->batch * (size_t)(c->c * c->h * c->w);
+        float *input = normals(n, 1);
+        int k;
+        disturb(fast);
+        disturb(slow);
+        net_run(fast, input, NULL, NULL, 0, 0);
+        net_run(slow, input, NULL, NULL, 0, 0);
+        for (k = 0; k < fast->n; ++k) {
+            layer *l = &fast->layers[k];
+            compare(c, k, "output", l->output, slow->layers[k].output,
+                    (size_t)l->batch * (size_t)l->outputs, tolerance);
+        }
+        free(input);
+        net_free(fast);
+        net_free(slow);
+    }
+}
+
+/* The host lowers the mini-batch for inference, and random=1 resizes nets. */
+TEST(other_batches_and_sizes_of_the_same_net_fit)
+{
+    fast_case c = { "resized", 8, 3, 16, 16,
+                    CONV(8, 3, 2, "batch_normalize=1\nactivation=leaky") CONV(8, 3, 1, "activation=selu") };
+    network *fast = net_by(&c, 1), *slow = net_by(&c, 0);
+    float *input = normals(8 * 3 * 24 * 24, 1), *a = normals(8 * 3 * 24 * 24, 2), *b = normals(8 * 3 * 24 * 24, 2);
+    int sizes[] = { 24, 12, 16 }, i, saved;
+    disturb(fast);
+    disturb(slow);
+    for (i = 0; i < 3; ++i) {
+        saved = quiet_begin();
+        resize_network(fast, sizes[i], sizes[i]);
+        resize_network(slow, sizes[i], sizes[i]);
+        quiet_end(saved);
+        step(fast, input, a, 1);
+        step(slow, input, b, 1);
+        compare(&c, -1, "gradient of the input", a, b, (size_t)(8 * 3 * sizes[i] * sizes[i]), tolerance);
+        compare_nets(&c, fast, slow);
+    }
+    set_batch_network(fast, 1);
+    set_batch_network(slow, 1);
+    net_run(fast, input, NULL, NULL, 0, 0);
+    net_run(slow, input, NULL, NULL, 0, 0);
+    compare(&c, 1, "output", net_last(fast)->output, net_last(slow)->output, (size_t)net_last(fast)->outputs, tolerance);
+    free(input);
+    free(a);
+    free(b);
+    net_free(fast);
+    net_free(slow);
+}
+
+/* -------------------------------------------------------------- same bits */
+
+static unsigned long digest_of(unsigned long hash, const float *x, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; ++i) hash = (hash ^ snn_float_bits(x[i])) * 1099511628211ul;
+    return hash;
+}
+
+/* Of all that a step computes. */
+static unsigned long digest_case(const fast_case *c)
+{
+    network *net = net_by(c, 1);
+    size_t n = (size_t)c->batch * (size_t)(c->c * c->h * c->w);
+    float *input = normals(n, 1), *delta = normals(n, 2);
+    unsigned long hash = 14695981039346656037ul;
+    int i, k;
+    disturb(net);
+    step(net, input, delta, 1);
+    hash = digest_of(hash, delta, n);
+    for (i = 0; i < net->n; ++i) {
+        layer *l = &net->layers[i];
+        array a[ARRAYS];
+        arrays_of(l, a);
+        hash = digest_of(hash, l->output, (size_t)l->batch * (size_t)l->outputs);
+        for (k = 0; k < ARRAYS; ++k) hash = digest_of(hash, a[k].values, a[k].count);
+    }
+    free(input);
+    free(delta);
+    net_free(net);
+    return hash;
+}
+
+/* As printed by this program in a process of its own with that many threads,
+ * as the number is read once. */
+static void digests(int threads, char text[CASES][32])
+{
+    char command[4200];
+    FILE *f;
+    int i;
+    ssize_t n;
+    snprintf(command, sizeof command, "SNN_THREADS=%d ", threads);
+    n = readlink("/proc/self/exe", command + strlen(command), 4000);
+    CHECK(n > 0);
+    strcpy(command + strlen("SNN_THREADS=1 ") + n, " --digest");
+    f = popen(command, "r");
+    for (i = 0; i < CASES; ++i) {
+        if (!f || !fgets(text[i], 32, f)) strcpy(text[i], "nothing");
+    }
+    if (f) pclose(f);
+}
+
+TEST(any_number_of_threads_gives_the_same_bits)
+{
+    static char one[CASES][32], other[CASES][32];
+    int i, threads;
+    digests(1, one);
+    for (threads = 2; threads <= 7; threads += 5) {
+        digests(threads, other);
+        for (i = 0; i < CASES; ++i) {
+            if (cases[i].batch < threads || !strcmp(one[i], other[i])) continue;
+            ++checks_failed;
+            printf("FAIL %s: %d threads: got %s, want %s", cases[i].name, threads, other[i], one[i]);
+        }
+    }
+    CHECK(strcmp(one[0], "nothing"));
+}
+
+int main(int argc, char **argv)
+{
+    int i;
+    if (argc > 1 && !strcmp(argv[1], "--digest")) {
+        for (i = 0; i < CASES; ++i) printf("%016lx\n", digest_case(&cases[i]));
+        return 0;
+    }
+    RUN(training_gives_what_the_hosts_loops_give);
+    RUN(inference_gives_what_the_hosts_loops_give);
+    RUN(other_batches_and_sizes_of_the_same_net_fit);
+    RUN(any_number_of_threads_gives_the_same_bits);
+    return test_report();
+}
