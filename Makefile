@@ -137,6 +137,7 @@ test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(UNIT:%=build/tests-noopencv-address-undefined/test_%)
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(VARIANT_PROGRAMS) \
 		"tests/test_gate.py build/darknet" \
+		"tests/test_convert.py build/tree-noopencv/darknet" \
 		"tests/test_scenes.py" \
 		"tests/test_patch.py build/upstream/darknet" \
 		"tests/test_training.py build/darknet build/tests-training" \

@@ -169,7 +169,8 @@ static int unknown_section(const snn_section *s)
     return 1;
 }
 
-static int check_section(const snn_section *s)
+/* `any_host`: a section may be another host's. */
+static int check_section(const snn_section *s, int any_host)
 {
     const snn_layer_type *type = snn_type_by_name(s->name);
     const snn_key *keys;
@@ -185,12 +186,15 @@ static int check_section(const snn_section *s)
                 "section, got \"%s\"\n", s->file, s->line, s->name, s->name);
         return 1;
     }
-    if (!is_host_section(s->name)) return unknown_section(s);
+    if (!is_host_section(s->name) &&
+        !(any_host && contains(host_sections, s->name))) {
+        return unknown_section(s);
+    }
     keys = snn_keys_of_host(s, &count);
     return check_host(s, keys, count);
 }
 
-int snn_gate_check(const snn_cfg *cfg)
+static int check(const snn_cfg *cfg, int any_host)
 {
     const snn_section *first = cfg->sections;
     int i = 0, mistakes = 0;
@@ -216,9 +220,15 @@ int snn_gate_check(const snn_cfg *cfg)
         fprintf(stderr, "%s: expected layers after [net], got none\n", cfg->file);
         ++mistakes;
     }
-    for (; i < cfg->count; ++i) mistakes += check_section(&cfg->sections[i]);
+    for (; i < cfg->count; ++i) {
+        mistakes += check_section(&cfg->sections[i], any_host);
+    }
     return mistakes;
 }
+
+int snn_gate_check(const snn_cfg *cfg) { return check(cfg, 0); }
+
+int snn_gate_check_any_host(const snn_cfg *cfg) { return check(cfg, 1); }
 
 snn_cfg *snn_gate_open(const char *file)
 {

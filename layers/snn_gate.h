@@ -27,6 +27,9 @@ extern const snn_key snn_sum_keys[SNN_SUM_KEYS];
 /* The number of mistakes, each printed. */
 int snn_gate_check(const snn_cfg *cfg);
 
+/* The same for a cfg that another family's Darknet may be meant to run. */
+int snn_gate_check_any_host(const snn_cfg *cfg);
+
 /* Reads and checks a file; exits with status 1 when anything is wrong. */
 snn_cfg *snn_gate_open(const char *file);
 

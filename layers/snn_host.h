@@ -25,6 +25,10 @@ extern "C" {
 #include "option_list.h"
 #include "parser.h"
 #include "utils.h"
+
+#include <math.h>
+#include <stdlib.h>
+
 #ifdef SNN_ALEXEYAB
 #include "network.h"
 #endif
@@ -73,6 +77,27 @@ static inline double snn_backward_deviation(double variance) { return sqrt(varia
 static inline network *snn_load_network(char *cfg, char *weights)
 {
     return load_network_custom(cfg, weights, 0, 1);
+}
+
+/* The same as the files have it: snn_load_network folds batch normalization
+ * and normalizes the weights of sums. */
+static inline network *snn_read_network(char *cfg, char *weights)
+{
+    network *net = (network *)calloc(1, sizeof *net);
+    *net = parse_network_cfg_custom(cfg, 1, 1);
+    if (weights) load_weights(net, weights);
+    return net;
+}
+
+static inline void snn_save_weights(network *net, char *file)
+{
+    save_weights(*net, file);
+}
+
+/* What batch normalization multiplies by at inference. */
+static inline double snn_batchnorm_factor(float variance)
+{
+    return 1 / sqrt(variance + .00001f);
 }
 
 static inline float *snn_predict(network *net, float *input)
@@ -133,6 +158,25 @@ static inline network *snn_load_network(char *cfg, char *weights)
     network *net = load_network(cfg, weights, 0);
     set_batch_network(net, 1);
     return net;
+}
+
+static inline network *snn_read_network(char *cfg, char *weights)
+{
+    return snn_load_network(cfg, weights);
+}
+
+static inline void snn_save_weights(network *net, char *file)
+{
+    save_weights(net, file);
+}
+
+/* What batch normalization multiplies by at inference. */
+static inline double snn_batchnorm_factor(float variance)
+{
+#ifdef GPU
+    if (gpu_index >= 0) return 1 / sqrt(variance + .00001f);
+#endif
+    return 1 / (sqrt(variance) + .000001f);
 }
 
 static inline float *snn_predict(network *net, float *input)

@@ -23,6 +23,21 @@ static const verb verbs[] = {
       "list",
       "darknet snn map build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg "
       "build/demo/snn.weights --coco" },
+    { "convert", snn_convert,
+      "IN.cfg OUT.cfg [--learning-rate R] [--whiten local|global|none] "
+      "[--pool keep|stride] [--dropout keep|P] [--keep-batchnorm] "
+      "[--keep-activations] [--keep-dropout] [--keep-init] [--keep-agc] "
+      "[--keep-input] [--keep-head] [--keep-sums] "
+      "[--weights IN.weights OUT.weights]",
+      "makes a cfg with batch normalization one without: each change with its "
+      "reason; --weights folds trained weights for a warm start",
+      "darknet snn convert cfg/tiny-yolo.cfg tiny-yolo-snn.cfg "
+      "--learning-rate .04" },
+    { "fold", snn_fold, "IN.cfg IN.weights OUT.cfg OUT.weights",
+      "folds batch normalization into weights and biases; checks that the "
+      "outputs stay",
+      "darknet snn fold cfg/tiny-yolo.cfg build/demo/bn/cfg_final.weights "
+      "folded.cfg folded.weights" },
     { "check", snn_check, "CFG",
       "every mistake in a cfg's snn sections and keys, with file and line",
       "darknet snn check cfg/tiny-yolo-snn.cfg" },

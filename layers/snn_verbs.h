@@ -9,6 +9,8 @@ extern "C" {
 #endif
 
 int snn_check(int argc, char **argv);
+int snn_convert(int argc, char **argv);
+int snn_fold(int argc, char **argv);
 int snn_help(int argc, char **argv);
 int snn_map(int argc, char **argv);
 

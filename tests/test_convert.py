@@ -1,0 +1,590 @@
+#!/usr/bin/env python3
+"""snn convert and snn fold: what they write, what they refuse.
+
+    tests/test_convert.py build/tree-noopencv/darknet
+
+Any build serves; one without OpenCV starts ten times as fast.
+Small cfgs are compared word for word; the cfgs of build/upstream are read again
+by a parser of this file's own, which compares layer by layer. The exit status
+is the verdict; the last line counts.
+"""
+import glob
+import math
+import os
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+counts = {"ok": 0, "FAIL": 0, "SKIP": 0}
+
+
+def report(verdict, name, *details):
+    counts[verdict] += 1
+    print(verdict, name, flush=True)
+    for line in details:
+        print("    " + line)
+
+
+def check(name, *pairs):
+    """Each pair: what, got, want."""
+    wrong = [f"{what}: {side} {value!r}" for what, got, want in pairs if got != want
+             for side, value in (("got ", got), ("want", want))]
+    report("FAIL" if wrong else "ok", name, *wrong)
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def write(path, content):
+    with open(path, "wb") as f:
+        f.write(content)
+
+
+class Converter:
+    def __init__(self, darknet, folder):
+        self.darknet, self.folder = darknet, folder
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def run(self, *arguments):
+        """Exit status, stdout, stderr of `darknet snn ...`."""
+        done = subprocess.run([self.darknet, "snn", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=60, cwd=self.folder)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def convert(self, text, *arguments):
+        """What becomes of cfg text (bytes); None where it is refused."""
+        write(self.path("in.cfg"), text)
+        if os.path.exists(self.path("out.cfg")):
+            os.remove(self.path("out.cfg"))
+        status, self.said, self.wrong = self.run("convert", "in.cfg", "out.cfg", *arguments)
+        return None if status else read(self.path("out.cfg"))
+
+
+# ------------------------------------------------------------------ word for word
+
+NET = "[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\n"
+NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\ninit=lecun_normal\nagc=.1\nlearning_rate=.1\n"
+           "\n[local_whitening]\nsize=17\n")
+CONV = "\n[convolutional]\nbatch_normalize=1\nfilters=4\nactivation=relu\n"
+CONV_SNN = "\n[convolutional]\nfilters=4\nactivation=selu\n"
+HEAD = "\n[convolutional]\nfilters=4\nactivation=linear\n"
+HEAD_SNN = "\n[convolutional]\ninit_gain=.1\nfilters=4\nactivation=linear\n"
+PLAIN, ALEXEYAB = "a Darknet with the snn plugin", "AlexeyAB's Darknet with the snn plugin, for "
+
+
+def case(name, before, after, arguments="", binary=PLAIN, net=NET, net_snn=NET_SNN):
+    return name, net + before, net_snn + after, arguments, binary
+
+
+def activation(name, becomes):
+    return case(f"activation_{name}", CONV.replace("relu", name), CONV_SNN.replace("selu", becomes))
+
+
+CASES = [
+    case("batch_normalize_goes_and_relu_becomes_selu", CONV, CONV_SNN),
+    case("batch_normalize_0_stays", CONV.replace("normalize=1", "normalize=0"),
+         CONV_SNN.replace("]\n", "]\nbatch_normalize=0\n")),
+    *[activation(name, "selu") for name in
+      "leaky elu mish hard_mish swish gelu relu6 ramp relie plse revleaky selu".split()],
+    *[activation(name, name) for name in
+      "linear logistic loggy tanh hardtan lhtan stair normalize_channels_softmax".split()],
+    case("other_weighted_layers",
+         CONV + "\n[connected]\nbatch_normalize=1\noutput=9\nactivation=leaky\n\n[local]\nfilters=2\nactivation=leaky\n",
+         CONV_SNN + "\n[connected]\noutput=9\nactivation=selu\n\n[local]\nfilters=2\nactivation=selu\n"),
+    case("an_activation_layer_becomes_selu", CONV + "\n[activation]\nactivation=leaky\n", CONV_SNN + "\n[selu]\n"),
+    case("another_activation_layer_stays", CONV + "\n[activation]\nactivation=tanh\n",
+         CONV_SNN + "\n[activation]\nactivation=tanh\n"),
+    case("unknown_keys_and_sections_of_any_host_stay",
+         CONV + "future=1\n\n[upsample]\nstride=2\n\n[reorg3d]\nstride=2\n",
+         CONV_SNN + "future=1\n\n[upsample]\nstride=2\n\n[reorg3d]\nstride=2\n", binary=ALEXEYAB + "[reorg3d]"),
+    # Dropout.
+    case("dropout_keeps_its_probability", CONV + "\n[dropout]\nprobability=.5\n",
+         CONV_SNN + "\n[alpha_dropout]\nprobability=.5\n"),
+    case("dropout_without_probability", CONV + "\n[dropout]\n", CONV_SNN + "\n[alpha_dropout]\n"),
+    case("dropout_loses_what_its_new_form_does_not_know",
+         CONV + "\n[dropout]\ndropblock=1\ndropblock_size_rel=.1\nprobability= .1 # small\n",
+         CONV_SNN + "\n[alpha_dropout]\nprobability= .1\n"),
+    case("dropout_as_told", CONV + "\n[dropout]\nprobability=.5\n\n[dropout]\n",
+         CONV_SNN + "\n[alpha_dropout]\nprobability=.05\n\n[alpha_dropout]\nprobability=.05\n", "--dropout .05"),
+    case("dropout_kept", CONV + "\n[dropout]\nprobability=.5\n", CONV_SNN + "\n[dropout]\nprobability=.5\n",
+         "--dropout keep"),
+    # The last layers.
+    *[case(f"the_layer_before_{loss}_starts_small", CONV + HEAD + f"\n[{loss}]\n", CONV_SNN + HEAD_SNN + f"\n[{loss}]\n",
+           binary=binary)
+      for loss, binary in (("yolo", PLAIN), ("region", PLAIN), ("detection", PLAIN), ("softmax", PLAIN),
+                           ("cost", PLAIN), ("logistic", "pjreddie's or Debian's Darknet with the snn plugin, for [logistic]"),
+                           ("Gaussian_yolo", ALEXEYAB + "[Gaussian_yolo]"))],
+    case("the_last_layers_activation_stays",
+         CONV + HEAD.replace("linear", "leaky") + "\n[avgpool]\n\n[softmax]\n\n[cost]\n",
+         CONV_SNN + HEAD_SNN.replace("linear", "leaky") + "\n[avgpool]\n\n[softmax]\n\n[cost]\n"),
+    case("every_head_of_several",
+         CONV + HEAD + "\n[yolo]\n\n[route]\nlayers=-3\n" + HEAD + "\n[yolo]\n",
+         CONV_SNN + HEAD_SNN + "\n[yolo]\n\n[route]\nlayers=-3\n" + HEAD_SNN + "\n[yolo]\n"),
+    # References.
+    case("absolute_references_move_and_relative_ones_do_not",
+         CONV + CONV + "\n[shortcut]\nfrom=0\n\n[route]\nlayers = -1, 1 ,+0\n\n[shortcut]\nfrom=-4\nactivation=leaky\n",
+         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=1\nalpha=.7071\nbeta=.7071\n\n[route]\nlayers = -1, 2 ,1\n"
+         "\n[shortcut]\nfrom=-4\nalpha=.7071\nbeta=.7071\nactivation=selu\n"),
+    case("comments_behind_references_stay", CONV + "\n[route]\nlayers=0 ###P1\n", CONV_SNN + "\n[route]\nlayers=1 ###P1\n"),
+    case("groups_of_a_route_stay", CONV + "\n[route]\nlayers=0\ngroups=2\ngroup_id=1\n",
+         CONV_SNN + "\n[route]\nlayers=1\ngroups=2\ngroup_id=1\n", binary=ALEXEYAB + "[route] groups"),
+    case("references_of_gates", CONV + CONV + "\n[scale_channels]\nfrom=0\n\n[sam]\nfrom=-2\n",
+         CONV_SNN + CONV_SNN + "\n[scale_channels]\nfrom=1\n\n[sam]\nfrom=-2\n", binary=ALEXEYAB + "[scale_channels]"),
+    case("shared_weights_move_and_are_not_initialised",
+         CONV + CONV.replace("filters", "share_index=0\ngroups=4\nfilters"),
+         CONV_SNN + CONV_SNN.replace("filters", "share_index=1\ngroups=4\nfilters"),
+         binary=ALEXEYAB + "[convolutional] share_index"),
+    case("layers_that_a_loss_names",
+         HEAD + "\n[yolo]\nembedding_layer=0\n\n[route]\nlayers=0\n\n[contrastive]\nyolo_layer=1\n\n[contrastive]\nyolo_layer=0\n",
+         HEAD_SNN + "\n[yolo]\nembedding_layer=1\n\n[route]\nlayers=1\n\n[contrastive]\nyolo_layer=2\n\n[contrastive]\nyolo_layer=0\n",
+         binary=ALEXEYAB + "[contrastive]"),
+    case("a_batchnorm_layer_goes_and_what_read_it_reads_the_one_before",
+         CONV + "\n[batchnorm]\n" + CONV + "\n[route]\nlayers=-1,-2,1,0\n\n[shortcut]\nfrom=-4\n",
+         CONV_SNN + "\n" + CONV_SNN + "\n[route]\nlayers=-1,-2,1,1\n\n[shortcut]\nfrom=-3\nalpha=.7071\nbeta=.7071\n"),
+    case("a_batchnorm_layer_that_is_kept", CONV + "\n[batchnorm]\n\n[route]\nlayers=1\n",
+         CONV_SNN.replace("]\n", "]\nbatch_normalize=1\n") + "\n[batchnorm]\n\n[route]\nlayers=2\n", "--keep-batchnorm"),
+    # Sums, pools, groups.
+    case("sums_that_are_weighed_already", CONV + CONV + "\n[shortcut]\nfrom=-2\nalpha=1\n",
+         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\nalpha=1\n"),
+    case("sums_of_three", CONV + CONV + "\n[shortcut]\nfrom=-2,-1\n",
+         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2,-1\nalpha=.5774\nbeta=.5774\n"),
+    case("sums_with_weights_of_their_own", CONV + CONV + "\n[shortcut]\nfrom=-2\nweights_type=per_feature\n",
+         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\nweights_type=per_feature\n",
+         binary=ALEXEYAB + "[shortcut] weights_type"),
+    case("grouped_convolutions", CONV.replace("filters", "groups=2\nfilters"),
+         CONV_SNN.replace("filters", "groups=2\nfilters").replace("]\n", "]\ninit=standardized_normal\n")),
+    case("a_convolution_behind_a_max_pool",
+         CONV + "\n[maxpool]\nsize=2\nstride=2\n\n[route]\nlayers=-1\n" + CONV + CONV,
+         CONV_SNN + "\n[maxpool]\nsize=2\nstride=2\n\n[route]\nlayers=-1\n" +
+         CONV_SNN.replace("]\n", "]\ninit=standardized_normal\ninit_gain=1.15\n") + CONV_SNN),
+    case("a_head_behind_a_max_pool", CONV + "\n[maxpool]\nsize=2\n" + HEAD + "\n[yolo]\n",
+         CONV_SNN + "\n[maxpool]\nsize=2\n" + HEAD_SNN.replace("]\n", "]\ninit=standardized_normal\n") + "\n[yolo]\n"),
+    case("pools_as_strides",
+         CONV.replace("filters", "size=3\nstride=1\npad=1\nfilters") + "\n[maxpool]\nsize=2\nstride=2\n" + CONV +
+         "\n[route]\nlayers=1\n",
+         CONV_SNN.replace("filters", "size=3\nstride=2\npad=1\nfilters") + "\n" + CONV_SNN + "\n[route]\nlayers=1\n",
+         "--pool stride"),
+    case("pools_whose_input_is_read_elsewhere_stay",
+         CONV + "\n[maxpool]\nsize=2\nstride=2\n\n[route]\nlayers=-2\n",
+         CONV_SNN + "\n[maxpool]\nsize=2\nstride=2\n\n[route]\nlayers=-2\n", "--pool stride"),
+    # The input.
+    case("whitening_follows_crop", "\n[crop]\nflip=1\n" + CONV + "\n[route]\nlayers=0,1\n",
+         "\n[crop]\nflip=1\n\n[local_whitening]\nsize=17\n" + CONV_SNN + "\n[route]\nlayers=0,2\n",
+         net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
+    case("whitening_over_the_whole_image", CONV, CONV_SNN, "--whiten global", net_snn=NET_SNN.replace("=17", "=0")),
+    case("no_whitening_of_vectors", CONV, CONV_SNN, net="[net]\ninputs=9\nlearning_rate=.1\n",
+         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.1\nlearning_rate=.1\n"),
+    case("a_whitened_input_stays", "\n[local_whitening]\nsize=5\n" + CONV, "\n[local_whitening]\nsize=5\n" + CONV_SNN,
+         net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
+    # [net].
+    case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("=.1\n\n", "=2e-3\n\n")),
+    case("no_learning_rate", CONV, CONV_SNN, "--learning-rate .2", net="[net]\nwidth=8\nheight=8\nchannels=1\n",
+         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.1\nlearning_rate=.2\n"
+                 "\n[local_whitening]\nsize=17\n"),
+    case("init_and_agc_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\n",
+         net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\ninit=orthogonal\nagc=0\n"
+                 "\n[local_whitening]\nsize=17\n"),
+    # Text.
+    case("comments_and_blanks_stay",
+         "# of net\n\n; one\n[ convolutional ]  \n  batch_normalize = 1 \n# two\n filters\t= 4\nactivation  =  relu \n# end\n",
+         "\n[local_whitening]\nsize=17\n\n; one\n[ convolutional ]  \n# two\n filters\t= 4\nactivation  =  selu \n# end\n",
+         net_snn=NET_SNN.partition("\n\n[local")[0] + "\n# of net\n"),
+    case("comments_above_a_header_belong_to_it", "# first\n[convolutional]\nactivation=relu\n",
+         "# first\n[convolutional]\nactivation=selu\n"),
+    case("no_newline_at_the_end", CONV[:-1], CONV_SNN[:-1]),
+    # Steps left out.
+    case("keep_batchnorm", CONV, CONV_SNN.replace("]\n", "]\nbatch_normalize=1\n"), "--keep-batchnorm"),
+    case("keep_activations", CONV + "\n[activation]\nactivation=relu\n",
+         CONV_SNN.replace("selu", "relu") + "\n[activation]\nactivation=relu\n", "--keep-activations"),
+    case("keep_dropout", CONV + "\n[dropout]\n", CONV_SNN + "\n[dropout]\n", "--keep-dropout"),
+    case("keep_init", CONV.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n",
+         CONV_SNN.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n", "--keep-init",
+         net_snn=NET_SNN.replace("init=lecun_normal\n", "")),
+    case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.1\n", "")),
+    case("keep_input", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=0\n", "--keep-input",
+         net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
+    case("keep_head", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n", "--keep-head"),
+    case("keep_sums", CONV + CONV + "\n[shortcut]\nfrom=-2\n", CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\n",
+         "--keep-sums"),
+]
+
+
+def header(arguments, binary):
+    said = " " + arguments if arguments else ""
+    return f"# Made from in.cfg by: darknet snn convert{said}\n# Needs {binary}.\n\n"
+
+
+def converts_word_for_word(converter):
+    for name, before, after, arguments, binary in CASES:
+        got = converter.convert(before.encode(), *arguments.split())
+        want = (header(arguments, binary) + after).encode()
+        lines = [line for line in converter.said.splitlines() if not re.match(r"in\.cfg:\d+: \[\w+\].*: .", line)]
+        again = got and converter.convert(got, *arguments.split())
+        check(f"convert_{name}", ("cfg", got, want), ("stderr", converter.wrong, ""),
+              ("lines that explain nothing", lines, [f"out.cfg: needs {binary}"]), ("converted again", again, want))
+
+
+def keeps_carriage_returns(converter):
+    before = (NET + CONV + "\n[route]\nlayers=0 , -1 \n").replace("\n", "\r\n").encode()
+    after = (header("", PLAIN) + NET_SNN + CONV_SNN + "\n[route]\nlayers=1 , -1 \n").replace("\n", "\r\n").encode()
+    check("convert_keeps_carriage_returns", ("cfg", converter.convert(before), after))
+
+
+def converts_a_file_into_itself(converter):
+    write(converter.path("same.cfg"), (NET + CONV).encode())
+    status, _, _ = converter.run("convert", "same.cfg", "same.cfg")
+    check("convert_in_place", ("status", status, 0),
+          ("cfg", read(converter.path("same.cfg")), (header("", PLAIN) + NET_SNN + CONV_SNN).replace("in.cfg", "same.cfg").encode()))
+
+
+# ----------------------------------------------------------------------- refused
+
+REFUSED = [
+    ("recurrent_layers", "\n[rnn]\nbatch_normalize=1\n",
+     "7: [rnn]: expected a feed-forward net, got a recurrent layer, whose batch normalization is inside it"),
+    ("binary_weights", CONV + "xnor=1\n",
+     '11: [convolutional] xnor: expected 0: binary weights have no scale without batch normalization, got "1"'),
+    ("unknown_activations", CONV.replace("relu", "reluu"),
+     '10: [convolutional] activation: expected the name of an activation, got "reluu"'),
+    ("misspelt_sections", "\n[convolutionel]\n",
+     '7: [convolutionel]: expected the name of a layer type, got "convolutionel", did you mean [convolutional]?'),
+    ("our_own_keys_mistaken", CONV + "agc=x\n",
+     '11: [convolutional] agc: expected a number from 0 (off) to 1000, got "x"'),
+    ("layers_that_follow", CONV + "\n[route]\nlayers=-1,1\n",
+     '13: [route] layers: expected numbers of layers before this one, separated by commas, got "-1,1"'),
+    ("layers_before_the_first", CONV + "\n[shortcut]\nfrom=-2\n",
+     '13: [shortcut] from: expected numbers of layers before this one, separated by commas, got "-2"'),
+    ("words_for_layers", CONV + "\n[route]\nlayers=one\n",
+     '13: [route] layers: expected numbers of layers before this one, separated by commas, got "one"'),
+    ("lists_with_an_end_missing", CONV + "\n[route]\nlayers=0,\n",
+     '13: [route] layers: expected numbers of layers before this one, separated by commas, got "0,"'),
+    ("routes_to_nowhere", CONV + "\n[route]\n",
+     "12: [route] layers: expected numbers of layers before this one, got no such key"),
+    ("probabilities_of_1", CONV + "\n[dropout]\nprobability=1\n",
+     '13: [dropout] probability: expected a number in [0, 1), got "1"'),
+    ("probabilities_that_are_none", CONV + "\n[dropout]\nprobability=x\n",
+     '13: [dropout] probability: expected a number in [0, 1), got "x"'),
+]
+
+USAGE = [
+    ("no_file", [], None), ("one_file", ["in.cfg"], None), ("three_files", ["in.cfg", "out.cfg", "more.cfg"], None),
+    ("unknown_option", ["in.cfg", "out.cfg", "--future", "1"], '--future: expected an option of this verb, got "--future"'),
+    ("bad_rate", ["in.cfg", "out.cfg", "--learning-rate", "0"],
+     '--learning-rate: expected a number above 0, at most 1000, got "0"'),
+    ("missing_value", ["in.cfg", "out.cfg", "--pool"], '--pool: expected one of keep, stride, got ""'),
+    ("bad_choice", ["in.cfg", "out.cfg", "--whiten", "all"], '--whiten: expected one of local, global, none, got "all"'),
+    ("bad_probability", ["in.cfg", "out.cfg", "--dropout", "1"], '--dropout: expected keep or a number in [0, 1), got "1"'),
+    ("one_weights_file", ["in.cfg", "out.cfg", "--weights", "a"], '--weights: expected two files, got ""'),
+    ("weights_with_batch_normalization", ["in.cfg", "out.cfg", "--keep-batchnorm", "--weights", "a", "b"],
+     '--weights: expected no --keep-batchnorm, got "--keep-batchnorm"'),
+]
+
+
+def refuses_mistakes(converter):
+    for name, text, message in REFUSED:
+        write(converter.path("out.cfg"), b"before")
+        write(converter.path("bad.cfg"), (NET + text).encode())
+        status, said, wrong = converter.run("convert", "bad.cfg", "out.cfg")
+        check(f"convert_refuses_{name}", ("status", status, 1), ("message", wrong, f"bad.cfg:{message}\n"),
+              ("output file", read(converter.path("out.cfg")), b"before"),
+              ("left over", glob.glob(converter.path("*.tmp")), []))
+    for name, path, reason in (("absent", "absent.cfg", "No such file or directory"), ("a_folder", ".", "Is a directory")):
+        status, _, wrong = converter.run("convert", path, "out.cfg")
+        check(f"convert_refuses_a_file_that_is_{name}", ("status", status, 1),
+              ("message", wrong, f"{path}: cannot be read: {reason}\n"))
+    write(converter.path("in.cfg"), (NET + CONV).encode())
+    status, _, wrong = converter.run("convert", "in.cfg", "absent/out.cfg")
+    check("convert_says_where_it_cannot_write", ("status", status, 1),
+          ("message", wrong, 'absent/out.cfg: expected a file that can be written, got "No such file or directory"\n'))
+    for name, arguments, message in USAGE:
+        status, said, wrong = converter.run("convert", *arguments)
+        first = wrong.splitlines()[0]
+        check(f"convert_usage_{name}", ("status", status, 2), ("stdout", said, ""),
+              ("message", first, f"snn convert: {message}" if message else first),
+              ("usage", "usage: darknet snn convert IN.cfg OUT.cfg" in wrong, True))
+
+
+# -------------------------------------------------------------------- the corpus
+
+def sections(text):
+    """[name, {key: value}] of each section; the host's reading."""
+    found = []
+    for line in text.decode(errors="replace").splitlines():
+        line = re.sub(r"[ \t\r]", "", line)
+        if line.startswith("["):
+            found.append((line[1:-1], {}))
+        elif line and line[0] not in "#;":
+            key, _, value = line.partition("=")
+            found[-1][1].setdefault(key, value)
+    return found
+
+
+REFERENCES = {"route": "layers", "shortcut": "from", "scale_channels": "from", "sam": "from",
+              "convolutional": "share_index", "yolo": "embedding_layer", "contrastive": "yolo_layer"}
+
+
+def references(layers, index):
+    """Places of the layers that a layer names."""
+    name, options = layers[index]
+    value = options.get(REFERENCES.get(name), "")
+    numbers = [int(re.match(r"[+-]?\d+", word)[0]) for word in value.split(",") if word]
+    return [n + index if n < 0 else n for n in numbers]
+
+
+def differences(parent, variant):
+    """What is wrong with a converted cfg, as its parent's layers are seen."""
+    old, new = sections(parent)[1:], sections(variant)[1:]
+    inserted = [i for i, (name, _) in enumerate(new) if name == "local_whitening"]
+    kept = [i for i in range(len(new)) if i not in inserted]
+    if len(kept) != len(old):
+        return [f"{len(old)} layers became {len(kept)}"]
+    wrong = []
+    for before, after in enumerate(kept):
+        (name, options), (new_name, new_options) = old[before], new[after]
+        if new_name != {"dropout": "alpha_dropout"}.get(name, name):
+            wrong.append(f"layer {before}: [{name}] became [{new_name}]")
+        if [kept[i] for i in references(old, before)] != references(new, after):
+            wrong.append(f"layer {before}: [{name}] refers to other layers")
+        if new_options.get("batch_normalize", "0") != "0":
+            wrong.append(f"layer {before}: [{name}] is still normalized")
+        ours = {"batch_normalize", "activation", "init", "init_gain", "alpha", "beta", REFERENCES.get(name)}
+        for key in set(options) | set(new_options):
+            if key not in ours and options.get(key) != new_options.get(key):
+                wrong.append(f"layer {before}: [{name}] {key} changed")
+    comments = [line for line in parent.splitlines() if line.strip()[:1] in (b"#", b";")]
+    left = [line for line in variant.splitlines() if line.strip()[:1] in (b"#", b";")]
+    if left[2:] != comments and left != comments:
+        wrong.append("comments changed")
+    return wrong
+
+
+def converts_the_corpus(converter):
+    paths = sorted(glob.glob(os.path.join(ROOT, "build/upstream/darknet/cfg/*.cfg")))
+    if not paths:
+        report("SKIP", "convert_corpus: no build/upstream")
+    refused = []
+    for path in paths:
+        parent, name = read(path), os.path.basename(path)
+        variant = converter.convert(parent)
+        if variant is None:
+            refused.append(name)
+            continue
+        wrong = differences(parent, variant)
+        again = converter.convert(variant)
+        check(f"convert_corpus_{name}", ("differences", wrong[:5], []), ("converted again", again, variant))
+    if paths:
+        check("convert_refuses_only_recurrent_nets", ("refused", refused, ["gru.cfg", "rnn.cfg", "rnn.train.cfg"]))
+
+
+def made_from(text):
+    """(parent, arguments) of a cfg that the converter made, or None."""
+    match = re.match(rb"# Made from (\S+) by: darknet snn convert(.*)\n", text)
+    return match and (match[1].decode(), match[2].decode().split())
+
+
+def makes_the_sample_cfgs(converter):
+    for path in sorted(glob.glob(os.path.join(ROOT, "cfg/*.cfg"))):
+        made = made_from(read(path))
+        if made:
+            parent = os.path.join(ROOT, "cfg", made[0])
+            status, _, wrong = converter.run("convert", parent, "made.cfg", *made[1])
+            check(f"convert_makes_{os.path.basename(path)}", ("status", status, 0), ("stderr", wrong, ""),
+                  ("cfg", read(converter.path("made.cfg")), read(path)))
+
+
+# ------------------------------------------------------------------------ folding
+
+FOLDED = """[net]
+width=9
+height=7
+channels=3
+
+[convolutional]
+batch_normalize=1
+filters=6
+size=3
+pad=1
+activation=leaky
+# a comment
+
+[convolutional]
+batch_normalize=1
+filters=4
+groups=2
+size=1
+activation=selu
+
+[convolutional]
+filters=5
+size=3
+activation=linear
+
+[connected]
+batch_normalize=1
+output=8
+activation=logistic
+
+[softmax]
+"""
+DECONVOLUTIONAL = FOLDED.replace("[convolutional]\nfilters=5", "[deconvolutional]\nbatch_normalize=1\nstride=2\nfilters=5")
+
+
+def weights_layout(text, w, h, c):
+    """(filters, taps, is normalized, runs, is connected) of each layer; runs: of
+    the taps of a filter, None where they stand together."""
+    layout = []
+    for name, o in sections(text.encode())[1:]:
+        size, stride = int(o.get("size", 1)), int(o.get("stride", 1))
+        normalized = "batch_normalize" in o
+        if name in ("convolutional", "deconvolutional"):
+            filters, groups = int(o["filters"]), int(o.get("groups", 1))
+            pad = size // 2 if "pad" in o else 0
+            if name == "convolutional":
+                w, h = (w + 2 * pad - size) // stride + 1, (h + 2 * pad - size) // stride + 1
+                layout.append((filters, c // groups * size * size, normalized, None, False))
+            else:
+                w, h = (w - 1) * stride + size - 2 * pad, (h - 1) * stride + size - 2 * pad
+                layout.append((filters, c * size * size, normalized, size * size, False))
+            c = filters
+        elif name == "connected":
+            layout.append((int(o["output"]), w * h * c, normalized, None, True))
+            w = h = 1
+            c = int(o["output"])
+    return layout
+
+
+def random_weights(layout, seed):
+    """Biases, scales, means, variances and weights of each layer."""
+    r = random.Random(seed)
+    layers = []
+    for filters, taps, normalized, *_ in layout:
+        statistics = [[r.uniform(.5, 2) for _ in range(filters)], [r.gauss(0, 1) for _ in range(filters)],
+                      [r.uniform(.1, 4) for _ in range(filters)]] if normalized else []
+        layers.append([[r.gauss(0, 1) for _ in range(filters)], *statistics,
+                       [r.gauss(0, taps ** -.5) for _ in range(filters * taps)]])
+    return layers
+
+
+def weights_file(layout, layers, seen=123):
+    """Connected layers have their weights behind the biases, the others at the
+    end."""
+    floats = []
+    for (*_, connected), (biases, *statistics, weights) in zip(layout, layers):
+        for part in [biases, weights, *statistics] if connected else [biases, *statistics, weights]:
+            floats += part
+    return struct.pack("<iiiQ", 0, 2, 0, seen) + struct.pack(f"<{len(floats)}f", *floats)
+
+
+def folded(layout, layers):
+    """The same in the textbook's form: scale / sqrt(variance) into weights."""
+    result = []
+    for (_, taps, normalized, runs, _), parts in zip(layout, layers):
+        if not normalized:
+            result.append(parts)
+            continue
+        biases, scales, means, variances, weights = parts
+        factors = [s / math.sqrt(v) for s, v in zip(scales, variances)]
+        filter_of = (lambda i: i // runs % len(biases)) if runs else (lambda i: i // taps)
+        result.append([[b - f * m for b, f, m in zip(biases, factors, means)],
+                       [w * factors[filter_of(i)] for i, w in enumerate(weights)]])
+    return result
+
+
+def floats_of(content):
+    return struct.unpack(f"<{(len(content) - 20) // 4}f", content[20:])
+
+
+def farthest(got, want):
+    return max((abs(a - b) for a, b in zip(got, want)), default=0) if len(got) == len(want) else math.inf
+
+
+def folds(converter, name, text):
+    layout = weights_layout(text, 9, 7, 3)
+    layers = random_weights(layout, 5)
+    write(converter.path("in.cfg"), text.encode())
+    write(converter.path("in.weights"), weights_file(layout, layers))
+    want = floats_of(weights_file(layout, folded(layout, layers)))
+    status, said, wrong = converter.run("fold", "in.cfg", "in.weights", "folded.cfg", "folded.weights")
+    content = read(converter.path("folded.weights"))
+    check(f"fold_{name}", ("status", status, 0), ("cfg", read(converter.path("folded.cfg")),
+                                               text.replace("batch_normalize=1\n", "").encode()),
+          ("weights are the textbook's", farthest(floats_of(content), want) < 2e-5, True),
+          ("images seen", struct.unpack("<Q", content[12:20])[0], 123),
+          ("says the difference", re.search(r"largest difference of \d+ outputs \S+, largest output", said) is not None, True))
+    status, _, _ = converter.run("convert", "in.cfg", "out.cfg", "--weights", "in.weights", "out.weights")
+    content = read(converter.path("out.weights"))
+    check(f"convert_{name}_with_weights", ("status", status, 0), ("images seen", struct.unpack("<Q", content[12:20])[0], 0),
+          ("weights are the folded ones", content[20:], read(converter.path("folded.weights"))[20:]))
+    # What was folded has nothing left to fold.
+    status, _, _ = converter.run("fold", "folded.cfg", "folded.weights", "again.cfg", "again.weights")
+    check(f"fold_{name}_again", ("status", status, 0),
+          ("cfg", read(converter.path("again.cfg")), read(converter.path("folded.cfg"))),
+          ("weights", read(converter.path("again.weights")), read(converter.path("folded.weights"))))
+
+
+UNFOLDABLE = [
+    ("batchnorm_layers", "\n[batchnorm]\n", "6: [batchnorm]: expected batch normalization within a layer with weights"),
+    ("binary_weights", CONV + "binary=1\n", "8: [convolutional]: expected real weights, as binary ones cannot be scaled"),
+    ("recurrent_layers", "\n[rnn]\nbatch_normalize=1\noutput=3\n",
+     "8: [rnn]: expected batch normalization in feed-forward layers alone"),
+    ("shared_weights", CONV + "\n[convolutional]\nbatch_normalize=1\nshare_index=0\n",
+     "13: [convolutional]: expected weights of its own, as shared ones cannot be scaled"),
+]
+
+
+def refuses_to_fold(converter):
+    for name, text, message in UNFOLDABLE:
+        write(converter.path("bad.cfg"), (NET + text).encode())
+        status, _, wrong = converter.run("fold", "bad.cfg", "x.weights", "f.cfg", "f.weights")
+        line = int(message.split(":")[0])
+        number = text[:text.index(message.split("]")[0].split("[")[1])].count("\n")
+        check(f"fold_refuses_{name}", ("status", status, 1), ("message", re.sub(r"^bad.cfg:\d+", "bad.cfg", wrong),
+                                                              "bad.cfg" + message[len(str(line)):] + "\n"),
+              ("files", [f for f in ("f.cfg", "f.weights") if os.path.exists(converter.path(f))], []))
+    write(converter.path("in.cfg"), FOLDED.encode())
+    layout = weights_layout(FOLDED, 9, 7, 3)
+    layers = random_weights(layout, 5)
+    write(converter.path("short.weights"), weights_file(layout, layers)[:-8])
+    layers[0][0][0] = math.nan
+    write(converter.path("nan.weights"), weights_file(layout, layers))
+    for name, message in (("short", "truncated"), ("nan", "expected finite outputs, got NaN or infinity"),
+                          ("absent", "absent.weights")):
+        status, _, wrong = converter.run("fold", "in.cfg", f"{name}.weights", "f.cfg", "f.weights")
+        check(f"fold_refuses_{name}_weights", ("status", status, 1), ("message", message in wrong, True),
+              ("files", [f for f in ("f.cfg", "f.weights") if os.path.exists(converter.path(f))], []))
+    status, _, wrong = converter.run("fold", "in.cfg")
+    check("fold_usage", ("status", status, 2), ("usage", wrong.startswith("usage: darknet snn fold IN.cfg"), True))
+
+
+def main():
+    if len(sys.argv) != 2:
+        print("usage: tests/test_convert.py build/darknet", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        converter = Converter(os.path.abspath(sys.argv[1]), folder)
+        converts_word_for_word(converter)
+        keeps_carriage_returns(converter)
+        converts_a_file_into_itself(converter)
+        refuses_mistakes(converter)
+        converts_the_corpus(converter)
+        makes_the_sample_cfgs(converter)
+        folds(converter, "convolutional_and_connected", FOLDED)
+        if os.path.exists(os.path.join(os.path.dirname(os.path.realpath(sys.argv[1])), "src/deconvolutional_layer.c")):
+            folds(converter, "deconvolutional", DECONVOLUTIONAL)
+        else:
+            report("SKIP", "fold_deconvolutional: this host has no such layer")
+        refuses_to_fold(converter)
+    print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")
+    return 1 if counts["FAIL"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
