@@ -138,6 +138,8 @@ test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(VARIANT_PROGRAMS) \
 		"tests/test_gate.py build/darknet" \
 		"tests/test_convert.py build/tree-noopencv/darknet" \
+		"tests/test_segmenter.py build/darknet" \
+		"tests/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/test_scenes.py" \
 		"tests/test_patch.py build/upstream/darknet" \
 		"tests/test_training.py build/darknet build/tests-training" \

@@ -38,6 +38,11 @@ static const verb verbs[] = {
       "outputs stay",
       "darknet snn fold cfg/tiny-yolo.cfg build/demo/bn/cfg_final.weights "
       "folded.cfg folded.weights" },
+    { "iou", snn_iou, "DATA CFG WEIGHTS [--json FILE] [--masks DIR] "
+      "[--per-image FILE]",
+      "IoU and Dice of a segmenter on the images of the data file's valid list",
+      "darknet snn iou build/data-unet/uneven/segments.data cfg/unet-snn.cfg "
+      "build/demo-unet/snn/cfg.weights --masks masks" },
     { "check", snn_check, "CFG",
       "every mistake in a cfg's snn sections and keys, with file and line",
       "darknet snn check cfg/tiny-yolo-snn.cfg" },

@@ -12,6 +12,7 @@ int snn_check(int argc, char **argv);
 int snn_convert(int argc, char **argv);
 int snn_fold(int argc, char **argv);
 int snn_help(int argc, char **argv);
+int snn_iou(int argc, char **argv);
 int snn_map(int argc, char **argv);
 
 /* Prints the verb's usage to stderr; returns 2. */
