@@ -49,12 +49,12 @@ static int reach(const local_whitening *o, int length)
 void resize_local_whitening_layer(layer *l)
 {
     local_whitening *o = options_of(*l);
-    int rx = reach(o, l->w), depth = l->c / o->groups;
+    int rx = reach(o, l->w), ry = reach(o, l->h), depth = l->c / o->groups;
     size_t images = (size_t)l->batch * (size_t)o->groups;
     size_t pixels = images * (size_t)l->w * (size_t)l->h;
     o->slots = snn_threads();
     if (o->mode == STANDARDIZE) {
-        o->scratch = snn_standardize_scratch(l->w, rx);
+        o->scratch = snn_standardize_scratch(l->w, l->h, rx, ry);
         l->variance = (float *)snn_realloc(l->variance, pixels, sizeof(float));
     } else {
         size_t planes = (size_t)snn_whiten_quantities(depth);

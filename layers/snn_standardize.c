@@ -17,19 +17,33 @@
 #include "snn_standardize.h"
 #include "snn_passes.h"
 #include "snn_simd.h"
+#include "snn_slider.h"
 
 #include <string.h>
 
-/* Sums of doubles in order are no vectors; these are. */
-enum { SUMS = 16 };
+/* Sums over an image are floats for RUN elements, which costs a part in ten
+ * million, and doubles from run to run. */
+enum { EIGHT = 8, RUN = 64 * EIGHT };
+typedef float eight __attribute__((vector_size(4 * EIGHT)));
+
+/* x[0..7], of which `left` are there and the others `missing`. */
+SNN_HD void load_eight(eight *v, const float *x, size_t left, float missing)
+{
+    if (left >= EIGHT) {
+        memcpy(v, x, sizeof *v);
+        return;
+    }
+    *v = (eight){ 0 } + missing;
+    memcpy(v, x, left * sizeof *x);
+}
 
 static int is_bad(double v) { return !snn_is_finite_double(v); }
 
-static double total(const double *sums)
+SNN_HD double total(const eight *v)
 {
     double sum = 0;
     int i;
-    for (i = 0; i < SUMS; ++i) sum += sums[i];
+    for (i = 0; i < EIGHT; ++i) sum += (*v)[i];
     return sum;
 }
 
@@ -37,25 +51,24 @@ static double total(const double *sums)
 
 /* Sums of x - origin and its square, and the number of the finite ones. */
 SNN_SIMD
-static void moments_of(const float *x, size_t count, double origin, double *sum,
+static void moments_of(const float *x, size_t count, float origin, double *sum,
                        double *squares, double *finite)
 {
-    double s[SUMS] = { 0 }, q[SUMS] = { 0 }, again[3] = { 0 };
-    size_t i, n;
-    for (i = 0; i + SUMS <= count; i += SUMS) {
-        for (n = 0; n < SUMS; ++n) {
-            double v = x[i + n] - origin;
-            s[n] += v;
-            q[n] += v * v;
+    double again[3] = { 0 };
+    size_t i = 0;
+    *sum = *squares = 0;
+    while (i < count) {
+        size_t end = count - i < RUN ? count : i + RUN;
+        eight s = { 0 }, q = { 0 }, v;
+        for (; i < end; i += EIGHT) {
+            load_eight(&v, x + i, end - i, origin);
+            v -= origin;
+            s += v;
+            q += v * v;
         }
+        *sum += total(&s);
+        *squares += total(&q);
     }
-    for (n = 0; i < count; ++i, ++n) {
-        double v = x[i] - origin;
-        s[n] += v;
-        q[n] += v * v;
-    }
-    *sum = total(s);
-    *squares = total(q);
     *finite = (double)count;
     if (!is_bad(*squares)) return;
     for (i = 0; i < count; ++i) snn_add_moments(x[i], origin, again);
@@ -73,7 +86,8 @@ static void moments_band(const snn_windows *j, int band, double *unused)
     (void)unused;
     for (c = 0; c < j->depth; ++c, partial += 3) {
         moments_of(j->x + (size_t)c * plane + (size_t)rows.left * w,
-                   (size_t)(rows.right - rows.left) * w, snn_origin(j, c),
+                   (size_t)(rows.right - rows.left) * w,
+                   (float)snn_origin(j, c),
                    &partial[0], &partial[1], &partial[2]);
     }
 }
@@ -84,27 +98,27 @@ const snn_pass snn_moments = { moments_band, moments_combine };
 
 /* ------------------------------------------------------------------- gain */
 
-/* Sums of y^2 and g y, of those that are finite. */
+/* Adds sums of y^2 and g y. */
 SNN_SIMD
 static void products_of(const float *y, const float *g, size_t count,
                         double *squares, double *products)
 {
-    double q[SUMS] = { 0 }, p[SUMS] = { 0 };
-    size_t i, n;
-    for (i = 0; i + SUMS <= count; i += SUMS) {
-        for (n = 0; n < SUMS; ++n) {
-            q[n] += (double)y[i + n] * y[i + n];
-            p[n] += (double)g[i + n] * y[i + n];
+    size_t i = 0;
+    while (i < count) {
+        size_t end = count - i < RUN ? count : i + RUN;
+        eight q = { 0 }, p = { 0 }, v, d;
+        for (; i < end; i += EIGHT) {
+            load_eight(&v, y + i, end - i, 0);
+            load_eight(&d, g + i, end - i, 0);
+            q += v * v;
+            p += v * d;
         }
+        *squares += total(&q);
+        *products += total(&p);
     }
-    for (n = 0; i < count; ++i, ++n) {
-        q[n] += (double)y[i] * y[i];
-        p[n] += (double)g[i] * y[i];
-    }
-    *squares += total(q);
-    *products += total(p);
 }
 
+/* The same, of those that are finite. */
 static void finite_products_of(const float *y, const float *g, size_t count,
                                double *squares, double *products)
 {
@@ -157,90 +171,125 @@ const snn_pass snn_rescale = { rescale_band, NULL };
 
 /* ---------------------------------------------------------------- windows */
 
-/* Sums of two quantities, and of where a sample is not finite. */
+/* Columns of two quantities, and of where a sample is not finite. */
 typedef struct {
     double *p, *q, *bad;            /* columns, in rows of zeros at both ends */
-    double *sum_p, *sum_q, *sum_bad, *spare;
+    double *sum_p, *sum_q, *sum_bad;
     double *share;                  /* 1 / columns in the window, [w] */
-    float *a, *b;                   /* scratch, [w] */
+    float *a, *b, *c, *d;           /* scratch, [w] */
     float *nothing;                 /* a row that counts as 0, [w] */
+    float *fields;                  /* of the rows that may leave again */
 } window_row;
 
-enum { DOUBLE_ROWS = 8, FLOAT_ROWS = 3 };
+enum { DOUBLE_ROWS = 7, FLOAT_ROWS = 5 };
 
-size_t snn_standardize_scratch(int w, int rx)
+/* Rows of fields to keep: those of a window and the one that enters. */
+static int kept_rows(int h, int ry)
 {
-    return (DOUBLE_ROWS + FLOAT_ROWS) * snn_column_row(w, rx);
+    if (ry + 1 >= h) return 1;      /* none leaves */
+    return 2 * ry + 2 < h ? 2 * ry + 2 : h;
 }
 
-static window_row begin_rows(const snn_windows *j, double *scratch)
+size_t snn_standardize_scratch(int w, int h, int rx, int ry)
+{
+    size_t row = snn_column_row(w, rx);
+    return DOUBLE_ROWS * row + (FLOAT_ROWS * row + 1) / 2 +
+           (size_t)kept_rows(h, ry) * (size_t)w;
+}
+
+static window_row begin_rows(const snn_windows *j, double *scratch, float nothing)
 {
     size_t row = snn_column_row(j->w, j->rx);
     window_row t;
     int x;
-    memset(scratch, 0, snn_standardize_scratch(j->w, j->rx) * sizeof *scratch);
+    memset(scratch, 0, DOUBLE_ROWS * row * sizeof *scratch);
     t.p = scratch;
     t.q = t.p + row;
     t.bad = t.q + row;
     t.sum_p = t.bad + row;
     t.sum_q = t.sum_p + row;
     t.sum_bad = t.sum_q + row;
-    t.spare = t.sum_bad + row;
-    t.share = t.spare + row;
+    t.share = t.sum_bad + row;
     t.a = (float *)(void *)(t.share + row);
     t.b = t.a + row;
-    t.nothing = t.b + row;
-    for (x = 0; x < j->w; ++x) t.share[x] = snn_share_of_columns(j, x);
+    t.c = t.b + row;
+    t.d = t.c + row;
+    t.nothing = t.d + row;
+    t.fields = t.nothing + row;
+    for (x = 0; x < j->w; ++x) {
+        t.share[x] = snn_share_of_columns(j, x);
+        t.nothing[x] = nothing;
+    }
     return t;
 }
 
 SNN_SIMD
-static void slide_row(const double *columns, int rx, int w, double *spare,
-                      double *sums)
+static void slide_row(const double *columns, int rx, int w, double *sums)
 {
-    snn_slide(columns, rx, w, spare, sums);
+    snn_slide(columns, rx, w, sums);
 }
 
-/* The row `in` enters the columns p and q, `out` leaves. */
+/* NaN where the window holds a bad sample; the columns of those have moved. */
+static void spoil_row(const snn_windows *j, const window_row *t, float *row)
+{
+    int x;
+    slide_row(t->bad, j->rx, j->w, t->sum_bad);
+    for (x = 0; x < j->w; ++x) {
+        if (t->sum_bad[x]) row[x] = snn_bits_float(0x7fc00000u);
+    }
+}
+
+/* The row with `instead` where it is not finite. */
+static const float *finite_row(const float *row, float instead, int w, float *to)
+{
+    int x;
+    for (x = 0; x < w; ++x) {
+        to[x] = snn_select(snn_is_finite(row[x]), row[x], instead);
+    }
+    return to;
+}
+
+static void count_bad(const snn_windows *j, const window_row *t, const float *in,
+                      const float *out)
+{
+    int x;
+    for (x = 0; x < j->w; ++x) {
+        t->bad[j->rx + x] += snn_is_finite(out[x]) - snn_is_finite(in[x]);
+    }
+}
+
+/* The row `in` enters the columns p of x - centre and q of its square, `out`
+ * leaves. */
 SNN_SIMD
 static void move_pixels(double *restrict p, double *restrict q,
                         const float *restrict in, const float *restrict out,
                         double centre, int w)
 {
+    double twice = 2 * centre;
     int x;
     for (x = 0; x < w; ++x) {
-        double a = in[x] - centre, b = out[x] - centre;
-        p[x] += a - b;
-        q[x] += a * a - b * b;
-    }
-}
-
-/* The same where pixels are not all finite: those count as 0, and in `bad`. */
-static void move_bad_pixels(const window_row *t, int rx, const float *in,
-                            const float *out, double centre, int w)
-{
-    int x;
-    for (x = 0; x < w; ++x) {
-        int keep_in = snn_is_finite(in[x]), keep_out = snn_is_finite(out[x]);
-        double a = keep_in ? in[x] - centre : 0, b = keep_out ? out[x] - centre : 0;
-        t->p[rx + x] += a - b;
-        t->q[rx + x] += a * a - b * b;
-        t->bad[rx + x] += keep_out - keep_in;
+        double a = in[x], b = out[x], difference = a - b;
+        p[x] += difference;
+        q[x] += difference * (a + b - twice);
     }
 }
 
 /* Rows of all channels; -1 is a row of nothing. */
-static void move_input(const snn_windows *j, const window_row *t, int in, int out)
+static void move_input(const snn_windows *j, const window_row *t, snn_moves m)
 {
     size_t w = (size_t)j->w, plane = w * (size_t)j->h;
-    double centre = j->state[SNN_CENTRES];
+    float centre = (float)j->state[SNN_CENTRES];
     int c;
     for (c = 0; c < j->depth; ++c) {
         const float *x = j->x + (size_t)c * plane;
-        const float *a = in < 0 ? t->nothing : x + (size_t)in * w;
-        const float *b = out < 0 ? t->nothing : x + (size_t)out * w;
-        if (j->state[SNN_BAD]) move_bad_pixels(t, j->rx, a, b, centre, j->w);
-        else move_pixels(t->p + j->rx, t->q + j->rx, a, b, centre, j->w);
+        const float *in = m.in < 0 ? t->nothing : x + (size_t)m.in * w;
+        const float *out = m.out < 0 ? t->nothing : x + (size_t)m.out * w;
+        if (j->state[SNN_BAD]) {
+            count_bad(j, t, in, out);
+            in = finite_row(in, centre, j->w, t->c);
+            out = finite_row(out, centre, j->w, t->d);
+        }
+        move_pixels(t->p + j->rx, t->q + j->rx, in, out, centre, j->w);
     }
 }
 
@@ -277,26 +326,22 @@ static void standardize_band(const snn_windows *j, int band, double *scratch)
     snn_span rows = snn_band(j, band);
     size_t w = (size_t)j->w, plane = w * (size_t)j->h;
     float centre = (float)j->state[SNN_CENTRES];
-    double added = snn_added(j);
-    window_row t = begin_rows(j, scratch);
-    int row, x, c;
-    for (x = 0; x < j->w; ++x) t.nothing[x] = centre;
+    window_row t = begin_rows(j, scratch, centre);
+    int row, c;
     for (row = snn_first_row(j, rows); row < rows.right; ++row) {
         size_t start = (size_t)(row < 0 ? 0 : row) * w;
         float *inverse = j->inverse + start;
         snn_moves m = snn_rows_that_move(j, rows, row);
-        if (m.in >= 0 || m.out >= 0) move_input(j, &t, m.in, m.out);
+        int moved = m.in >= 0 || m.out >= 0;
+        if (moved) move_input(j, &t, m);
         if (row < rows.left) continue;
-        if (row == rows.left || m.in >= 0 || m.out >= 0) {
-            slide_row(t.p, j->rx, j->w, t.spare, t.sum_p);
-            slide_row(t.q, j->rx, j->w, t.spare, t.sum_q);
-        }
-        statistics(&t, inverse, j->w, snn_share_of_rows(j, row), added);
-        if (j->state[SNN_BAD]) {
-            slide_row(t.bad, j->rx, j->w, t.spare, t.sum_bad);
-            for (x = 0; x < j->w; ++x) {
-                if (t.sum_bad[x]) inverse[x] = snn_bits_float(0x7fc00000u);
-            }
+        if (moved || row == rows.left) {
+            slide_row(t.p, j->rx, j->w, t.sum_p);
+            slide_row(t.q, j->rx, j->w, t.sum_q);
+            statistics(&t, inverse, j->w, snn_share_of_rows(j, row), snn_added(j));
+            if (j->state[SNN_BAD]) spoil_row(j, &t, inverse);
+        } else {
+            memcpy(inverse, inverse - w, w * sizeof *inverse);
         }
         for (c = 0; c < j->depth; ++c) {
             size_t at = (size_t)c * plane + start;
@@ -317,25 +362,24 @@ SNN_SIMD
 static void gradient_sums(const float *g, const float *y, const float *inverse,
                           size_t count, double *sum)
 {
-    double a[SUMS] = { 0 }, b[SUMS] = { 0 }, c[SUMS] = { 0 };
-    size_t i, n;
-    for (i = 0; i + SUMS <= count; i += SUMS) {
-        for (n = 0; n < SUMS; ++n) {
-            double v = y[i + n], r = inverse[i + n], p = g[i + n] * v;
-            a[n] += p;
-            b[n] += r * r * p;
-            c[n] += r * r * (v * v);
+    size_t i = 0;
+    while (i < count) {
+        size_t end = count - i < RUN ? count : i + RUN;
+        eight a = { 0 }, b = { 0 }, c = { 0 }, v, d, r;
+        for (; i < end; i += EIGHT) {
+            load_eight(&v, y + i, end - i, 0);
+            load_eight(&d, g + i, end - i, 0);
+            load_eight(&r, inverse + i, end - i, 0);
+            d *= v;
+            r *= r;
+            a += d;
+            b += r * d;
+            c += r * (v * v);
         }
+        sum[0] += total(&a);
+        sum[1] += total(&b);
+        sum[2] += total(&c);
     }
-    for (n = 0; i < count; ++i, ++n) {
-        double v = y[i], r = inverse[i], p = g[i] * v;
-        a[n] += p;
-        b[n] += r * r * p;
-        c[n] += r * r * (v * v);
-    }
-    sum[0] += total(a);
-    sum[1] += total(b);
-    sum[2] += total(c);
 }
 
 /* Of the finite ones. */
@@ -397,55 +441,72 @@ static void gradient_pixels(const float *restrict x, const float *restrict y,
     }
 }
 
-/* Adds A - B mean and B to the columns p and q, or with a negative share takes
- * them away. */
+/* A - B mean and B of a row, from what gradient_pixels has summed; `share` is
+ * 1 / n of the row. */
 SNN_SIMD
-static void move_gradient_pixels(const float *restrict a, const float *restrict b,
-                                 const float *restrict offset,
-                                 const float *restrict inverse,
-                                 const double *restrict columns, double share,
-                                 int w, double *restrict p, double *restrict q)
+static void field_pixels(const window_row *t, const float *restrict inverse,
+                         double share, int w, float *restrict a,
+                         float *restrict b)
 {
+    const double *restrict columns = t->share;
+    const float *restrict p = t->a, *restrict q = t->b, *restrict offset = t->c;
     int i;
     for (i = 0; i < w; ++i) {
-        double n = share * columns[i];
-        p[i] += n * (a[i] - b[i] * offset[i]);
-        q[i] += n * (b[i] * inverse[i]);
+        float n = (float)(share * columns[i]);
+        a[i] = n * (p[i] - q[i] * offset[i]);
+        b[i] = n * (q[i] * inverse[i]);
     }
 }
 
-static void move_bad_gradient_pixels(const window_row *t, const float *offset,
-                                     const float *inverse, double share, int rx,
-                                     int w)
+SNN_SIMD
+static void move_fields(double *restrict columns, const float *restrict in,
+                        const float *restrict out, int w)
 {
     int i;
-    for (i = 0; i < w; ++i) {
-        double n = share * t->share[i];
-        double a = t->a[i] - t->b[i] * offset[i], b = t->b[i] * inverse[i];
-        int bad = is_bad(a) || is_bad(b);
-        t->p[rx + i] += bad ? 0 : n * a;
-        t->q[rx + i] += bad ? 0 : n * b;
-        t->bad[rx + i] += bad ? (share > 0 ? 1 : -1) : 0;
-    }
+    for (i = 0; i < w; ++i) columns[i] += (double)in[i] - out[i];
 }
 
-static void move_gradient(const snn_windows *j, const window_row *t, int row,
-                          double sign)
+/* The two rows of fields of `row`. */
+static float *fields_of(const snn_windows *j, const window_row *t, int row)
+{
+    return t->fields +
+           (size_t)(row % kept_rows(j->h, j->ry)) * 2 * (size_t)j->w;
+}
+
+/* Sets them; both are NaN where one is not finite. */
+static void set_fields(const snn_windows *j, const window_row *t, int row)
 {
     size_t w = (size_t)j->w, plane = w * (size_t)j->h, start = (size_t)row * w;
     const float *inverse = j->inverse + start;
-    double share = sign * snn_share_of_rows(j, row);
-    int c;
+    float *a = fields_of(j, t, row), *b = a + w;
+    int x, c;
     for (c = 0; c < j->depth; ++c) {
         size_t at = (size_t)c * plane + start;
         gradient_pixels(j->x + at, j->y + at, j->g + at, inverse, snn_scale_of(j),
-                        j->w, !c, t->a, t->b, t->nothing);
+                        j->w, !c, t->a, t->b, t->c);
     }
-    if (j->state[SNN_BAD_GRADIENT]) {
-        move_bad_gradient_pixels(t, t->nothing, inverse, share, j->rx, j->w);
-    } else {
-        move_gradient_pixels(t->a, t->b, t->nothing, inverse, t->share, share,
-                             j->w, t->p + j->rx, t->q + j->rx);
+    field_pixels(t, inverse, snn_share_of_rows(j, row), j->w, a, b);
+    if (!j->state[SNN_BAD_GRADIENT]) return;
+    for (x = 0; x < j->w; ++x) {
+        if (snn_is_finite(a[x]) && snn_is_finite(b[x])) continue;
+        a[x] = b[x] = snn_bits_float(0x7fc00000u);
+    }
+}
+
+static void move_gradient(const snn_windows *j, const window_row *t, snn_moves m)
+{
+    int k;
+    if (m.in >= 0) set_fields(j, t, m.in);
+    for (k = 0; k < 2; ++k) {
+        size_t at = (size_t)k * (size_t)j->w;
+        const float *in = m.in < 0 ? t->nothing : fields_of(j, t, m.in) + at;
+        const float *out = m.out < 0 ? t->nothing : fields_of(j, t, m.out) + at;
+        if (j->state[SNN_BAD_GRADIENT]) {
+            if (!k) count_bad(j, t, in, out);
+            in = finite_row(in, 0, j->w, t->c);
+            out = finite_row(out, 0, j->w, t->d);
+        }
+        move_fields((k ? t->q : t->p) + j->rx, in, out, j->w);
     }
 }
 
@@ -467,28 +528,23 @@ static void gradient_band(const snn_windows *j, int band, double *scratch)
 {
     snn_span rows = snn_band(j, band);
     size_t w = (size_t)j->w, plane = w * (size_t)j->h;
-    window_row t = begin_rows(j, scratch);
-    int row, x, c;
+    window_row t = begin_rows(j, scratch, 0);
+    int row, c;
     for (row = snn_first_row(j, rows); row < rows.right; ++row) {
         snn_moves m = snn_rows_that_move(j, rows, row);
-        if (m.in >= 0) move_gradient(j, &t, m.in, 1);
-        if (m.out >= 0) move_gradient(j, &t, m.out, -1);
+        int moved = m.in >= 0 || m.out >= 0;
+        if (moved) move_gradient(j, &t, m);
         if (row < rows.left) continue;
-        if (row == rows.left || m.in >= 0 || m.out >= 0) {
-            slide_row(t.p, j->rx, j->w, t.spare, t.sum_p);
-            slide_row(t.q, j->rx, j->w, t.spare, t.sum_q);
-        }
-        if (j->state[SNN_BAD_GRADIENT]) {
-            slide_row(t.bad, j->rx, j->w, t.spare, t.sum_bad);
-            for (x = 0; x < j->w; ++x) {
-                if (t.sum_bad[x]) t.sum_p[x] = snn_bits_float(0x7fc00000u);
-            }
+        if (moved || row == rows.left) {
+            slide_row(t.p, j->rx, j->w, t.sum_p);
+            slide_row(t.q, j->rx, j->w, t.sum_q);
         }
         for (c = 0; c < j->depth; ++c) {
             size_t at = (size_t)c * plane + (size_t)row * w;
             gradient_row(j->x + at, j->y + at, j->g + at,
                          j->inverse + (size_t)row * w, snn_scale_of(j), t.sum_p,
                          t.sum_q, j->state[SNN_THROUGH], j->w, j->dx + at);
+            if (j->state[SNN_BAD_GRADIENT]) spoil_row(j, &t, j->dx + at);
         }
     }
 }

@@ -31,7 +31,7 @@ extern const snn_pass snn_standardize_sums;
 extern const snn_pass snn_standardize_gradient;
 
 /* Doubles of scratch that a band of either pass needs. */
-size_t snn_standardize_scratch(int w, int rx);
+size_t snn_standardize_scratch(int w, int h, int rx, int ry);
 
 /* The sum of y^2 over a band, and where `products` is not NULL of g y; of the
  * finite ones. */

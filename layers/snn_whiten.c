@@ -13,13 +13,14 @@
 #include "snn_whiten.h"
 #include "snn_passes.h"
 #include "snn_simd.h"
+#include "snn_slider.h"
 #include "snn_tiles.h"
 
 #include <string.h>
 
 /* Columns and sums of each quantity, the last of which counts bad pixels. */
 typedef struct {
-    double *columns, *sums, *spare, *share;
+    double *columns, *sums, *share;
     size_t row;
     int count;
 } sum_rows;
@@ -27,7 +28,7 @@ typedef struct {
 size_t snn_whiten_scratch(int w, int rx, int k)
 {
     size_t count = (size_t)snn_whiten_quantities(k) + 1;
-    return (2 * count + 2) * snn_column_row(w, rx);
+    return (2 * count + 1) * snn_column_row(w, rx);
 }
 
 static sum_rows begin_rows(const snn_windows *j, double *scratch)
@@ -40,8 +41,7 @@ static sum_rows begin_rows(const snn_windows *j, double *scratch)
     t.row = snn_column_row(j->w, j->rx);
     t.columns = scratch;
     t.sums = t.columns + t.row * (size_t)t.count;
-    t.spare = t.sums + t.row * (size_t)t.count;
-    t.share = t.spare + t.row;
+    t.share = t.sums + t.row * (size_t)t.count;
     for (x = 0; x < j->w; ++x) t.share[x] = snn_share_of_columns(j, x);
     return t;
 }
@@ -52,7 +52,7 @@ static void slide_rows(const sum_rows *t, int count, int rx, int w)
     int i;
     for (i = 0; i < count; ++i) {
         size_t at = (size_t)i * t->row;
-        snn_slide(t->columns + at, rx, w, t->spare, t->sums + at);
+        snn_slide(t->columns + at, rx, w, t->sums + at);
     }
 }
 

@@ -59,10 +59,10 @@ SNN_HD int snn_whiten_entry(int k, int a, int b)
 /* Sums of a band that are added up over the image, in the bands' order. */
 SNN_HD int snn_partials(int depth) { return 3 * depth + 1; }
 
-/* A band's first windows are summed from scratch: bands several times the
- * window's height keep that below the cost of the rest. The cut depends on
- * shapes alone, so that no result depends on the number of threads. */
-SNN_HD int snn_band_rows(int ry) { return ry < 16 ? 64 : 4 * ry; }
+/* A band's first windows are summed from scratch: bands eight times the window's
+ * height keep that below the cost of the rest. The cut depends on shapes alone,
+ * so that no result depends on the number of threads. */
+SNN_HD int snn_band_rows(int ry) { return ry < 4 ? 64 : 16 * ry; }
 
 SNN_HD int snn_bands(int h, int ry)
 {
@@ -153,31 +153,6 @@ SNN_HD size_t snn_padded(int w)
 SNN_HD size_t snn_column_row(int w, int rx)
 {
     return 2 * (size_t)rx + snn_padded(w) + 3 * SNN_LANES;
-}
-
-/* `columns` points to the zeros left of the first column; sums[x] is the sum of
- * the columns from x - rx to x + rx. sums and spare: snn_column_row doubles.
- * Past w, up to a whole number of lanes, sums are of what is there.
- *
- * The window four pixels on has gained four columns and lost four: a step of
- * four keeps the additions independent of each other, where a prefix sum is a
- * chain of them. */
-SNN_HD void snn_slide(const double *SNN_RESTRICT columns, int rx, int w,
-                      double *SNN_RESTRICT spare, double *SNN_RESTRICT sums)
-{
-    int padded = (int)snn_padded(w), x;
-    const double *enter = columns + 2 * rx + 1;
-    double first = 0;
-    for (x = 0; x < padded; ++x) spare[x] = enter[x] - columns[x];
-    for (x = 0; x <= 2 * rx; ++x) first += columns[x];
-    for (x = 0; x < 4; ++x) {
-        sums[x] = first;
-        first += spare[x];
-    }
-    for (x = 0; x < padded - 4; ++x) {
-        sums[x + 4] = sums[x] + ((spare[x] + spare[x + 1]) +
-                                 (spare[x + 2] + spare[x + 3]));
-    }
 }
 
 #endif

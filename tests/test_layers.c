@@ -191,7 +191,7 @@ static const whitening_case whitening_cases[] = {
     { "one pixel over channels", 2, 6, 1, 1, 3, 2, .001 },
     { "a larger image", 1, 3, 97, 89, 17, 0, .001 },
     { "several bands of rows", 1, 2, 197, 9, 5, 0, .001 },
-    { "several bands of a large window", 1, 1, 197, 9, 37, 0, .001 },
+    { "several bands of a large window", 1, 1, 397, 9, 37, 0, .001 },
 };
 
 enum { WHITENING_CASES = sizeof whitening_cases / sizeof *whitening_cases };
