@@ -66,7 +66,7 @@ stock: $(STOCK)/darknet  ## build upstream unpatched, for comparison
 
 # ----------------------------------------------------------------- packages
 
-PACKAGES := gcc g++ make pkg-config dpkg-dev libopencv-dev libopenblas-dev libdnnl-dev \
+PACKAGES := gcc g++ make pkg-config dpkg-dev libopencv-dev libopenblas-dev libdnnl-dev valgrind \
 	python3 python3-venv python3-numpy python3-opencv python3-skimage dataset-fashion-mnist
 
 deps:  ## install the Debian packages needed (root or sudo)
@@ -143,6 +143,7 @@ test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 		"tests/test_scenes.py" \
 		"tests/test_patch.py build/upstream/darknet" \
 		"tests/test_training.py build/darknet build/tests-training" \
+		"tests/test_valgrind.py build/tree-noopencv/darknet build/tests-valgrind" \
 		"tests/test_map.py --driver $(TESTS)/ap_driver --darknet build/darknet --data build/tests-training/snn/train.data --cfg build/tests-training/snn/cfg.cfg --weights build/tests-training/snn/cfg_final.weights" \
 		"tests/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
 		"tests/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train"
@@ -153,11 +154,15 @@ test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 bench-deps:
 	$(Q)scripts/install_deps.sh $(PACKAGES) python3-torch
 
+# ROUNDS=1 is quicker; CASES=whitening: those alone.
+ROUNDS ?= 3
+CASES ?=
+
 bench: bench-deps  ## timings against memcpy, stock Darknet and PyTorch in the same run
 	$(Q)$(MAKE) --no-print-directory bench-run
 
 bench-run: $(TESTS)/bench_layers $(TESTS)/bench_stock
-	$(Q)$(PYTHON) scripts/bench.py $(TESTS)/bench_layers $(TESTS)/bench_stock
+	$(Q)$(PYTHON) scripts/bench.py $(TESTS)/bench_layers $(TESTS)/bench_stock --rounds $(ROUNDS) $(if $(CASES),--only $(CASES))
 
 $(TESTS)/bench_layers: tests/bench.h
 

@@ -18,7 +18,8 @@ import time
 
 THREADS = (1, 2)
 SHAPES = [(1, 16, 32, 32), (1, 255, 13, 13), (4, 32, 104, 104), (32, 16, 64, 64), (8, 64, 256, 256)]
-IMAGES = [(4, 3, 416, 416), (4, 32, 104, 104), (32, 16, 64, 64)]
+IMAGES = [(4, 3, 416, 416), (4, 32, 104, 104), (32, 16, 64, 64), (8, 64, 128, 128)]
+COLOURS = [(4, 3, 64, 64), (4, 3, 416, 416)]
 PROBABILITY = .05
 
 
@@ -29,6 +30,8 @@ def stock_peer(case):
         return "dropout_" + direction
     if "whitening" in case:
         return "normalization_" + direction
+    if "selu" not in case:
+        return None
     return "activation_selu_" + direction
 
 
@@ -56,6 +59,52 @@ def windowed(size):
     return run
 
 
+def whitened(size, root):
+    """Whitening of all channels over a window, of PyTorch's own operations."""
+    import torch
+    from torch.nn.functional import avg_pool2d
+
+    def mean(x):
+        return avg_pool2d(x, size, stride=1, padding=size // 2, count_include_pad=False)
+
+    def run(x):
+        n, c, h, w = x.shape
+        centred = x - x.mean((2, 3), keepdim=True)
+        m = mean(centred)
+        products = (centred[:, :, None] * centred[:, None]).reshape(n, c * c, h, w)
+        covariance = mean(products).reshape(n, c, c, h, w) - m[:, :, None] * m[:, None]
+        added = .001 * (centred * centred).mean((1, 2, 3)) + 1e-6
+        covariance = covariance.permute(0, 3, 4, 1, 2) + added[:, None, None, None, None] * torch.eye(c)
+        return root(covariance, (centred - m).permute(0, 2, 3, 1)[..., None])[..., 0].permute(0, 3, 1, 2)
+    return run
+
+
+def zca_root(covariance, v):
+    """S^-1/2 v"""
+    import torch
+    values, vectors = torch.linalg.eigh(covariance)
+    return vectors @ (values.rsqrt()[..., None] * (vectors.transpose(-1, -2) @ v))
+
+
+def cholesky_root(covariance, v):
+    """L^-1 v, S = L L'"""
+    import torch
+    return torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), v, upper=False)
+
+
+def check_whitened(torch):
+    """|y|^2 is v' S^-1 v in both modes: one pixel inside, from the definition."""
+    x = torch.randn(1, 3, 9, 11)
+    window = x[0, :, 3:6, 5:8].reshape(3, 9)
+    v = x[0, :, 4, 6] - window.mean(1)
+    covariance = (window - window.mean(1, keepdim=True)) @ (window - window.mean(1, keepdim=True)).T / 9
+    added = .001 * x.var((0, 2, 3), unbiased=False).mean() + 1e-6
+    want = v @ torch.linalg.inv(covariance + added * torch.eye(3)) @ v
+    for root in zca_root, cholesky_root:
+        y = whitened(3, root)(x)[0, :, 4, 6]
+        assert abs(y @ y - want) < 1e-3 * (1 + want), (y @ y, want)
+
+
 def check_windowed(torch):
     """One pixel in a corner and one inside, from the definition."""
     x = torch.randn(1, 2, 9, 11)
@@ -68,14 +117,16 @@ def check_windowed(torch):
 
 
 def median_time(run):
-    """ns of one call: the median of 5 to 101 calls, about 40 ms of them."""
+    """ns of one call: the median of 5 to 101 calls, about 40 ms of them; of 1 where a call takes a second."""
     def once():
         start = time.perf_counter_ns()
         run()
         return time.perf_counter_ns() - start
     once()
-    repetitions = min(101, max(5, int(40e6 / max(once(), 1))))
-    return statistics.median(once() for _ in range(repetitions))
+    first = once()
+    if first > 1e9:
+        return first
+    return statistics.median(once() for _ in range(min(101, max(5, int(40e6 / max(first, 1))))))
 
 
 def run_torch(threads, only):
@@ -85,12 +136,14 @@ def run_torch(threads, only):
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     check_windowed(torch)
+    check_whitened(torch)
     peers = [("selu", SHAPES, functional.selu),
              ("alpha_dropout", SHAPES, lambda x: functional.alpha_dropout(x, PROBABILITY, training=True)),
              ("spatial_alpha_dropout", SHAPES,
               lambda x: functional.feature_alpha_dropout(x, PROBABILITY, training=True)),
              ("local_response_norm", IMAGES, lambda x: functional.local_response_norm(x, 5))]
     peers += [(f"local_whitening_{size}", IMAGES, windowed(size)) for size in (3, 9, 31, 0)]
+    peers += [("zca_9", COLOURS, whitened(9, zca_root)), ("cholesky_9", COLOURS, whitened(9, cholesky_root))]
     for name, shapes, peer in peers:
         if only not in name:
             continue
@@ -132,9 +185,9 @@ def has_torch():
 def measure(options):
     """{(who, threads): [rows of each round]}; who comes first changes from round to round."""
     ours = [options.layers] + ([options.only] if options.only else [])
-    stock = [options.stock]
+    peer = stock_peer(options.only + "_") if options.only else ""
     torch = [sys.executable, os.path.abspath(__file__), "--torch"]
-    runs = [("stock", 1, stock)]
+    runs = [] if peer is None else [("stock", 1, [options.stock] + ([peer] if peer else []))]
     for threads in THREADS:
         runs.append(("snn", threads, ours))
         if has_torch():
@@ -162,25 +215,32 @@ def summarize(results):
         rounds = results["snn", threads]
         for case, shape in rounds[0]:
             size, ns, _ = median_row(rounds, (case, shape))
-            stock = median_row(results["stock", 1], (stock_peer(case), shape))
+            stock = median_row(results.get(("stock", 1), []), (stock_peer(case), shape))
             torch = median_row(results.get(("torch", threads), []), (torch_peer(case), shape))
             copies = [row[1] / row[2] for row in (rows[case, shape] for rows in rounds)]
             table.append(({"case": case, "shape": list(shape), "threads": threads, "ns_per_element": round(ns, 4),
                            "memcpy_ratio": round(statistics.median(copies), 3),
+                           "thread_speedup": None,
                            "stock_speedup": stock and round(stock[1] / ns, 2),
                            "pytorch_speedup": torch and round(torch[1] / ns, 2)}, size))
+    one = {(row["case"], tuple(row["shape"])): row["ns_per_element"] for row, _ in table if row["threads"] == 1}
+    for row, _ in table:
+        if row["threads"] > 1:
+            row["thread_speedup"] = round(one[row["case"], tuple(row["shape"])] / row["ns_per_element"], 2)
     table.sort(key=lambda entry: [case for case, _ in rounds[0]].index(entry[0]["case"]))
     return table
 
 
 def show(table, results):
     """The table as Markdown."""
-    print("| case | shape | threads | ns/element | GB/s | time / memcpy | stock / ours | PyTorch / ours |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| case | shape | threads | ns/element | GB/s | time / memcpy | 1 thread / ours | stock / ours "
+          "| PyTorch / ours |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for row, size in table:
-        ratios = ["" if row[k] is None else f"{row[k]:.1f}" for k in ("stock_speedup", "pytorch_speedup")]
+        ratios = ["" if row[k] is None else f"{row[k]:.1f}" for k in ("thread_speedup", "stock_speedup",
+                                                                                    "pytorch_speedup")]
         print(f"| {row['case']} | {'x'.join(map(str, row['shape']))} | {row['threads']} | {row['ns_per_element']:.2f} "
-              f"| {size / row['ns_per_element']:.1f} | {row['memcpy_ratio']:.2f} | {ratios[0]} | {ratios[1]} |")
+              f"| {size / row['ns_per_element']:.1f} | {row['memcpy_ratio']:.2f} | {' | '.join(ratios)} |")
     for threads in THREADS:
         for (case, shape) in results.get(("torch", threads), [{}])[0]:
             if case.startswith("local_response_norm"):

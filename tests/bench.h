@@ -23,13 +23,29 @@ static const bench_shape bench_shapes[] = {
     { 32, 16, 64, 64 }, { 8, 64, 256, 256 },
 };
 
-/* Windows: an input layer, and two inside of a net. */
+/* Windows: an input layer, two inside of a net, one out of any cache. */
 static const bench_shape bench_images[] = {
     { 4, 3, 416, 416 }, { 4, 32, 104, 104 }, { 32, 16, 64, 64 },
+    { 8, 64, 128, 128 },
 };
 
-enum { BENCH_SHAPES = sizeof bench_shapes / sizeof *bench_shapes,
-       BENCH_IMAGES = sizeof bench_images / sizeof *bench_images };
+/* Windows over colours. */
+static const bench_shape bench_colours[] = {
+    { 4, 3, 64, 64 }, { 4, 3, 416, 416 },
+};
+
+typedef enum { BENCH_SHAPES, BENCH_IMAGES, BENCH_COLOURS } bench_kind;
+
+/* Shape i of a kind; NULL: no more. */
+static inline const bench_shape *bench_shape_at(bench_kind kind, size_t i)
+{
+    static const struct { const bench_shape *shapes; size_t count; } kinds[] = {
+        { bench_shapes, sizeof bench_shapes / sizeof *bench_shapes },
+        { bench_images, sizeof bench_images / sizeof *bench_images },
+        { bench_colours, sizeof bench_colours / sizeof *bench_colours },
+    };
+    return i < kinds[kind].count ? &kinds[kind].shapes[i] : NULL;
+}
 
 static inline size_t bench_count(bench_shape s)
 {

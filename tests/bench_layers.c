@@ -25,7 +25,7 @@ typedef struct {
 struct bench_case {
     const char *name;
     const char *cfg;        /* of the layer; NULL: activation=selu */
-    int images;             /* of bench_images, or of bench_shapes */
+    bench_kind shapes;
     int bytes;              /* read and written for an element */
     int window;             /* of [local_whitening] */
     void (*run)(void *);
@@ -188,6 +188,74 @@ static void verify_whitening(bench_run *k)
     }
 }
 
+/* The 3 channels' covariance over the window around (i, j), and x - mean. */
+static void colour_moments(const bench_run *k, const float *x, int i, int j,
+                           double covariance[3][3], double v[3])
+{
+    int h = k->shape.h, w = k->shape.w, r = k->c->window / 2, a, b, p, q;
+    int y0 = i > r ? i - r : 0, y1 = i + r + 1 < h ? i + r + 1 : h;
+    int x0 = j > r ? j - r : 0, x1 = j + r + 1 < w ? j + r + 1 : w;
+    double n = (double)(y1 - y0) * (x1 - x0), mean[3], unused;
+    for (a = 0; a < 3; ++a) {
+        box_moments(x + a * h * w, w, y0, y1, x0, x1, 0, &mean[a], &unused);
+        mean[a] /= n;
+        v[a] = x[a * h * w + i * w + j] - mean[a];
+    }
+    for (a = 0; a < 3; ++a) {
+        for (b = 0; b < 3; ++b) {
+            covariance[a][b] = 0;
+            for (p = y0; p < y1; ++p) {
+                for (q = x0; q < x1; ++q) {
+                    covariance[a][b] += (x[(a * h + p) * w + q] - mean[a]) *
+                                        (x[(b * h + p) * w + q] - mean[b]) / n;
+                }
+            }
+        }
+    }
+}
+
+/* v' m^-1 v, by elimination. */
+static double quadratic(double m[3][3], const double v[3])
+{
+    double s[3] = { v[0], v[1], v[2] }, sum = 0;
+    int a, b, c;
+    for (a = 0; a < 3; ++a) {
+        sum += s[a] * s[a] / m[a][a];
+        for (b = a + 1; b < 3; ++b) {
+            double f = m[b][a] / m[a][a];
+            for (c = a; c < 3; ++c) m[b][c] -= f * m[a][c];
+            s[b] -= f * s[a];
+        }
+    }
+    return sum;
+}
+
+/* Whatever root of the covariance is taken, |y|^2 is (x - mean)' S^-1
+ * (x - mean). */
+static void verify_matrix(bench_run *k)
+{
+    int h = k->shape.h, w = k->shape.w, pixels = h * w, q, a;
+    const float *x = k->x, *y = k->l.output;
+    double all = 0, sum, squares, mean;
+    run_forward(k);
+    for (a = 0; a < 3; ++a) {
+        box_moments(x + a * pixels, w, 0, h, 0, w, 0, &sum, &squares);
+        mean = sum / pixels;
+        box_moments(x + a * pixels, w, 0, h, 0, w, mean, &sum, &squares);
+        all += squares / pixels / 3;
+    }
+    for (q = 0; q < pixels; q += pixels / 97) {
+        double covariance[3][3], v[3], length = 0, want;
+        colour_moments(k, x, q / w, q % w, covariance, v);
+        for (a = 0; a < 3; ++a) {
+            covariance[a][a] += .001 * all + SNN_WHITENING_FLOOR;
+            length += (double)y[a * pixels + q] * y[a * pixels + q];
+        }
+        want = quadratic(covariance, v);
+        bench_check(k->c->name, k->shape, (size_t)q, length, want, 1e-4 * (1 + want));
+    }
+}
+
 /* <gradient, y(x + h v)> for the gradient in l.delta. */
 static double whitened_along(bench_run *k, const float *v, double h)
 {
@@ -221,26 +289,35 @@ static void verify_whitening_backward(bench_run *k)
 #define DROPOUT_CFG "[alpha_dropout]\nprobability=.05\n"
 #define WHITENING(size) \
     { "local_whitening_" #size "_forward", \
-      "[local_whitening]\nsize=" #size "\n", 1, 8, size, run_forward, \
-      verify_whitening }, \
+      "[local_whitening]\nsize=" #size "\n", BENCH_IMAGES, 8, size, \
+      run_forward, verify_whitening }, \
     { "local_whitening_" #size "_backward", \
-      "[local_whitening]\nsize=" #size "\n", 1, 20, size, run_backward, \
-      verify_whitening_backward }
+      "[local_whitening]\nsize=" #size "\n", BENCH_IMAGES, 20, size, \
+      run_backward, verify_whitening_backward }
+#define MATRIX(mode) \
+    { #mode "_9_forward", "[local_whitening]\nsize=9\nmode=" #mode "\n", \
+      BENCH_COLOURS, 8, 9, run_forward, verify_matrix }, \
+    { #mode "_9_backward", "[local_whitening]\nsize=9\nmode=" #mode "\n", \
+      BENCH_COLOURS, 20, 9, run_backward, verify_whitening_backward }
 
 static const bench_case cases[] = {
-    { "selu_forward", "[selu]\n", 0, 8, 0, run_forward, verify_selu },
-    { "selu_backward", "[selu]\n", 0, 16, 0, run_backward, verify_selu_backward },
-    { "activation_selu_forward", NULL, 0, 8, 0, run_activate, verify_selu },
-    { "activation_selu_backward", NULL, 0, 12, 0, run_gradient,
+    { "selu_forward", "[selu]\n", BENCH_SHAPES, 8, 0, run_forward, verify_selu },
+    { "selu_backward", "[selu]\n", BENCH_SHAPES, 16, 0, run_backward,
       verify_selu_backward },
-    { "alpha_dropout_forward", DROPOUT_CFG, 0, 8, 0, run_forward, verify_dropout },
-    { "alpha_dropout_backward", DROPOUT_CFG, 0, 12, 0, run_backward,
+    { "activation_selu_forward", NULL, BENCH_SHAPES, 8, 0, run_activate,
+      verify_selu },
+    { "activation_selu_backward", NULL, BENCH_SHAPES, 12, 0, run_gradient,
+      verify_selu_backward },
+    { "alpha_dropout_forward", DROPOUT_CFG, BENCH_SHAPES, 8, 0, run_forward,
+      verify_dropout },
+    { "alpha_dropout_backward", DROPOUT_CFG, BENCH_SHAPES, 12, 0, run_backward,
       verify_dropout_backward },
-    { "spatial_alpha_dropout_forward", DROPOUT_CFG "spatial=1\n", 0, 8, 0,
-      run_forward, verify_dropout },
-    { "spatial_alpha_dropout_backward", DROPOUT_CFG "spatial=1\n", 0, 12, 0,
-      run_backward, verify_dropout_backward },
+    { "spatial_alpha_dropout_forward", DROPOUT_CFG "spatial=1\n", BENCH_SHAPES,
+      8, 0, run_forward, verify_dropout },
+    { "spatial_alpha_dropout_backward", DROPOUT_CFG "spatial=1\n", BENCH_SHAPES,
+      12, 0, run_backward, verify_dropout_backward },
     WHITENING(3), WHITENING(9), WHITENING(31), WHITENING(0),
+    MATRIX(zca), MATRIX(cholesky),
 };
 
 static void time_case(const bench_case *c, bench_shape s)
@@ -290,13 +367,13 @@ static void time_case(const bench_case *c, bench_shape s)
 
 int main(int argc, char **argv)
 {
-    size_t i;
-    int k;
+    const bench_shape *s;
+    size_t i, k;
     for (i = 0; i < sizeof cases / sizeof *cases; ++i) {
-        const bench_shape *shapes = cases[i].images ? bench_images : bench_shapes;
-        int count = cases[i].images ? BENCH_IMAGES : BENCH_SHAPES;
         if (argc > 1 && !strstr(cases[i].name, argv[1])) continue;
-        for (k = 0; k < count; ++k) time_case(&cases[i], shapes[k]);
+        for (k = 0; (s = bench_shape_at(cases[i].shapes, k)) != NULL; ++k) {
+            time_case(&cases[i], *s);
+        }
     }
     return 0;
 }

@@ -49,15 +49,15 @@ typedef enum { ARRAYS, DROPOUT_5, NORMALIZATION_5 } stock_kind;
 static const struct {
     const char *name;
     stock_kind kind;
-    int images;         /* of bench_images, or of bench_shapes */
+    bench_kind shapes;
     void (*run)(void *);
 } cases[] = {
-    { "activation_selu_forward", ARRAYS, 0, activation_forward },
-    { "activation_selu_backward", ARRAYS, 0, activation_backward },
-    { "dropout_forward", DROPOUT_5, 0, layer_forward },
-    { "dropout_backward", DROPOUT_5, 0, layer_backward },
-    { "normalization_forward", NORMALIZATION_5, 1, layer_forward },
-    { "normalization_backward", NORMALIZATION_5, 1, layer_backward },
+    { "activation_selu_forward", ARRAYS, BENCH_SHAPES, activation_forward },
+    { "activation_selu_backward", ARRAYS, BENCH_SHAPES, activation_backward },
+    { "dropout_forward", DROPOUT_5, BENCH_SHAPES, layer_forward },
+    { "dropout_backward", DROPOUT_5, BENCH_SHAPES, layer_backward },
+    { "normalization_forward", NORMALIZATION_5, BENCH_IMAGES, layer_forward },
+    { "normalization_backward", NORMALIZATION_5, BENCH_IMAGES, layer_backward },
 };
 
 static void time_case(int i, bench_shape s)
@@ -91,13 +91,13 @@ static void time_case(int i, bench_shape s)
 
 int main(int argc, char **argv)
 {
-    size_t i;
-    int k;
+    const bench_shape *s;
+    size_t i, k;
     for (i = 0; i < sizeof cases / sizeof *cases; ++i) {
-        const bench_shape *shapes = cases[i].images ? bench_images : bench_shapes;
-        int count = cases[i].images ? BENCH_IMAGES : BENCH_SHAPES;
         if (argc > 1 && !strstr(cases[i].name, argv[1])) continue;
-        for (k = 0; k < count; ++k) time_case((int)i, shapes[k]);
+        for (k = 0; (s = bench_shape_at(cases[i].shapes, k)) != NULL; ++k) {
+            time_case((int)i, *s);
+        }
     }
     return 0;
 }
