@@ -103,7 +103,7 @@ uninstall:  ## take it out again, without a trace: DARKNET=dir
 
 # ---------------------------------------------------------------------- tests
 
-UNIT := math layers gradients whitening init residual ap segmentation fast
+UNIT := math layers gradients whitening init residual lsuv ap segmentation fast
 UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
 UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
 UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter $(SANITIZER)
@@ -140,6 +140,7 @@ test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 		"tests/test_convert.py build/tree-noopencv/darknet" \
 		"tests/test_segmenter.py build/darknet" \
 		"tests/test_segmenter.py build/tree-noopencv/darknet" \
+		"tests/test_verbs.py build/darknet" \
 		"tests/test_scenes.py" \
 		"tests/test_patch.py build/upstream/darknet" \
 		"tests/test_training.py build/darknet build/tests-training" \

@@ -22,6 +22,15 @@ struct snn_cfg_context *snn_cfg_begin(const char *file)
 
 void snn_cfg_end(struct snn_cfg_context *cfg) { snn_cfg_free(cfg_of(cfg)); }
 
+static int asked_batch;
+
+void snn_set_batch(int batch) { asked_batch = batch; }
+
+void snn_net_batch(int *batch)
+{
+    if (asked_batch) *batch = asked_batch;
+}
+
 static const snn_section *section_of(struct snn_cfg_context *cfg, int index)
 {
     return &cfg_of(cfg)->sections[index + 1];

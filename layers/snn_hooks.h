@@ -19,6 +19,12 @@ struct list;
 struct snn_cfg_context *snn_cfg_begin(const char *file);
 void snn_cfg_end(struct snn_cfg_context *cfg);
 
+/* After [net] was read: the mini-batch is what snn_set_batch asked for. */
+void snn_net_batch(int *batch);
+
+/* For the networks that are made from now on; 0: what their cfg says. */
+void snn_set_batch(int batch);
+
 /* A section that the host does not know: makes layer `index` and returns 1,
  * or returns 0 where it is none of ours either. w, h, c and inputs describe
  * the output of the layer before. */

@@ -33,6 +33,10 @@ extern "C" {
 #include "network.h"
 #endif
 
+#include "snn_hooks.h"
+
+#include <stdlib.h>
+
 #ifdef SNN_ALEXEYAB
 
 typedef network_state snn_state;
@@ -98,6 +102,16 @@ static inline void snn_save_weights(network *net, char *file)
 static inline double snn_batchnorm_factor(float variance)
 {
     return 1 / sqrt(variance + .00001f);
+}
+
+/* A network for training with mini-batches of `batch` images. */
+static inline network *snn_train_network(char *cfg, int batch)
+{
+    network *net = (network *)calloc(1, sizeof *net);
+    snn_set_batch(batch);
+    *net = parse_network_cfg(cfg);
+    snn_set_batch(0);
+    return net;
 }
 
 static inline float *snn_predict(network *net, float *input)
@@ -177,6 +191,15 @@ static inline double snn_batchnorm_factor(float variance)
     if (gpu_index >= 0) return 1 / sqrt(variance + .00001f);
 #endif
     return 1 / (sqrt(variance) + .000001f);
+}
+
+static inline network *snn_train_network(char *cfg, int batch)
+{
+    network *net;
+    snn_set_batch(batch);
+    net = parse_network_cfg(cfg);
+    snn_set_batch(0);
+    return net;
 }
 
 static inline float *snn_predict(network *net, float *input)

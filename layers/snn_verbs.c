@@ -46,6 +46,23 @@ static const verb verbs[] = {
     { "check", snn_check, "CFG",
       "every mistake in a cfg's snn sections and keys, with file and line",
       "darknet snn check cfg/tiny-yolo-snn.cfg" },
+    { "init", snn_verb_init,
+      "DATA CFG OUT.weights [--images 16] [--target second_moment|variance] "
+      "[--tolerance .05] [--iterations 10] [--start orthogonal|cfg] "
+      "[--centre 1|0] [--seed 0]",
+      "weights that keep every layer at unit variance on images of the data "
+      "file's train list",
+      "darknet snn init build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg "
+      "start.weights" },
+    { "probe", snn_verb_probe,
+      "DATA CFG [WEIGHTS] [--images 16] [--csv FILE] [--plot FILE.png]",
+      "mean, variance and gradient of every layer on images of the data file's "
+      "train list, and the first layer that leaves the fixed point",
+      "darknet snn probe build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg "
+      "--plot probe.png" },
+    { "gradcheck", snn_gradcheck, "CFG [--layer N]",
+      "back-propagation against central differences, upstream's layers included",
+      "darknet snn gradcheck cfg/tiny-yolo-snn.cfg" },
     { "help", snn_help, "[VERB]", "this text, or one verb's usage",
       "darknet snn help map" },
 };
@@ -77,7 +94,7 @@ static void print_verbs(FILE *out)
 {
     int i;
     fputs("usage: darknet snn VERB ...\n\n", out);
-    for (i = 0; i < VERBS; ++i) fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].does);
+    for (i = 0; i < VERBS; ++i) fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].does);
     fputs("\ndarknet snn help VERB prints a verb's arguments and an example.\n", out);
 }
 

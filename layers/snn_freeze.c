@@ -1,0 +1,166 @@
+#include "snn_freeze.h"
+#include "snn_layers.h"
+#include "snn_mem.h"
+
+#include "activations.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of one layer: its own forward pass, and what it gave at the point. */
+typedef struct {
+    void (*forward)(layer l, snn_state s);
+    float *before;      /* the activation's input */
+    float *after;       /* its output */
+    float *slope;
+    int *taken;         /* of a pool: places in its input */
+} point;
+
+static point *points;   /* of each layer: callbacks have no room for it */
+
+static int is_smooth(ACTIVATION a)
+{
+    switch (a) {
+    case LINEAR:
+    case LOGISTIC:
+    case TANH:
+#ifdef SNN_ALEXEYAB
+    case SWISH:
+    case MISH:
+    case HARD_MISH:
+    case GELU:
+    case NORM_CHAN:
+    case NORM_CHAN_SOFTMAX:
+    case NORM_CHAN_SOFTMAX_MAXVAL:
+#endif
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static size_t values_of(const layer *l)
+{
+    return (size_t)l->batch * (size_t)l->outputs;
+}
+
+static void follow_slope(const layer *l, const point *at, const float *before)
+{
+    size_t i, n = values_of(l);
+    for (i = 0; i < n; ++i) {
+        l->output[i] = at->after[i] + at->slope[i] * (before[i] - at->before[i]);
+    }
+}
+
+static void forward_along_slope(const layer l, snn_state s)
+{
+    layer linear = l;
+    linear.activation = LINEAR;
+    points[s.index].forward(linear, s);
+    follow_slope(&l, &points[s.index], l.output);
+}
+
+static void forward_selu_along_slope(const layer l, snn_state s)
+{
+    follow_slope(&l, &points[s.index], s.input);
+}
+
+static void forward_taken(const layer l, snn_state s)
+{
+    size_t i, n = values_of(&l);
+    for (i = 0; i < n; ++i) l.output[i] = s.input[points[s.index].taken[i]];
+}
+
+static float *copy_of(const float *x, size_t n)
+{
+    float *copy = (float *)snn_alloc(n, sizeof *copy);
+    memcpy(copy, x, n * sizeof *copy);
+    return copy;
+}
+
+/* Fills after and slope from the layer's output, which is there. */
+static void take_slope(const layer *l, point *at, ACTIVATION a)
+{
+    size_t i, n = values_of(l);
+    at->after = copy_of(l->output, n);
+    at->slope = (float *)snn_alloc(n, sizeof(float));
+    for (i = 0; i < n; ++i) at->slope[i] = 1;
+    gradient_array(at->after, (int)n, a, at->slope);
+}
+
+/* Pools say where they took a value; not all of them, and not in every host. */
+static int *taken_places(const layer *l, const float *input)
+{
+    size_t i, n = values_of(l);
+    int *taken;
+    if (!l->indexes) return NULL;
+    for (i = 0; i < n; ++i) {
+        int k = l->indexes[i];
+        if (k < 0 || k >= l->batch * l->inputs || input[k] != l->output[i]) return NULL;
+    }
+    taken = (int *)snn_alloc(n, sizeof *taken);
+    memcpy(taken, l->indexes, n * sizeof *taken);
+    return taken;
+}
+
+static void freeze_layer(const snn_pass *p, int index)
+{
+    layer *l = &p->net->layers[index];
+    point *at = &points[index];
+    const float *input = index ? p->net->layers[index - 1].output : p->input;
+    const snn_layer_type *type = snn_type_of(l);
+    ACTIVATION a = l->activation;
+    at->forward = l->forward;
+    if (type && !strcmp(type->name, "selu")) {
+        at->before = copy_of(input, values_of(l));
+        snn_pass_forward(p, index);
+        take_slope(l, at, SELU);
+        l->forward = forward_selu_along_slope;
+    } else if (l->type == MAXPOOL) {
+        snn_pass_forward(p, index);
+        at->taken = taken_places(l, input);
+        if (at->taken) l->forward = forward_taken;
+    } else if (!snn_is_loss_type(l->type) && !is_smooth(a)) {
+        l->activation = LINEAR;
+        snn_pass_forward(p, index);
+        l->activation = a;
+        at->before = copy_of(l->output, values_of(l));
+        snn_pass_forward(p, index);
+        take_slope(l, at, a);
+        l->forward = forward_along_slope;
+    } else {
+        snn_pass_forward(p, index);
+    }
+}
+
+void snn_freeze(const snn_pass *p)
+{
+    int i;
+    points = (point *)snn_alloc((size_t)p->net->n, sizeof *points);
+    for (i = 0; i < p->net->n; ++i) freeze_layer(p, i);
+}
+
+int snn_is_frozen(const snn_pass *p, int layer, ACTIVATION *a)
+{
+    const struct layer *l = &p->net->layers[layer];
+    *a = snn_type_of(l) ? SELU : l->activation;
+    return points[layer].slope != NULL;
+}
+
+double snn_activation_error(ACTIVATION a)
+{
+    double worst = 0;
+    int i;
+    /* Steps of 2^-7 around odd multiples of 2^-6: no kink of an activation,
+     * all at multiples of 1/2, comes to lie inside. */
+    for (i = -319; i < 320; i += 2) {
+        float x[3] = { (i - .5f) / 64, i / 64.f, (i + .5f) / 64 }, slope = 1;
+        double numeric;
+        activate_array(x, 3, a);
+        gradient_array(&x[1], 1, a, &slope);
+        numeric = ((double)x[2] - x[0]) * 64;
+        if (fabs(numeric - slope) > worst) worst = fabs(numeric - slope);
+    }
+    return worst;
+}

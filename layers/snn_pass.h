@@ -1,0 +1,85 @@
+/* A network run layer by layer, with a look in between: what init, probe and
+ * gradcheck stand on. On the CPU.
+ *
+ * The loss of such a pass is sum(gradient * x) over the outputs of the net,
+ * with fixed random gradients: a network's outputs are what its loss layers
+ * read, or its last layer's output where it has none. Loss layers themselves
+ * do nothing: what Darknet's put out as gradient is not the derivative of what
+ * they report, and they would need truths.
+ */
+#ifndef SNN_PASS_H
+#define SNN_PASS_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    int layer;          /* whose output it is; -1: the network's input */
+    size_t count;       /* of all images */
+    float *gradient;    /* standard normals */
+} snn_output;
+
+typedef struct {
+    network *net;
+    float *input;       /* [batch][inputs] */
+    float *input_delta; /* the same, or NULL: not wanted */
+    snn_output *outputs;
+    int output_count;
+    int keeps_all;      /* 1: dropout drops nothing */
+} snn_pass;
+
+/* Takes the losses out of a network for training (snn_train_network) and makes
+ * the input and the gradients. Exits with status 1 where a pass cannot be
+ * made: on a GPU, or in a recurrent network. The network and the pass stay
+ * until the process ends. */
+snn_pass *snn_pass_new(network *net);
+
+/* One layer forward or backward as the host's loops would, but with the same
+ * random numbers each time. Deltas are left alone by the first and added to by
+ * the second. */
+void snn_pass_forward(const snn_pass *p, int layer);
+void snn_pass_backward(const snn_pass *p, int layer);
+
+/* The host's own forward pass. Zeroes the deltas, if the host does. */
+void snn_pass_host_forward(const snn_pass *p);
+
+/* Writes the outputs' gradients into the deltas of the layers where no loss
+ * layer does. Between forward and backward. */
+void snn_pass_begin_backward(const snn_pass *p);
+
+/* The layers below this one get no gradient: 1 + the last one with
+ * stopbackward; 0 in most networks. */
+int snn_pass_first_trained(const network *net);
+
+/* 1 where a loss layer reads the layer's output. */
+int snn_is_output(const snn_pass *p, int layer);
+
+/* 1 for a layer that ends a network: it makes a gradient of its own. */
+int snn_is_loss_type(LAYER_TYPE type);
+
+/* The layer's output as channels of `plane` values each; a plain vector has
+ * channels of one. */
+void snn_channels_of(const layer *l, size_t *channels, size_t *plane);
+
+/* What is trained in a layer, and what its gradient is added to. */
+typedef struct {
+    const char *name;
+    float *values, *gradient;
+    size_t count;
+} snn_parameters;
+
+enum { SNN_MOST_PARAMETERS = 3 };
+
+/* Fills `p`, returns how many there are: weights, biases, scales. */
+int snn_parameters_of(const layer *l, snn_parameters p[SNN_MOST_PARAMETERS]);
+
+/* "convolutional", "selu": as the section is named. */
+const char *snn_layer_name(const layer *l);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,72 @@
+#include "snn_sample.h"
+#include "snn_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_BYTES (1024. * 1024 * 1024)
+
+int snn_sample_size(const char *text)
+{
+    char *end;
+    long value;
+    if (!text || !snn_parse_integer(text, &end, &value) || *end) return 0;
+    return value >= 1 && value <= 4096 ? (int)value : 0;
+}
+
+/* Outputs and deltas. */
+static double bytes_per_image(const network *net)
+{
+    double sum = net->inputs;
+    int i;
+    for (i = 0; i < net->n; ++i) sum += net->layers[i].outputs;
+    return sum * 2 * sizeof(float);
+}
+
+static void load_pictures(const snn_pass *p, const snn_data *data)
+{
+    const network *net = p->net;
+    size_t size = (size_t)net->inputs, count = (size_t)net->batch, i;
+    for (i = 0; i < count; ++i) {
+        char *file = data->images.lines[i * data->images.count / count];
+        image picture = load_image(file, net->w, net->h, net->c);
+        memcpy(p->input + i * size, picture.data, size * sizeof(float));
+        free_image(picture);
+    }
+}
+
+static snn_pass *pass_of(const snn_data *data, char *cfg, char *weights, int images)
+{
+    double affordable;
+    network *net;
+    snn_pass *p;
+    if ((size_t)images > data->images.count) images = (int)data->images.count;
+    net = snn_train_network(cfg, images);
+    if (!net->w || !net->h || net->c * net->w * net->h != net->inputs) {
+        fprintf(stderr, "%s: expected a network that takes images\n", cfg);
+        return NULL;
+    }
+    affordable = MOST_BYTES / bytes_per_image(net);
+    if (images > affordable) {
+        images = affordable < 1 ? 1 : (int)affordable;
+        set_batch_network(net, images);
+    }
+    if (weights) load_weights(net, weights);
+    p = snn_pass_new(net);
+    load_pictures(p, data);
+    return p;
+}
+
+snn_pass *snn_sample(char *data_file, char *cfg, char *weights, int images)
+{
+    snn_data data;
+    size_t mistakes = 0;
+    snn_pass *p = NULL;
+    memset(&data, 0, sizeof data);
+    snn_need_file(&mistakes, cfg);
+    if (weights) snn_need_file(&mistakes, weights);
+    snn_data_read(&mistakes, data_file, "train", 0, &data);
+    if (!mistakes) p = pass_of(&data, cfg, weights, images);
+    snn_data_free(&data);
+    return p;
+}
