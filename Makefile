@@ -67,7 +67,8 @@ stock: $(STOCK)/darknet  ## build upstream unpatched, for comparison
 # ----------------------------------------------------------------- packages
 
 PACKAGES := gcc g++ make pkg-config dpkg-dev libopencv-dev libopenblas-dev libdnnl-dev valgrind \
-	python3 python3-venv python3-numpy python3-opencv python3-skimage dataset-fashion-mnist
+	python3 python3-venv python3-numpy python3-opencv python3-skimage python3-matplotlib \
+	dataset-fashion-mnist
 
 deps:  ## install the Debian packages needed (root or sudo)
 	$(Q)scripts/install_deps.sh $(PACKAGES)
@@ -90,6 +91,13 @@ demo-run: build/darknet build/data
 
 build/data:
 	$(Q)$(PYTHON) scripts/scenes.py build/data --lighting both
+
+# REPORT: options of scripts/report.py, such as --only stride or --hours 8.
+report: deps  ## the full comparison of nets, hours of training; goes on where it was; REPORT="--only stride"
+	$(Q)$(MAKE) --no-print-directory report-run
+
+report-run: build/darknet build/data
+	$(Q)$(PYTHON) scripts/report.py $(REPORT)
 
 # ------------------------------------------------------------------- patching
 
@@ -145,6 +153,7 @@ test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
 		"tests/test_patch.py build/upstream/darknet" \
 		"tests/test_training.py build/darknet build/tests-training" \
 		"tests/test_valgrind.py build/tree-noopencv/darknet build/tests-valgrind" \
+		"tests/test_regress.py --darknet build/darknet --run build/tests-training/snn" \
 		"tests/test_map.py --driver $(TESTS)/ap_driver --darknet build/darknet --data build/tests-training/snn/train.data --cfg build/tests-training/snn/cfg.cfg --weights build/tests-training/snn/cfg_final.weights" \
 		"tests/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
 		"tests/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train"
@@ -178,4 +187,5 @@ clean:  ## remove build/
 help:  ## this text
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @
 
-.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install uninstall check test test-run
+.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install report report-run \
+	uninstall check test test-run

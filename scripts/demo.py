@@ -27,14 +27,6 @@ RUNS = (("bn", "cfg/tiny-yolo.cfg"),
 SHOWN, THRESHOLD, ZOOM = 6, .3, 2
 
 
-def read_list(data_file, key):
-    """The lines of the file that a .data file names under `key`."""
-    with open(data_file) as f:
-        options = dict(line.strip().split("=", 1) for line in f if "=" in line)
-    with open(options[key]) as f:
-        return [line.strip() for line in f if line.strip()]
-
-
 def truths(image_path, width, height):
     """(class, x, y, w, h) in pixels of each labelled box of an image."""
     label = os.path.splitext(image_path.replace("/images/", "/labels/"))[0] + ".txt"
@@ -61,7 +53,7 @@ def picture(path, data_file, runs):
     """Writes rows of truth and of each run's detections as one PNG."""
     import cv2
     import numpy
-    images, names = read_list(data_file, "valid"), read_list(data_file, "names")
+    images, names = training.read_list(data_file, "valid"), training.read_list(data_file, "names")
     columns = []
     found = []
     for _, folder in runs:

@@ -20,12 +20,20 @@ import threading
 import time
 
 ITERATION = re.compile(r"^(\d+)(?:, \S+)?: (\S+), (\S+) avg, (\S+) rate, (\S+) seconds, (\d+) images")
-CHECKPOINT = re.compile(r"^cfg_(\d+)\.weights$")
+CHECKPOINT = re.compile(r"^cfg_\d+\.weights$")
 HOPELESS = 20       # so many losses in a row that are not finite end a training
 
 # The host dies with this process, however that ends: it must not go on
 # writing into a folder that the next queue takes up.
 LEASH = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+
+
+# What a net is for says its last section: `darknet TASK train`, the weights that
+# this leaves, the verb that measures them and the keys of its JSON, the first
+# of them the score.
+DETECTOR = {"task": "detector", "weights": "cfg_final.weights", "verb": "map", "keys": ("map50",)}
+SEGMENTER = {"task": "segmenter", "weights": "cfg.weights", "verb": "iou", "keys": ("dice", "miou")}
+DETECTS = ("yolo", "region", "detection", "Gaussian_yolo")
 
 
 class Failure(Exception):
@@ -54,6 +62,19 @@ def net_value(text, key, default=None):
     return default
 
 
+def read_data(data_file):
+    """The keys of a .data file."""
+    with open(data_file) as f:
+        pairs = [line.split("=", 1) for line in f if "=" in line and line.strip()[0] not in "#;"]
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def read_list(data_file, key):
+    """The lines of the file that a .data file names under `key`."""
+    with open(read_data(data_file)[key]) as f:
+        return [line.strip() for line in f if line.strip()]
+
+
 def with_backup(data_file, folder):
     """The text of a data file whose backup folder is `folder`."""
     with open(data_file) as f:
@@ -73,8 +94,14 @@ def weights_are_finite(path):
     return all(word & 0x7F800000 != 0x7F800000 for word in words)
 
 
+def task_of(text):
+    """DETECTOR or SEGMENTER, for cfg text."""
+    return DETECTOR if re.findall(r"^\s*\[(\w+)\]", text, re.M)[-1] in DETECTS else SEGMENTER
+
+
 class Training:
-    """One run of `darknet detector train` and `darknet snn map`.
+    """One run of `darknet detector train` and `darknet snn map`, or of
+    `segmenter train` and `snn iou`.
 
     darknet     the executable
     data, cfg   files as Darknet takes them
@@ -83,11 +110,14 @@ class Training:
     threads     for the matrix product and for the layers
     """
 
+    wants_detections = True     # detections.json, in COCO's form
+
     def __init__(self, name, darknet, data, cfg, folder, keys=None, threads=None):
         self.name, self.darknet, self.data, self.folder = name, darknet, data, folder
         with open(cfg) as f:
             self.cfg_text = with_net_keys(f.read(), {k: str(v) for k, v in (keys or {}).items()})
         self.data_text = with_backup(data, folder)
+        self.task = task_of(self.cfg_text)
         self.environment = dict(os.environ)
         if threads:
             self.environment.update(OPENBLAS_NUM_THREADS=str(threads), SNN_THREADS=str(threads))
@@ -96,7 +126,7 @@ class Training:
         self.losses, self.step_seconds = [], []
         self.resumed_at = 0
         self.nonfinite = False
-        self.started = None
+        self.started = self.ended = None
         self.images = 0
         self.state = "waiting"
 
@@ -137,7 +167,7 @@ class Training:
         os.makedirs(self.folder, exist_ok=True)
         self.write("cfg.cfg", self.cfg_text)
         self.write("train.data", self.data_text)
-        if not os.path.exists(self.path("cfg_final.weights")):
+        if not os.path.exists(self.path(self.task["weights"])):
             self.train()
         else:
             self.read_losses(self.iterations)
@@ -149,11 +179,15 @@ class Training:
     def backup(self):
         """(weights to go on from, iteration that they had seen), or (None, 0)."""
         try:
-            with open(self.path("cfg.backup"), "rb") as f:
-                *_, seen = struct.unpack("<iiiQ", f.read(20))
-            return self.path("cfg.backup"), seen // self.batch
+            return self.path("cfg.backup"), self.iteration_of(self.path("cfg.backup"))
         except (FileNotFoundError, struct.error):
             return None, 0
+
+    def iteration_of(self, weights):
+        """The iteration that a weights file was written at: its header counts images."""
+        with open(weights, "rb") as f:
+            *_, seen = struct.unpack("<iiiQ", f.read(20))
+        return seen // self.batch
 
     def read_losses(self, until):
         """Takes up the rows that an earlier process has written of the first
@@ -168,20 +202,24 @@ class Training:
 
     def train(self):
         """Runs the host, from its last backup if that can be read, until its end."""
-        weights, done = self.backup()
+        backup, done = self.backup()
         try:
-            self.run_host(weights, done)
+            self.run_host(backup or self.first_weights(), done)
         except Failure:
-            if not weights or self.started:
+            if not backup or self.started:
                 raise
-            self.run_host(None, 0)
+            self.run_host(self.first_weights(), 0)
+
+    def first_weights(self):
+        """A weights file to begin with; None: what the cfg's `init` draws."""
+        return None
 
     def run_host(self, weights, done):
         """One process of the host, which prints one line an iteration."""
         self.state, self.resumed_at = "training", done
         rows = [["iteration", "loss", "seconds"]] + self.read_losses(done)
         self.write("loss.csv", "".join(",".join(row) + "\n" for row in rows))
-        command = [self.darknet, "detector", "train", self.path("train.data"), self.path("cfg.cfg")]
+        command = [self.darknet, self.task["task"], "train", self.path("train.data"), self.path("cfg.cfg")]
         command += [weights] if weights else []
         hopeless = 0
         with open(self.path("train.log"), "a") as log, open(self.path("loss.csv"), "a", buffering=1) as losses:
@@ -206,8 +244,8 @@ class Training:
                 self.keep_checkpoint(int(match[1]) - 1)
                 if hopeless == HOPELESS:
                     process.kill()
-            self.seconds = time.time() - (self.started or time.time())
-            if process.wait() and hopeless < HOPELESS:
+            self.ended = time.time()
+            if process.wait() and not self.nonfinite:
                 raise Failure(self.tail(command, process.returncode))
 
     def keep_checkpoint(self, iteration):
@@ -222,10 +260,10 @@ class Training:
             os.replace(name + ".new", name)
 
     def checkpoints(self):
-        """[(iteration, weights file)] of the iterations that were kept, in order."""
-        found = [(int(match[1]), self.path(match[0])) for match in map(CHECKPOINT.match, os.listdir(self.folder))
-                 if match]
-        return sorted(found)
+        """[(iteration, weights file)] of the iterations that were kept, in order:
+        a segmenter's are named after epochs."""
+        names = [self.path(name) for name in os.listdir(self.folder) if CHECKPOINT.match(name)]
+        return sorted((self.iteration_of(name), name) for name in names)
 
     def tail(self, command, status):
         with open(self.path("train.log")) as log:
@@ -234,12 +272,12 @@ class Training:
 
     def evaluate(self):
         self.state = "evaluating"
-        weights = self.path("cfg_final.weights")
+        weights = self.path(self.task["weights"])
         self.nonfinite = self.nonfinite or not weights_are_finite(weights)
         trained = max(1, len(self.losses))
         step = statistics.median(self.step_seconds or [0])
         images = self.images - self.first_images if self.started else 0
-        speed = images / self.seconds if images else self.batch / step if step else 0
+        speed = images / (self.ended - self.started) if images else self.batch / step if step else 0
         result = {
             "name": self.name,
             "parameters": (os.path.getsize(weights) - 20) // 4 if os.path.exists(weights) else None,
@@ -249,25 +287,36 @@ class Training:
             "final_loss": sum(self.losses[-50:]) / min(50, trained),
             "resumed_at": self.resumed_at,
             "nonfinite": self.nonfinite,
-            "map50": 0.0,
+            **{key: 0. for key in self.task["keys"]},
         }
         if self.nonfinite:
             result["final_loss"] = None
             return result
-        result["map50"] = self.measure(weights, "train.data", "map", "--detections",
-                                       self.path("detections.json"))["map50"]
+        options = ["--per-image", self.path("images.json")]
+        if self.wants_detections and self.task is DETECTOR:
+            options += ["--detections", self.path("detections.json")]
+        found = self.measure(weights, self.path("train.data"), self.task["verb"], *options)
+        result.update((key, found[key]) for key in self.task["keys"])
         return result
 
     def measure(self, weights, data, stem, *options):
-        """What `snn map` finds for weights on the `valid` list of a data file
-        of the folder, kept as STEM.json and, for each image, STEM-images.json."""
-        command = [self.darknet, "snn", "map", self.path(data), self.path("cfg.cfg"), weights, "--json",
-                   self.path(stem + ".json"), "--per-image", self.path(stem + "-images.json"), *options]
+        """What `snn map` or `snn iou` finds for weights on the `valid` list of a
+        data file, kept in the folder as STEM.json."""
+        self.command(stem, self.task["verb"], data, self.path("cfg.cfg"), weights, "--json",
+                     self.path(stem + ".json"), *options)
+        return json.loads(self.read(stem + ".json"))
+
+    def score(self, result):
+        """The number that says how good the net is: mAP@0.5, or mean Dice."""
+        return result[self.task["keys"][0]]
+
+    def command(self, stem, *arguments):
+        """Runs `darknet snn` with its output in STEM.log."""
+        command = [self.darknet, "snn", *arguments]
         with open(self.path(stem + ".log"), "w") as log:
             status = subprocess.call(LEASH + command, stdout=log, stderr=log, env=self.environment)
         if status:
             raise Failure(f"{shlex.join(command)}: exit status {status}, see {self.path(stem + '.log')}")
-        return json.loads(self.read(stem + ".json"))
 
     def progress(self):
         """One short phrase: iteration, loss, images/s, seconds left."""
@@ -281,12 +330,30 @@ class Training:
         return f"{self.name}: {done}/{self.iterations} loss {recent:.2f} {speed:.0f} images/s {left:.0f} s left"
 
 
-def run_all(trainings, workers, finished=None):
+def in_words(seconds):
+    return f"{seconds / 3600:.1f} h" if seconds > 5400 else f"{seconds / 60:.0f} min" if seconds > 90 else \
+        f"{seconds:.0f} s"
+
+
+def time_left(trainings, workers):
+    """Seconds until all are done, by the speed of those that run or have run
+    in this process; None before the first iteration."""
+    def steps(t):
+        return 0 if t.state.startswith("done") else t.iterations - (t.images // t.batch if t.started else 0)
+    begun = [t for t in trainings if t.started and t.images > t.first_images]
+    if not begun:
+        return None
+    per_step = [((t.ended or time.time()) - t.started) * t.batch / (t.images - t.first_images) for t in begun]
+    return statistics.mean(per_step) * sum(map(steps, trainings)) / workers
+
+
+def run_all(trainings, workers, finished=None, deadline=None):
     """Runs trainings, `workers` at a time, with a progress line on stderr.
 
     Returns the results in order. finished(training, result) is called after
     each. The first failure stops what has not begun and is raised, once what
-    has begun is done.
+    has begun is done. After `deadline` (time.time()) none begins: the results
+    of those are None.
     """
     queue, results, failures = list(enumerate(trainings)), [None] * len(trainings), []
     lock = threading.Lock()
@@ -294,7 +361,7 @@ def run_all(trainings, workers, finished=None):
     def work():
         while True:
             with lock:
-                if not queue or failures:
+                if not queue or failures or deadline and time.time() > deadline:
                     return
                 index, training = queue.pop(0)
             try:
@@ -315,7 +382,11 @@ def run_all(trainings, workers, finished=None):
         if active and (terminal or time.time() - last > 15):
             last = time.time()
             line = " | ".join(active)
-            print(f"\r{line:<150}" if terminal else line, end="" if terminal else "\n",
+            if len(trainings) > workers:
+                left = time_left(trainings, workers)
+                line = (f"{sum(t.state.startswith('done') for t in trainings)} of {len(trainings)} done, "
+                        f"{in_words(left) if left is not None else '?'} left | {line}")
+            print(f"\r{line:<190}" if terminal else line, end="" if terminal else "\n",
                   file=sys.stderr, flush=True)
     if terminal:
         print(file=sys.stderr)

@@ -1,0 +1,95 @@
+"""What the project's own report compares, as data: scripts/report.py runs it.
+
+A net is a parent's cfg, converted or not, with changes (cfg_edit.py). Rates are
+four for each kind of net, around the best of short trials.
+"""
+import dataclasses
+
+from regress_plan import Comparison, Net
+
+EVEN, UNEVEN = "build/data/even/scenes.data", "build/data/uneven/scenes.data"
+
+PLAIN_RATES = (".0025", ".005", ".01", ".02")
+AIDED_RATES = (".02", ".04", ".08", ".16")
+SNN_RATES = (".01", ".02", ".04", ".08")
+
+# What the variant needs helps a batch-normalized net too.
+AIDS = ("net+[local_whitening] size=17", "agc=.1", "convolutional#-1.init_gain=.1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """title says what is asked; nets by name; pairs: (parent, variant), where
+    guards=True fails the report if the variant is worse."""
+    name: str
+    title: str
+    nets: tuple
+    comparisons: tuple
+    data: tuple = (UNEVEN,)
+    mini_batches: tuple = (32,)
+
+
+def family(name, cfg):
+    """(parent as users have it, parent with the same aids, variant)."""
+    return (Net(name, cfg, rates=PLAIN_RATES), Net(name + "-aided", cfg, AIDS, AIDED_RATES),
+            Net(name + "-snn", cfg, rates=SNN_RATES, convert=True))
+
+
+def against_parents(name):
+    return (Comparison(name, name + "-snn"), Comparison(name + "-aided", name + "-snn"))
+
+
+STRIDE = family("stride", "cfg/tiny-yolo.cfg")
+POOL = family("pool", "cfg/tiny-yolo-pool.cfg")
+RESIDUAL = family("residual", "cfg/tiny-yolo-residual.cfg")
+SNN = STRIDE[-1]
+
+
+def ablation(name, *changes, lsuv=False):
+    """The stride-2 variant with one thing changed."""
+    return dataclasses.replace(SNN, name=name, changes=changes, lsuv=lsuv)
+
+
+def compared_with_snn(*nets):
+    return tuple(Comparison(SNN.name, net.name, guards=False) for net in nets)
+
+
+INPUT = (ablation("input-raw", "-local_whitening"),
+         ablation("input-global", "local_whitening#0.size=0"),
+         ablation("input-zca", "local_whitening#0.mode=zca"))
+INITIALISATION = (ablation("init-upstream", "init=", "convolutional.init=", "convolutional.init_gain="),
+                  ablation("init-standardized", "init=standardized_normal"),
+                  ablation("init-lsuv", lsuv=True),
+                  ablation("last-layer-full", "convolutional#-1.init_gain=1"))
+CLIPPING = (ablation("clipping-off", "agc=0"), ablation("clipping-half", "agc=.05"),
+            ablation("clipping-double", "agc=.2"))
+DROPOUT = (ablation("alpha-dropout", "convolutional#-2+[alpha_dropout] probability=.05"),
+           ablation("ordinary-dropout", "convolutional#-2+[dropout] probability=.05"))
+ACTIVATION = (ablation("elu", "convolutional.activation=selu>elu"),
+              ablation("leaky", "convolutional.activation=selu>leaky"),
+              ablation("relu", "convolutional.activation=selu>relu"),
+              ablation("batchnorm-after-selu", "convolutional.activation=selu+[batchnorm]"))
+
+# The last claim of the discussion: local beats global, where the light is uneven.
+LIGHT_NETS = (STRIDE[0], STRIDE[1],
+              Net("stride-aided-global", "cfg/tiny-yolo.cfg", AIDS + ("local_whitening#0.size=0",), AIDED_RATES),
+              SNN) + INPUT[:2]
+
+EXPERIMENTS = (
+    Experiment("stride", "Tiny YOLO, stride-2: parent, parent with the same aids, variant", STRIDE,
+               against_parents("stride"), mini_batches=(32, 8, 2, 1)),
+    Experiment("pool", "Tiny YOLO with max-pools", POOL + (SNN,),
+               against_parents("pool") + (Comparison("pool-snn", SNN.name, guards=False),), mini_batches=(32, 1)),
+    Experiment("residual", "Residual detector", RESIDUAL, against_parents("residual"), mini_batches=(32, 1)),
+    Experiment("light", "Even and uneven lighting: raw, global and local input", LIGHT_NETS,
+               against_parents("stride") + (Comparison("stride-aided-global", "stride-aided", guards=False),
+                                            Comparison("input-global", SNN.name, guards=False),
+                                            Comparison("input-raw", SNN.name, guards=False)), data=(EVEN, UNEVEN)),
+    Experiment("input", "Ablation: what comes first", (SNN,) + INPUT, compared_with_snn(*INPUT)),
+    Experiment("init", "Ablation: initialisation", (SNN,) + INITIALISATION, compared_with_snn(*INITIALISATION)),
+    Experiment("clipping", "Ablation: gradient clipping", (SNN,) + CLIPPING, compared_with_snn(*CLIPPING)),
+    Experiment("dropout", "Ablation: dropout of 5 % before the last layer", (SNN,) + DROPOUT,
+               compared_with_snn(*DROPOUT) + (Comparison("ordinary-dropout", "alpha-dropout", guards=False),)),
+    Experiment("activation", "Ablation: other activations, batch normalization after SELU", (SNN,) + ACTIVATION,
+               compared_with_snn(*ACTIVATION)),
+)
