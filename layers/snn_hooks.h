@@ -36,6 +36,10 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
 void snn_finish_layer(struct snn_cfg_context *cfg, int index,
                       struct list *options, layer *l);
 
+/* Zeroes n values, on several threads. Returns 0, with nothing done, in a
+ * build without the fast CPU path. */
+int snn_clear(float *x, int n);
+
 /* 1 where the layer is ours, resized to an input of w x h; otherwise 0. */
 int snn_resize(layer *l, int w, int h);
 

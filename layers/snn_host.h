@@ -45,7 +45,9 @@ typedef network_state snn_state;
 #define SNN_UPDATE_PARAMS int batch, float rate, float momentum, float decay
 #define SNN_UPDATE_ARGS batch, rate, momentum, decay
 #define SNN_UPDATE_BATCH batch
+#define SNN_UPDATE_RATE rate
 #define SNN_UPDATE_MOMENTUM momentum
+#define SNN_UPDATE_DECAY decay
 
 /* Images that the network has seen, this mini-batch included. */
 static inline size_t snn_images_seen(snn_state s) { return *s.net.seen; }
@@ -69,6 +71,25 @@ static inline int snn_conv_is_plain(const layer *l)
     return !l->antialiasing && !l->assisted_excitation && !l->deform &&
            !l->share_layer && !l->use_bin_output;
 }
+
+static inline int snn_maxpool_is_plain(const layer *l)
+{
+    return !l->maxpool_depth && !l->antialiasing && !l->avgpool;
+}
+
+/* [route] takes one of several groups of each input's channels. */
+static inline int snn_route_parts(const layer *l) { return l->groups > 1 ? l->groups : 1; }
+static inline int snn_route_part(const layer *l) { return l->groups > 1 ? l->group_id : 0; }
+
+/* Whether [shortcut] adds one output of the shape of its own; its factors. */
+static inline int snn_shortcut_is_plain(const layer *l)
+{
+    return l->n == 1 && !l->nweights && l->input_sizes[0] == l->outputs;
+}
+static inline float snn_shortcut_alpha(const layer *l) { (void)l; return 1; }
+static inline float snn_shortcut_beta(const layer *l) { (void)l; return 1; }
+
+static inline layer snn_layer_at(snn_state s, int i) { return s.net.layers[i]; }
 
 /* Batch normalization: what is divided by forward and backward, the share of
  * a mini-batch in the rolling values, and whether biases learn. */
@@ -132,7 +153,9 @@ typedef network snn_state;
 #define SNN_UPDATE_PARAMS update_args a
 #define SNN_UPDATE_ARGS a
 #define SNN_UPDATE_BATCH a.batch
+#define SNN_UPDATE_RATE a.learning_rate
 #define SNN_UPDATE_MOMENTUM a.momentum
+#define SNN_UPDATE_DECAY a.decay
 
 static inline size_t snn_images_seen(snn_state s) { return *s.seen; }
 
@@ -161,6 +184,20 @@ static inline int snn_conv_is_plain(const layer *l)
 {
     return l->size > 1 || (l->stride == 1 && !l->pad);
 }
+
+static inline int snn_maxpool_is_plain(const layer *l) { (void)l; return 1; }
+
+static inline int snn_route_parts(const layer *l) { (void)l; return 1; }
+static inline int snn_route_part(const layer *l) { (void)l; return 0; }
+
+static inline int snn_shortcut_is_plain(const layer *l)
+{
+    return l->w == l->out_w && l->h == l->out_h && l->c == l->out_c;
+}
+static inline float snn_shortcut_alpha(const layer *l) { return l->alpha; }
+static inline float snn_shortcut_beta(const layer *l) { return l->beta; }
+
+static inline layer snn_layer_at(snn_state s, int i) { return s.layers[i]; }
 
 #define SNN_ROLLING_SHARE .01f
 #define SNN_BATCHNORM_TRAINS_BIAS 1

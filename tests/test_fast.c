@@ -43,6 +43,20 @@ static const fast_case cases[] = {
     { "batch normalization, linear 1x1", 8, 16, 4, 4, CONV(8, 1, 1, "batch_normalize=1\nactivation=linear") },
     { "batch normalization of one image", 1, 8, 13, 11, CONV(16, 3, 1, "batch_normalize=1\nactivation=relu") },
     { "binary", 8, 8, 6, 6, CONV(8, 3, 1, "binary=1\nactivation=leaky") },
+    { "maxpool 2x2", 8, 5, 12, 10, "[maxpool]\nsize=2\nstride=2\n" },
+    { "maxpool 2x2 of odd sizes", 8, 5, 13, 11, "[maxpool]\nsize=2\nstride=2\n" },
+    { "maxpool 2x2 stride 1", 8, 5, 13, 11, "[maxpool]\nsize=2\nstride=1\n" },
+    { "maxpool 3x3 stride 2", 8, 5, 13, 11, "[maxpool]\nsize=3\nstride=2\n" },
+    { "maxpool 5x5 stride 1", 8, 5, 6, 7, "[maxpool]\nsize=5\nstride=1\n" },
+    { "maxpool 2x2 padded at the top", 8, 5, 12, 10, "[maxpool]\nsize=2\nstride=2\npadding=2\n" },
+    { "avgpool", 8, 5, 13, 11, "[avgpool]\n" },
+    { "upsample", 8, 5, 6, 7, "[upsample]\nstride=2\n" },
+    { "upsample by 3, scaled", 8, 5, 6, 7, "[upsample]\nstride=3\nscale=.5\n" },
+    { "upsample of large images", 8, 5, 64, 65, "[upsample]\nstride=2\nscale=2\n" },
+    { "shortcut", 8, 5, 40, 41, CONV(5, 3, 1, "activation=linear") CONV(5, 3, 1, "activation=linear")
+      "[shortcut]\nfrom=-2\nactivation=selu\n" },
+    { "shortcut of other channels", 8, 5, 8, 9, CONV(4, 3, 1, "activation=linear") CONV(6, 3, 1, "activation=linear")
+      "[shortcut]\nfrom=-2\nactivation=leaky\n" },
     { "two consumers", 8, 8, 9, 8,
       CONV(8, 3, 1, "activation=selu") CONV(8, 3, 1, "activation=selu") "[shortcut]\nfrom=-2\nactivation=linear\n"
       CONV(8, 1, 1, "activation=selu") "[route]\nlayers=-1,-3\n" CONV(8, 3, 1, "activation=selu") },
@@ -190,6 +204,37 @@ TEST(inference_gives_what_the_hosts_loops_give)
     }
 }
 
+static void update(network *net)
+{
+#ifdef SNN_ALEXEYAB
+    net->learning_rate = .01f, net->momentum = .9f, net->decay = .001f;
+    update_network(*net);
+#else
+    net->learning_rate = .01f, net->momentum = .9f, net->decay = .001f;
+    update_network(net);
+#endif
+}
+
+TEST(an_update_gives_the_hosts_bits)
+{
+    fast_case c = { "update", 8, 3, 8, 8,
+                    CONV(64, 3, 1, "batch_normalize=1\nactivation=leaky") CONV(61, 3, 1, "activation=selu") };
+    network *fast = net_by(&c, 1), *slow = net_by(&c, 0);
+    int i, k;
+    disturb(fast);
+    disturb(slow);
+    update(fast);
+    update(slow);
+    for (i = 0; i < 2; ++i) {
+        array x[ARRAYS], y[ARRAYS];
+        arrays_of(&fast->layers[i], x);
+        arrays_of(&slow->layers[i], y);
+        for (k = 0; k < ARRAYS; ++k) compare(&c, i, x[k].name, x[k].values, y[k].values, x[k].count, 0);
+    }
+    net_free(fast);
+    net_free(slow);
+}
+
 /* The host lowers the mini-batch for inference, and random=1 resizes nets. */
 TEST(other_batches_and_sizes_of_the_same_net_fit)
 {
@@ -299,6 +344,7 @@ int main(int argc, char **argv)
     }
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
+    RUN(an_update_gives_the_hosts_bits);
     RUN(other_batches_and_sizes_of_the_same_net_fit);
     RUN(any_number_of_threads_gives_the_same_bits);
     return test_report();

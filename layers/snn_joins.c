@@ -1,0 +1,203 @@
+#include "snn_joins.h"
+#include "snn_activation.h"
+#include "snn_simd.h"
+#include "snn_threads.h"
+
+#include <string.h>
+
+#ifdef SNN_CPU_FAST
+
+enum { GRAIN = 16384 };
+
+/* y = a y + b x */
+SNN_SIMD static void scale_add(float *y, float a, const float *x, float b, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; ++i) y[i] = a * y[i] + b * x[i];
+}
+
+/* -------------------------------------------------------------------- route */
+
+typedef struct {
+    const layer *l;
+    const float *from;      /* of an input: its output, or our delta */
+    float *to;
+    size_t from_stride, to_stride, count;
+} run_of_images;
+
+static void copy_images(void *context, size_t begin, size_t end)
+{
+    const run_of_images *r = (const run_of_images *)context;
+    for (; begin < end; ++begin) {
+        memcpy(r->to + begin * r->to_stride, r->from + begin * r->from_stride, r->count * sizeof(float));
+    }
+}
+
+static void add_images(void *context, size_t begin, size_t end)
+{
+    const run_of_images *r = (const run_of_images *)context;
+    for (; begin < end; ++begin) {
+        scale_add(r->to + begin * r->to_stride, 1, r->from + begin * r->from_stride, 1, r->count);
+    }
+}
+
+int snn_route_fits(const layer *l)
+{
+    (void)l;
+    return 1;
+}
+
+/* Each input's part of the output lies behind that of the input before. */
+static void each_input(const layer *l, snn_state s, int is_forward)
+{
+    size_t offset = 0;
+    int i;
+    for (i = 0; i < l->n; ++i) {
+        layer other = snn_layer_at(s, l->input_layers[i]);
+        size_t size = (size_t)l->input_sizes[i], parts = (size_t)snn_route_parts(l);
+        size_t first = size / parts * (size_t)snn_route_part(l);
+        run_of_images r;
+        r.count = size / parts;
+        r.from = is_forward ? other.output + first : l->delta + offset;
+        r.to = is_forward ? l->output + offset : other.delta + first;
+        r.from_stride = is_forward ? size : (size_t)l->outputs;
+        r.to_stride = is_forward ? (size_t)l->outputs : size;
+        if (is_forward || other.delta) {
+            snn_parallel((size_t)l->batch, GRAIN / (r.count + 1) + 1, is_forward ? copy_images : add_images, &r);
+        }
+        offset += r.count;
+    }
+}
+
+void snn_forward_route(layer l, snn_state s) { each_input(&l, s, 1); }
+void snn_backward_route(layer l, snn_state s) { each_input(&l, s, 0); }
+
+/* ----------------------------------------------------------------- shortcut */
+
+typedef struct {
+    const layer *l;
+    const float *input, *from;
+    float *delta, *from_delta;
+    float alpha, beta;
+} sum_of_two;
+
+static void add_forward(void *context, size_t begin, size_t end)
+{
+    const sum_of_two *j = (const sum_of_two *)context;
+    float *y = j->l->output + begin;
+    memcpy(y, j->input + begin, (end - begin) * sizeof *y);
+    scale_add(y, j->alpha, j->from + begin, j->beta, end - begin);
+    snn_activate(y, end - begin, j->l->activation);
+}
+
+static void add_backward(void *context, size_t begin, size_t end)
+{
+    const sum_of_two *j = (const sum_of_two *)context;
+    float *d = j->l->delta + begin;
+    size_t n = end - begin;
+    snn_activation_gradient(j->l->output + begin, n, j->l->activation, d);
+    if (j->delta) scale_add(j->delta + begin, 1, d, j->alpha, n);
+    if (j->from_delta) scale_add(j->from_delta + begin, 1, d, j->beta, n);
+}
+
+int snn_shortcut_fits(const layer *l)
+{
+    return snn_shortcut_is_plain(l) && snn_activation_is_plain(l->activation);
+}
+
+static void run_shortcut(const layer *l, snn_state s, snn_work work)
+{
+    layer from = snn_layer_at(s, l->index);
+    sum_of_two j;
+    j.l = l;
+    j.input = s.input;
+    j.from = from.output;
+    j.delta = s.delta;
+    j.from_delta = from.delta;
+    j.alpha = snn_shortcut_alpha(l);
+    j.beta = snn_shortcut_beta(l);
+    snn_parallel((size_t)l->batch * (size_t)l->outputs, GRAIN, work, &j);
+}
+
+void snn_forward_shortcut(layer l, snn_state s) { run_shortcut(&l, s, add_forward); }
+void snn_backward_shortcut(layer l, snn_state s) { run_shortcut(&l, s, add_backward); }
+
+/* ----------------------------------------------------------------- upsample */
+
+typedef struct {
+    const layer *l;
+    const float *input;
+    float *delta;
+} job;
+
+SNN_SIMD static void repeat_twice(const float *restrict x, float scale, float *restrict y, int n)
+{
+    int i;
+    for (i = 0; i < n; ++i) y[2 * i] = y[2 * i + 1] = scale * x[i];
+}
+
+SNN_SIMD static void add_pairs(const float *restrict y, float scale, float *restrict x, int n)
+{
+    int i;
+    for (i = 0; i < n; ++i) x[i] += scale * y[2 * i] + scale * y[2 * i + 1];
+}
+
+/* Rows of the input, over all planes. */
+static void spread_rows(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    const layer *l = j->l;
+    size_t wide = (size_t)l->w * (size_t)l->stride;
+    int i, k;
+    for (; begin < end; ++begin) {
+        const float *x = j->input + begin * (size_t)l->w;
+        float *y = l->output + begin * wide * (size_t)l->stride;
+        if (l->stride == 2) repeat_twice(x, l->scale, y, l->w);
+        for (i = 0; l->stride != 2 && i < l->w; ++i) {
+            for (k = 0; k < l->stride; ++k) y[i * l->stride + k] = l->scale * x[i];
+        }
+        for (k = 1; k < l->stride; ++k) memcpy(y + (size_t)k * wide, y, wide * sizeof *y);
+    }
+}
+
+static void gather_rows(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    const layer *l = j->l;
+    size_t wide = (size_t)l->w * (size_t)l->stride;
+    int i, k, row;
+    for (; begin < end; ++begin) {
+        float *x = j->delta + begin * (size_t)l->w;
+        const float *y = l->delta + begin * wide * (size_t)l->stride;
+        for (row = 0; row < l->stride; ++row, y += wide) {
+            if (l->stride == 2) {
+                add_pairs(y, l->scale, x, l->w);
+                continue;
+            }
+            for (i = 0; i < l->w; ++i) {
+                for (k = 0; k < l->stride; ++k) x[i] += l->scale * y[i * l->stride + k];
+            }
+        }
+    }
+}
+
+int snn_upsample_fits(const layer *l) { return !l->reverse; }
+
+static void each_row(const layer *l, snn_state s, snn_work work)
+{
+    size_t rows = (size_t)l->batch * (size_t)l->c * (size_t)l->h;
+    job j;
+    j.l = l;
+    j.input = s.input;
+    j.delta = s.delta;
+    snn_parallel(rows, GRAIN / (size_t)l->w / 4 + 1, work, &j);
+}
+
+void snn_forward_upsample(layer l, snn_state s) { each_row(&l, s, spread_rows); }
+
+void snn_backward_upsample(layer l, snn_state s)
+{
+    if (s.delta) each_row(&l, s, gather_rows);
+}
+
+#endif

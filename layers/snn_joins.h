@@ -1,0 +1,29 @@
+/* [route], [shortcut] and [upsample], for snn_fast.c. They give the host's
+ * bits, but for an input's gradient under [upsample]: a sum in another order. */
+#ifndef SNN_JOINS_H
+#define SNN_JOINS_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+int snn_route_fits(const layer *l);
+void snn_forward_route(layer l, snn_state s);
+void snn_backward_route(layer l, snn_state s);
+
+/* Two inputs of the same shape, with the family's factors. */
+int snn_shortcut_fits(const layer *l);
+void snn_forward_shortcut(layer l, snn_state s);
+void snn_backward_shortcut(layer l, snn_state s);
+
+/* Not the reverse. */
+int snn_upsample_fits(const layer *l);
+void snn_forward_upsample(layer l, snn_state s);
+void snn_backward_upsample(layer l, snn_state s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

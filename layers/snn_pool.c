@@ -1,0 +1,163 @@
+#include "snn_pool.h"
+#include "snn_simd.h"
+#include "snn_threads.h"
+
+#include <float.h>
+
+#ifdef SNN_CPU_FAST
+
+typedef struct {
+    const layer *l;
+    const float *input;
+    float *delta;
+} job;
+
+/* Planes in a piece of work: enough values that a thread is worth waking. */
+static size_t planes_at_once(const layer *l)
+{
+    size_t plane = (size_t)l->w * (size_t)l->h;
+    return plane ? 16384 / plane + 1 : 1;
+}
+
+static void each_plane(const layer *l, snn_state s, snn_work work)
+{
+    job j;
+    j.l = l;
+    j.input = s.input;
+    j.delta = s.delta;
+    snn_parallel((size_t)l->batch * (size_t)l->c, planes_at_once(l), work, &j);
+}
+
+/* ------------------------------------------------------------------ maximum */
+
+int snn_maxpool_fits(const layer *l) { return snn_maxpool_is_plain(l); }
+
+/* The larger of two, the first where they are equal. As the host begins with
+ * -FLT_MAX at no place, NaN and -inf are never taken. */
+#define TAKE(value, place) \
+    do { \
+        int more = (value) > best; \
+        best = more ? (value) : best; \
+        at = more ? (place) : at; \
+    } while (0)
+
+/* A row of 2x2 windows: a is the upper row of the input, b the lower one;
+ * `place` is the index of a[0], b[0] is `width` further. */
+SNN_SIMD static void pairs(const float *restrict a, const float *restrict b, int place, int width,
+                           float *restrict out, int *restrict indexes, int n)
+{
+    int j;
+    for (j = 0; j < n; ++j) {
+        float best = -FLT_MAX;
+        int at = -1;
+        TAKE(a[2 * j], place + 2 * j);
+        TAKE(a[2 * j + 1], place + 2 * j + 1);
+        TAKE(b[2 * j], place + width + 2 * j);
+        TAKE(b[2 * j + 1], place + width + 2 * j + 1);
+        out[j] = best;
+        indexes[j] = at;
+    }
+}
+
+typedef struct { int begin, end; } span;
+
+/* The part within [0, limit) of a window of output i. */
+static span window(int i, int stride, int pad, int size, int limit)
+{
+    span s = { i * stride - pad / 2, i * stride - pad / 2 + size };
+    if (s.begin < 0) s.begin = 0;
+    if (s.end > limit) s.end = limit;
+    return s;
+}
+
+static void maximum(const layer *l, const float *in, int place, span y, span x, float *out, int *index)
+{
+    float best = -FLT_MAX;
+    int at = -1, i, k;
+    for (i = y.begin; i < y.end; ++i) {
+        for (k = x.begin; k < x.end; ++k) TAKE(in[i * l->w + k], place + i * l->w + k);
+    }
+    *out = best;
+    *index = at;
+}
+
+static void forward_max(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    const layer *l = j->l;
+    int sx = snn_stride_x(l), sy = snn_stride_y(l), i, k;
+    size_t p, plane = (size_t)l->w * (size_t)l->h, out_plane = (size_t)l->out_w * (size_t)l->out_h;
+    for (p = begin; p < end; ++p) {
+        const float *in = j->input + p * plane;
+        int place = (int)(p * plane), unused;
+        for (i = 0; i < l->out_h; ++i) {
+            size_t at = p * out_plane + (size_t)i * (size_t)l->out_w;
+            span y = window(i, sy, l->pad, l->size, l->h);
+            int inside = 0;
+            if (l->size == 2 && sx == 2 && l->pad / 2 == 0 && y.end - y.begin == 2 && l->indexes) {
+                inside = l->w / 2 < l->out_w ? l->w / 2 : l->out_w;
+                pairs(in + y.begin * l->w, in + (y.begin + 1) * l->w, place + y.begin * l->w, l->w,
+                      l->output + at, l->indexes + at, inside);
+            }
+            for (k = inside; k < l->out_w; ++k) {
+                maximum(l, in, place, y, window(k, sx, l->pad, l->size, l->w), l->output + at + k,
+                        l->indexes ? l->indexes + at + k : &unused);
+            }
+        }
+    }
+}
+
+static void backward_max(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    const layer *l = j->l;
+    size_t out_plane = (size_t)l->out_w * (size_t)l->out_h, i;
+    for (i = begin * out_plane; i < end * out_plane; ++i) {
+        if (l->indexes[i] >= 0) j->delta[l->indexes[i]] += l->delta[i];
+    }
+}
+
+void snn_forward_maxpool(layer l, snn_state s) { each_plane(&l, s, forward_max); }
+
+void snn_backward_maxpool(layer l, snn_state s)
+{
+    if (s.delta) each_plane(&l, s, backward_max);
+}
+
+/* ------------------------------------------------------------------ average */
+
+int snn_avgpool_fits(const layer *l)
+{
+    (void)l;
+    return 1;
+}
+
+static void forward_average(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    size_t plane = (size_t)j->l->w * (size_t)j->l->h, p, i;
+    for (p = begin; p < end; ++p) {
+        double sum = 0;
+        for (i = 0; i < plane; ++i) sum += j->input[p * plane + i];
+        j->l->output[p] = (float)(sum / (double)plane);
+    }
+}
+
+static void backward_average(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    size_t plane = (size_t)j->l->w * (size_t)j->l->h, p, i;
+    for (p = begin; p < end; ++p) {
+        float share = j->l->delta[p] / (float)plane;
+        for (i = 0; i < plane; ++i) j->delta[p * plane + i] += share;
+    }
+}
+
+void snn_forward_avgpool(layer l, snn_state s) { each_plane(&l, s, forward_average); }
+
+void snn_backward_avgpool(layer l, snn_state s)
+{
+    if (s.delta) each_plane(&l, s, backward_average);
+}
+
+#endif
