@@ -21,7 +21,7 @@ Q := $(if $(filter 1,$(V)),,@)
 
 # One tree for each set of options, so that going back and forth is cheap.
 comma := ,
-CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(CPU_FAST)),,-nofast)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
+CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(CPU_FAST)),,-nofast)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu$(if $(filter 1,$(CUDNN)),-cudnn)$(if $(ARCH),-$(shell printf %s "$(ARCH)" | cksum | cut -d' ' -f1)))$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
 UPSTREAM := $(if $(DARKNET),$(DARKNET),build/upstream/darknet)
 BUILD := $(CONFIG)$(if $(DARKNET),-$(shell printf %s "$(DARKNET)" | cksum | cut -d' ' -f1))
 TREE := build/tree$(BUILD)
@@ -124,11 +124,37 @@ $(TESTS)/%: tests/%.c tests/test.h tests/net.h $(TREE)/darknet
 	$(Q)$(CC) $(UNIT_FLAGS) $(if $(filter 1,$(OPENCV)),-DOPENCV) -I$(TREE)/include -I$(TREE)/src -I$(TREE)/3rdparty/stb/include -Itests $< \
 		$$(ls $(TREE)/libdarknet.a 2> /dev/null || ls $(TREE)/obj/*.o | grep -v /darknet.o) $(LIBRARIES) -o $@
 
+# The kernels, compiled for the host (tests/cuda_host), and the layers with GPU
+# callbacks: no Darknet, whose own kernels are nvcc's alone.
+KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standardize snn_whiten snn_layers \
+	snn_cfg snn_gate snn_init snn_filters snn_clip snn_mem snn_threads
+KERNEL_SOURCES := $(notdir $(wildcard layers/*_kernels.cu))
+KERNEL_OBJECTS := $(addprefix $(TESTS)/kernels/,$(KERNEL_LAYERS:%=%.o) $(KERNEL_SOURCES:%=%.o) host_stubs.o cuda_host.o)
+KERNEL_CC = $(CC) -O1 -g -Wall -Wextra -Wno-unused-parameter -ffp-contract=off -fno-math-errno $(SANITIZER) -DGPU -DSNN_SIMD= \
+	-Itests/cuda_host -include tests/cuda_host/cuda_runtime.h -I$(TREE)/include -I$(TREE)/src -Ilayers -Itests
+KERNEL_NEEDS := $(LAYERS) $(wildcard tests/cuda_host/*) $(TREE)/snn.manifest
+VPATH = layers tests/cuda_host
+
+$(TESTS)/kernels/%.o: %.c $(KERNEL_NEEDS)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(KERNEL_CC) -c $< -o $@
+
+$(TESTS)/kernels/%.cu.o: %.cu $(KERNEL_NEEDS)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(KERNEL_CC) -x c++ -c $< -o $@
+
+$(TESTS)/kernels/%.o: %.cpp $(KERNEL_NEEDS)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(KERNEL_CC) -c $< -o $@
+
+$(TESTS)/test_kernels: tests/test_kernels.c tests/test.h $(KERNEL_OBJECTS)
+	$(Q)$(KERNEL_CC) $< $(KERNEL_OBJECTS) -lstdc++ -lm -lpthread -o $@
+
 # What upstream allocates it does not free before it ends.
 export ASAN_OPTIONS := detect_leaks=0
 
-check: build/darknet $(UNIT_PROGRAMS)  ## unit tests, under a minute once built
-	$(Q)$(PYTHON) tests/run.py $(UNIT_TESTS) \
+check: build/darknet $(UNIT_PROGRAMS) $(TESTS)/test_kernels  ## unit tests, under a minute once built
+	$(Q)$(PYTHON) tests/run.py $(UNIT_TESTS) $(TESTS)/test_kernels \
 		"tests/test_gate.py build/darknet" \
 		"tests/test_map.py --driver $(TESTS)/ap_driver"
 
@@ -139,11 +165,13 @@ test: deps  ## everything that CI runs
 VARIANTS := noblas noopencv noopencv-address-undefined
 VARIANT_PROGRAMS := $(foreach v,$(VARIANTS),$(UNIT:%=build/tests-$(v)/test_%))
 
-test-run: build/darknet $(UNIT_PROGRAMS) build/venv/ready
+test-run: build/darknet $(UNIT_PROGRAMS) $(TESTS)/test_kernels build/venv/ready
 	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%)
-	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(UNIT:%=build/tests-noopencv-address-undefined/test_%)
+	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(patsubst %,build/tests-noopencv-address-undefined/test_%,$(UNIT) kernels)
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(VARIANT_PROGRAMS) \
+		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
+		'tests/test_mutants.py --compile "$(KERNEL_CC)" --objects $(TESTS)/kernels --test tests/test_kernels.c' \
 		"tests/test_gate.py build/darknet" \
 		"tests/test_convert.py build/tree-noopencv/darknet" \
 		"tests/test_segmenter.py build/darknet" \

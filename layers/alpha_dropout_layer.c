@@ -1,6 +1,7 @@
 /* The mask of the forward pass is kept for the backward one as bits: one an
  * element, or one a channel of an image, 1 where kept, in l.rand. */
 #include "alpha_dropout_layer.h"
+#include "alpha_dropout_kernels.h"
 #include "snn_mem.h"
 #include "snn_random.h"
 #include "snn_simd.h"
@@ -10,7 +11,7 @@
 
 /* The mask is drawn LANES words at a time, so that the loop over them becomes
  * vectors; from GRAIN values on a second thread gives more than it costs. */
-enum { LANES = 16, BLOCK = 32 * LANES, GRAIN = 8192 };
+enum { LANES = 16, DRAWN = 32 * LANES, GRAIN = 8192 };
 
 typedef struct {
     snn_tag tag;
@@ -40,7 +41,7 @@ static size_t unit_size(const layer *l)
 
 static size_t mask_blocks(const layer *l)
 {
-    return (snn_batch_outputs(l) / unit_size(l) + BLOCK - 1) / BLOCK;
+    return (snn_batch_outputs(l) / unit_size(l) + DRAWN - 1) / DRAWN;
 }
 
 layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
@@ -55,16 +56,23 @@ layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
         (uint32_t)snn_value_or(s, net, &keys[ALPHA_DROPOUT_SEED]),
         SNN_STREAM_MASK, in.index);
     l.probability = o->probability;
-    l.rand = (float *)snn_alloc(mask_blocks(&l) * LANES, sizeof(uint32_t));
+    resize_alpha_dropout_layer(&l);
     l.forward = forward_alpha_dropout_layer;
     l.backward = backward_alpha_dropout_layer;
+#ifdef GPU
+    l.forward_gpu = forward_alpha_dropout_layer_gpu;
+    l.backward_gpu = backward_alpha_dropout_layer_gpu;
+#endif
     return l;
 }
 
 void resize_alpha_dropout_layer(layer *l)
 {
-    l->rand = (float *)snn_realloc(l->rand, mask_blocks(l) * LANES,
-                                   sizeof(uint32_t));
+    size_t words = mask_blocks(l) * LANES;
+    l->rand = (float *)snn_realloc(l->rand, words, sizeof(uint32_t));
+#ifdef GPU
+    if (snn_on_gpu()) snn_gpu_array(&l->rand_gpu, words);
+#endif
 }
 
 typedef struct {
@@ -233,10 +241,10 @@ void forward_alpha_dropout_layer(layer l, snn_state s)
     }
     j.iteration = snn_images_seen(s);
     if (!o->spatial) {
-        snn_parallel(mask_blocks(&l), GRAIN / BLOCK, forward_range, &j);
+        snn_parallel(mask_blocks(&l), GRAIN / DRAWN, forward_range, &j);
         return;
     }
-    snn_parallel(mask_blocks(&l), GRAIN / BLOCK, draw_range, &j);
+    snn_parallel(mask_blocks(&l), GRAIN / DRAWN, draw_range, &j);
     snn_parallel(j.count, GRAIN, forward_units, &j);
 }
 
@@ -247,5 +255,42 @@ void backward_alpha_dropout_layer(layer l, snn_state s)
     if (!s.delta) return;
     if (!o->masked) snn_parallel(j.count, GRAIN, add_range, &j);
     else if (o->spatial) snn_parallel(j.count, GRAIN, backward_units, &j);
-    else snn_parallel(mask_blocks(&l), GRAIN / BLOCK, backward_range, &j);
+    else snn_parallel(mask_blocks(&l), GRAIN / DRAWN, backward_range, &j);
 }
+
+#ifdef GPU
+static snn_drop drop_of(const layer *l, size_t iteration)
+{
+    const alpha_dropout *o = options_of(*l);
+    snn_drop d;
+    d.key = o->key;
+    d.iteration = iteration;
+    d.threshold = snn_drop_threshold(o->probability);
+    d.mask = (uint32_t *)(void *)l->rand_gpu;
+    d.unit = unit_size(l);
+    d.affine = snn_alpha_dropout_affine(o->probability);
+    return d;
+}
+
+void forward_alpha_dropout_layer_gpu(layer l, snn_state s)
+{
+    alpha_dropout *o = options_of(l);
+    const float *x = snn_gpu_input(s);
+    o->masked = s.train && o->probability > 0;
+    if (!o->masked) snn_copy_gpu(x, l.output_gpu, snn_batch_outputs(&l));
+    else snn_drop_forward_gpu(drop_of(&l, snn_images_seen(s)), x, l.output_gpu,
+                              snn_batch_outputs(&l));
+}
+
+void backward_alpha_dropout_layer_gpu(layer l, snn_state s)
+{
+    float *delta = snn_gpu_delta(s);
+    if (!delta) return;
+    if (!options_of(l)->masked) {
+        snn_add_gpu(l.delta_gpu, delta, snn_batch_outputs(&l));
+    } else {
+        snn_drop_backward_gpu(drop_of(&l, 0), l.delta_gpu, delta,
+                              snn_batch_outputs(&l));
+    }
+}
+#endif

@@ -40,6 +40,12 @@ void forward_alpha_dropout_layer(layer l, snn_state s);
  * last forward pass, which must have run. */
 void backward_alpha_dropout_layer(layer l, snn_state s);
 
+#ifdef GPU
+/* The same on the device, with the same mask bit for bit. */
+void forward_alpha_dropout_layer_gpu(layer l, snn_state s);
+void backward_alpha_dropout_layer_gpu(layer l, snn_state s);
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,8 +4,10 @@
  * Buffers: l.norms, the state and partial sums of each image and group, in
  * doubles; l.variance, inverse deviations [batch][groups][h][w] (standardize);
  * l.mean, fields of the gradient [batch][groups][quantities][h][w] (zca,
- * cholesky); l.x, scratch rows for each thread. */
+ * cholesky); l.x, scratch rows for each thread. On the GPU the same, and
+ * l.squared_gpu for what the kernels have to put somewhere. */
 #include "local_whitening_layer.h"
+#include "local_whitening_kernels.h"
 #include "snn_gate.h"
 #include "snn_mem.h"
 #include "snn_threads.h"
@@ -40,17 +42,71 @@ static local_whitening *options_of(layer l)
     return (local_whitening *)(void *)l.cweights;
 }
 
+/* Each group of channels counts as an image. */
+static size_t images_of(const layer *l)
+{
+    return (size_t)l->batch * (size_t)options_of(*l)->groups;
+}
+
 /* How far the windows reach; beyond the image's far border there is nothing. */
 static int reach(const local_whitening *o, int length)
 {
     return o->radius < 0 || o->radius >= length ? length - 1 : o->radius;
 }
 
+/* The first image's job; snn_image makes the others of it. */
+static snn_windows first_job(const layer *l, const float *x, const float *g,
+                             float *dx)
+{
+    const local_whitening *o = options_of(*l);
+    snn_windows j;
+    j.w = l->w;
+    j.h = l->h;
+    j.depth = l->c / o->groups;
+    j.rx = reach(o, l->w);
+    j.ry = reach(o, l->h);
+    j.cholesky = o->mode == CHOLESKY;
+    j.eps = o->eps;
+    j.gain = o->gain;
+    j.x = x;
+    j.g = g;
+    j.y = l->output;
+    j.dx = dx;
+    j.inverse = o->mode == STANDARDIZE ? l->variance : NULL;
+    j.fields = o->mode == STANDARDIZE ? NULL : l->mean;
+    j.state = (double *)(void *)l->norms;
+    return j;
+}
+
+#ifdef GPU
+/* The same on the device, but for the pointers to the neighbours' arrays. */
+static snn_windows first_gpu_job(const layer *l, const float *x, float *dx)
+{
+    snn_windows j = first_job(l, x, l->delta_gpu, dx);
+    j.y = l->output_gpu;
+    if (j.inverse) j.inverse = l->variance_gpu;
+    if (j.fields) j.fields = l->mean_gpu;
+    j.state = (double *)(void *)l->norms_gpu;
+    return j;
+}
+
+static void resize_gpu_buffers(layer *l)
+{
+    snn_windows j = first_job(l, NULL, NULL, NULL);
+    size_t images = images_of(l), pixels = images * (size_t)l->w * (size_t)l->h;
+    size_t planes = (size_t)snn_whiten_quantities(j.depth);
+    if (j.inverse) snn_gpu_array(&l->variance_gpu, pixels);
+    if (j.fields) snn_gpu_array(&l->mean_gpu, pixels * planes);
+    snn_gpu_array(&l->norms_gpu, 2 * images * snn_state_size(j.depth, l->h, j.ry));
+    snn_gpu_array(&l->squared_gpu, 2 * snn_whitening_room_gpu(j, images));
+}
+#endif
+
 void resize_local_whitening_layer(layer *l)
 {
     local_whitening *o = options_of(*l);
     int rx = reach(o, l->w), ry = reach(o, l->h), depth = l->c / o->groups;
-    size_t images = (size_t)l->batch * (size_t)o->groups;
+    size_t images = images_of(l);
     size_t pixels = images * (size_t)l->w * (size_t)l->h;
     o->slots = snn_threads();
     if (o->mode == STANDARDIZE) {
@@ -68,6 +124,9 @@ void resize_local_whitening_layer(layer *l)
                                 sizeof(double));
     free(l->indexes);
     l->indexes = o->taken = (int *)snn_alloc((size_t)o->slots, sizeof(int));
+#ifdef GPU
+    if (snn_on_gpu()) resize_gpu_buffers(l);
+#endif
 }
 
 layer make_local_whitening_layer(snn_shape in, const snn_section *s,
@@ -108,6 +167,10 @@ layer make_local_whitening_layer(snn_shape in, const snn_section *s,
     resize_local_whitening_layer(&l);
     l.forward = forward_local_whitening_layer;
     l.backward = backward_local_whitening_layer;
+#ifdef GPU
+    l.forward_gpu = forward_local_whitening_layer_gpu;
+    l.backward_gpu = backward_local_whitening_layer_gpu;
+#endif
     return l;
 }
 
@@ -119,30 +182,6 @@ typedef struct {
     int count, bands;
     const snn_pass *only;       /* one pass, items are bands; NULL: all, groups */
 } whitening_work;
-
-/* The first image's job; snn_image makes the others of it. */
-static snn_windows first_job(const layer *l, const float *x, const float *g,
-                             float *dx)
-{
-    const local_whitening *o = options_of(*l);
-    snn_windows j;
-    j.w = l->w;
-    j.h = l->h;
-    j.depth = l->c / o->groups;
-    j.rx = reach(o, l->w);
-    j.ry = reach(o, l->h);
-    j.cholesky = o->mode == CHOLESKY;
-    j.eps = o->eps;
-    j.gain = o->gain;
-    j.x = x;
-    j.g = g;
-    j.y = l->output;
-    j.dx = dx;
-    j.inverse = o->mode == STANDARDIZE ? l->variance : NULL;
-    j.fields = o->mode == STANDARDIZE ? NULL : l->mean;
-    j.state = (double *)(void *)l->norms;
-    return j;
-}
 
 static void combine(const whitening_work *p, const snn_pass *pass, size_t image)
 {
@@ -188,7 +227,7 @@ static void run_items(void *context, size_t begin, size_t end)
  * while it is in cache; else threads share the bands of a pass. */
 static void run_passes(whitening_work *p)
 {
-    size_t images = (size_t)p->l->batch * (size_t)p->o->groups, k;
+    size_t images = images_of(p->l), k;
     int i;
     p->bands = snn_bands(p->l->h, reach(p->o, p->l->h));
     p->only = NULL;
@@ -235,3 +274,22 @@ void backward_local_whitening_layer(layer l, snn_state s)
     }
     run_passes(&p);
 }
+
+#ifdef GPU
+void forward_local_whitening_layer_gpu(layer l, snn_state s)
+{
+    snn_windows j = first_gpu_job(&l, snn_gpu_input(s), l.delta_gpu);
+    double *room = (double *)(void *)l.squared_gpu;
+    if (j.fields) snn_whiten_forward_gpu(j, images_of(&l), room);
+    else snn_standardize_forward_gpu(j, images_of(&l), room);
+}
+
+void backward_local_whitening_layer_gpu(layer l, snn_state s)
+{
+    snn_windows j = first_gpu_job(&l, snn_gpu_input(s), snn_gpu_delta(s));
+    double *room = (double *)(void *)l.squared_gpu;
+    if (!j.dx) return;
+    if (j.fields) snn_whiten_backward_gpu(j, images_of(&l), room);
+    else snn_standardize_backward_gpu(j, images_of(&l), room);
+}
+#endif

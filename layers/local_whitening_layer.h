@@ -60,6 +60,12 @@ void forward_local_whitening_layer(layer l, snn_state s);
  * Reads s.input, l.output and what forward saved. */
 void backward_local_whitening_layer(layer l, snn_state s);
 
+#ifdef GPU
+/* The same on the device. */
+void forward_local_whitening_layer_gpu(layer l, snn_state s);
+void backward_local_whitening_layer_gpu(layer l, snn_state s);
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -71,6 +71,10 @@ layer make_selu_layer(snn_shape in, const snn_section *s,
     (void)net;
     l.forward = forward_selu_layer;
     l.backward = backward_selu_layer;
+#ifdef GPU
+    l.forward_gpu = forward_selu_layer_gpu;
+    l.backward_gpu = backward_selu_layer_gpu;
+#endif
     return l;
 }
 
@@ -84,3 +88,18 @@ void backward_selu_layer(layer l, snn_state s)
     if (!s.delta) return;
     snn_selu_gradient_add(l.output, l.delta, s.delta, snn_batch_outputs(&l));
 }
+
+#ifdef GPU
+void forward_selu_layer_gpu(layer l, snn_state s)
+{
+    snn_selu_gpu(snn_gpu_input(s), l.output_gpu, snn_batch_outputs(&l));
+}
+
+void backward_selu_layer_gpu(layer l, snn_state s)
+{
+    float *delta = snn_gpu_delta(s);
+    if (!delta) return;
+    snn_selu_gradient_add_gpu(l.output_gpu, l.delta_gpu, delta,
+                              snn_batch_outputs(&l));
+}
+#endif

@@ -28,6 +28,16 @@ void forward_selu_layer(layer l, snn_state s);
  * derivative comes from l.output. */
 void backward_selu_layer(layer l, snn_state s);
 
+#ifdef GPU
+/* The same on the device: arrays ending in _gpu. */
+void forward_selu_layer_gpu(layer l, snn_state s);
+void backward_selu_layer_gpu(layer l, snn_state s);
+/* selu_kernels.cu: as snn_selu_array and snn_selu_gradient_add. */
+void snn_selu_gpu(const float *x, float *y, size_t count);
+void snn_selu_gradient_add_gpu(const float *y, const float *gradient, float *out,
+                               size_t count);
+#endif
+
 /* The two loops: y may be x. Threads and vectors from a size on. */
 void snn_selu_array(const float *x, float *y, size_t count);
 /* out = gradient * selu', from the output y; out may be gradient. */

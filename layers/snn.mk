@@ -4,6 +4,11 @@
 SNN_OBJ = $(patsubst src/%.c,%.o,$(wildcard src/snn_*.c)) \
 	selu_layer.o alpha_dropout_layer.o local_whitening_layer.o
 OBJ += $(SNN_OBJ)
+ifeq ($(GPU), 1)
+SNN_KERNELS = $(patsubst src/%.cu,%.o,$(wildcard src/snn_*_kernels.cu)) \
+	selu_kernels.o alpha_dropout_kernels.o local_whitening_kernels.o
+OBJ += $(SNN_KERNELS)
+endif
 
 BLAS ?= $(shell pkg-config --exists openblas 2> /dev/null && echo 1 || echo 0)
 ifeq ($(BLAS), 1)
@@ -24,3 +29,33 @@ LDFLAGS += -fopenmp
 # The host's -Ofast folds NaN checks away and makes the process flush denormal
 # numbers; the plugin's files keep IEEE arithmetic.
 $(addprefix $(OBJDIR), $(SNN_OBJ)): CFLAGS += -O3 -fno-fast-math -fno-math-errno -ffp-contract=off $(SNN_FLAGS)
+
+ifeq ($(GPU), 1)
+# Kernels as well: results are those of the CPU, bit for bit where no sums are
+# taken in another order.
+$(addprefix $(OBJDIR), $(SNN_KERNELS) activation_kernels.o): COMMON += -fmad=false
+# The driver's library comes with the driver; a stub is enough to link.
+LDFLAGS += -L/usr/local/cuda/lib64/stubs
+
+# Where the tree's own ARCH names what this nvcc no longer knows: its oldest, as
+# code that a card's driver compiles for anything newer.
+ifeq ($(origin ARCH), file)
+SNN_COMMA := ,
+SNN_KNOWN := $(shell $(NVCC) --list-gpu-arch 2> /dev/null)
+SNN_NAMED := $(filter compute_%, $(subst ], , $(subst $(SNN_COMMA), , $(subst arch=, , $(ARCH)))))
+ifneq ($(and $(SNN_KNOWN), $(filter-out $(SNN_KNOWN), $(SNN_NAMED))), )
+ARCH := -gencode arch=$(firstword $(SNN_KNOWN)),code=$(firstword $(SNN_KNOWN))
+$(info ARCH: this nvcc does not know $(sort $(filter-out $(SNN_KNOWN), $(SNN_NAMED))); building for $(firstword $(SNN_KNOWN)) and newer)
+endif
+endif
+
+# pjreddie's tree calls functions that cuDNN 8 removed.
+ifeq ($(CUDNN), 1)
+ifneq ($(wildcard examples/detector.c), )
+SNN_CUDNN := $(lastword $(shell echo CUDNN_MAJOR | $(CC) -E -P -include cudnn_version.h -I/usr/local/cuda/include -x c - 2> /dev/null))
+ifneq ($(filter-out CUDNN_MAJOR 1 2 3 4 5 6 7, $(SNN_CUDNN)), )
+$(error CUDNN=1: expected cuDNN 7 or older for this tree, which calls functions that cuDNN 8 removed, got $(SNN_CUDNN). Build with CUDNN=0, or take AlexeyAB/darknet)
+endif
+endif
+endif
+endif

@@ -34,6 +34,11 @@ int snn_clip_layer(layer *l, double agc);
 size_t snn_clip_filters(const layer *l, float *updates, float *bias_updates,
                         double bound);
 
+#ifdef GPU
+/* The same for the layer's own updates on the device. */
+void snn_clip_filters_gpu(const layer *l, double bound);
+#endif
+
 #ifdef __cplusplus
 }
 #endif

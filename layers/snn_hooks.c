@@ -47,9 +47,6 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
         snn_reject(s, NULL, "an image from the previous layer, got %d outputs "
                    "without height and width", inputs);
     }
-    if (snn_on_gpu()) {
-        snn_reject(s, NULL, "-nogpu, as this layer has no CUDA path yet");
-    }
     in.batch = batch;
     in.w = w;
     in.h = h;

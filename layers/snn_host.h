@@ -49,6 +49,11 @@ typedef network_state snn_state;
 #define SNN_UPDATE_MOMENTUM momentum
 #define SNN_UPDATE_DECAY decay
 
+/* Those of update_gpu, and what its gradients are multiplied by. */
+#define SNN_GPU_UPDATE_PARAMS SNN_UPDATE_PARAMS, float loss_scale
+#define SNN_GPU_UPDATE_ARGS SNN_UPDATE_ARGS, loss_scale
+#define SNN_UPDATE_LOSS_SCALE loss_scale
+
 /* Images that the network has seen, this mini-batch included. */
 static inline size_t snn_images_seen(snn_state s) { return *s.net.seen; }
 
@@ -156,6 +161,9 @@ typedef network snn_state;
 #define SNN_UPDATE_RATE a.learning_rate
 #define SNN_UPDATE_MOMENTUM a.momentum
 #define SNN_UPDATE_DECAY a.decay
+#define SNN_GPU_UPDATE_PARAMS SNN_UPDATE_PARAMS
+#define SNN_GPU_UPDATE_ARGS SNN_UPDATE_ARGS
+#define SNN_UPDATE_LOSS_SCALE 1
 
 static inline size_t snn_images_seen(snn_state s) { return *s.seen; }
 
@@ -264,6 +272,30 @@ static inline int snn_on_gpu(void)
     return 0;
 #endif
 }
+
+#ifdef GPU
+/* In GPU callbacks: the input, and the gradient for it (NULL: none is asked
+ * for), both on the device; the stream that the host's own kernels run in. */
+#ifdef SNN_ALEXEYAB
+static inline float *snn_gpu_input(snn_state s) { return s.input; }
+static inline float *snn_gpu_delta(snn_state s) { return s.delta; }
+static inline cudaStream_t snn_gpu_stream(void) { return get_cuda_stream(); }
+static inline void snn_gpu_check(cudaError_t status) { CHECK_CUDA(status); }
+#else
+static inline float *snn_gpu_input(snn_state s) { return s.input_gpu; }
+static inline float *snn_gpu_delta(snn_state s) { return s.delta_gpu; }
+static inline cudaStream_t snn_gpu_stream(void) { return 0; }
+static inline void snn_gpu_check(cudaError_t status) { check_error(status); }
+#endif
+
+/* Puts a device array of `count` floats, or 1, in place of *array; the current
+ * device's, so that nets on several have their own. free_layer frees it. */
+static inline void snn_gpu_array(float **array, size_t count)
+{
+    if (*array) cuda_free(*array);
+    *array = cuda_make_array(NULL, count ? count : 1);
+}
+#endif
 
 /* Sends weights that were set on the CPU to the layer's copy on the GPU. */
 static inline void snn_push_weights(layer *l)

@@ -33,6 +33,18 @@ const snn_layer_type *snn_type_of(const layer *l)
     return tag->type;
 }
 
+/* Output and delta on the device, as on the CPU. */
+static void make_gpu_buffers(layer *l)
+{
+#ifdef GPU
+    if (!snn_on_gpu()) return;
+    snn_gpu_array(&l->output_gpu, snn_batch_outputs(l));
+    snn_gpu_array(&l->delta_gpu, snn_batch_outputs(l));
+#else
+    (void)l;
+#endif
+}
+
 layer snn_new_layer(const char *name, snn_shape in, size_t block_size)
 {
     snn_tag *tag = (snn_tag *)snn_alloc(1, block_size);
@@ -50,6 +62,7 @@ layer snn_new_layer(const char *name, snn_shape in, size_t block_size)
     l.c = l.out_c = in.c;
     l.output = (float *)snn_alloc(snn_batch_outputs(&l), sizeof(float));
     l.delta = (float *)snn_alloc(snn_batch_outputs(&l), sizeof(float));
+    make_gpu_buffers(&l);
     snn_set_train(&l, in.train);
     fprintf(stderr, "%-26s %4d x%4d x%4d   ->  %4d x%4d x%4d\n", name,
             l.w, l.h, l.c, l.out_w, l.out_h, l.out_c);
@@ -68,5 +81,6 @@ void snn_resize_layer(layer *l, int w, int h)
                                      sizeof(float));
     l->delta = (float *)snn_realloc(l->delta, snn_batch_outputs(l),
                                     sizeof(float));
+    make_gpu_buffers(l);
     if (type->resize) type->resize(l);
 }

@@ -49,7 +49,7 @@ typedef struct {
 } snn_tag;
 
 /* A layer whose output has its input's shape, with output and delta of its
- * own, both [batch][inputs]: never the neighbour's, which still needs its
+ * own, on the device too where there is one, both [batch][inputs]: never the neighbour's, which still needs its
  * output for its own gradient. `block_size` bytes are zeroed behind
  * l.cweights, an snn_tag first; the type is found by its section's name. */
 layer snn_new_layer(const char *name, snn_shape in, size_t block_size);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #ifdef __CUDACC__
-#define SNN_HD static __inline__ __host__ __device__
+#define SNN_HD static __forceinline__ __host__ __device__
 #else
 #define SNN_HD static inline __attribute__((always_inline))
 #endif

@@ -61,7 +61,7 @@ SNN_HD double snn_added(const snn_windows *j)
 
 /* ------------------------------------------------------------------- gain */
 
-enum { SNN_MOST_GAIN = 10 };
+#define SNN_MOST_GAIN 10.
 
 /* Adds finite ones to { sum of y^2, sum of g y }. */
 SNN_HD void snn_add_products(float y, float g, double *sums)
@@ -231,6 +231,13 @@ SNN_HD void snn_add_trace(const snn_windows *j, int row, int x, double *sums)
     }
     if (snn_is_bad_field(j, at)) sums[1] += 1;
     else sums[0] += .5 * n * trace;
+}
+
+/* What one entry's window sum adds to dx through one channel; `through` is not
+ * 0 on the diagonal. */
+SNN_HD double snn_field_dx(double sum, double through, float x, double centre)
+{
+    return (sum + through) * (x - centre);
 }
 
 SNN_HD void snn_combine_trace(const snn_windows *j)

@@ -5,7 +5,9 @@
 #ifndef SNN_SIMD_H
 #define SNN_SIMD_H
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && \
+#ifdef SNN_SIMD
+/* The build has chosen. */
+#elif defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && \
     !defined(__clang__) && __GNUC__ >= 12 && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SNN_SIMD \

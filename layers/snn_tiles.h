@@ -141,11 +141,4 @@ SNN_HD void snn_fields_tile(const snn_windows *j, const double *sums,
     }
 }
 
-/* What one entry's window sum adds to dx through one channel; `through` is not
- * 0 on the diagonal. */
-SNN_HD double snn_field_dx(double sum, double through, float x, double centre)
-{
-    return (sum + through) * (x - centre);
-}
-
 #endif

@@ -26,7 +26,9 @@
 
 #include "snn_windows.h"
 
-enum { SNN_WHITENING_MOST = 16 };
+#ifndef SNN_WHITENING_MOST
+#define SNN_WHITENING_MOST 16
+#endif
 
 /* gcc turns these into vectors as long as it has not unrolled them before. */
 #if defined(__GNUC__) && !defined(SNN_KERNELS)

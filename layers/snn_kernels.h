@@ -1,0 +1,44 @@
+/* What the kernels ask of their compiler: nvcc, or a C++ compiler that runs
+ * them on the host for the tests (tests/cuda_host.h, included before).
+ *
+ * Kernels use block, thread and grid indices, shared memory and __syncthreads,
+ * and nothing else of CUDA's own. Each launch goes to the host's stream and is
+ * not waited for.
+ */
+#ifndef SNN_KERNELS_H
+#define SNN_KERNELS_H
+
+/* A thread works on one pixel: see SNN_LANES. */
+#define SNN_KERNELS
+#include "snn_host.h"
+#include "snn_math.h"
+
+#ifdef __CUDACC__
+/* kernel(...) for `blocks` of `threads`, with `bytes` of dynamic shared memory. */
+#define SNN_LAUNCH(kernel, blocks, threads, bytes, ...) \
+    do { \
+        kernel<<<(blocks), (threads), (bytes), snn_gpu_stream()>>>(__VA_ARGS__); \
+        snn_gpu_check(cudaPeekAtLastError()); \
+    } while (0)
+/* The dynamic shared memory as an array. */
+#define SNN_DYNAMIC_SHARED(type, name) extern __shared__ type name[]
+/* Lets a kernel have more of it than every card gives unasked. */
+#define SNN_ALLOW_SHARED(kernel, bytes) \
+    snn_gpu_check(cudaFuncSetAttribute( \
+        kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes)))
+#endif
+
+/* Blocks of `each` that cover `count`. */
+static inline unsigned snn_blocks(size_t count, size_t each)
+{
+    return (unsigned)((count + each - 1) / each);
+}
+
+/* Four values that a thread moves at once: one instruction of 16 bytes, as a
+ * card needs that many in flight to be busy. */
+typedef struct __align__(16) { float v[4]; } snn_four;
+
+/* Whether a pointer may be read as snn_four. */
+static inline int snn_is_aligned(const void *p) { return !((size_t)p % 16); }
+
+#endif

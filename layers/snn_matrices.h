@@ -1,0 +1,63 @@
+/* The pixels of zca and cholesky in kernels, for the kernels' files alone. Two
+ * of them make matrices, one for groups of at most SNN_SMALL channels: a thread's
+ * arrays are as large as the largest matrix that its file knows. */
+#ifndef SNN_MATRICES_H
+#define SNN_MATRICES_H
+
+#include "snn_kernels.h"
+#include "snn_passes.h"
+
+enum { SNN_SMALL = 4 };
+
+/* For each pixel of `images`, from its window sums [quantities + 1][h][w], the
+ * last of which counts bad pixels: y, or where `backward` dx and the fields. */
+void snn_small_matrices_gpu(snn_windows first, size_t images, const double *sums,
+                            int backward);
+void snn_large_matrices_gpu(snn_windows first, size_t images, const double *sums,
+                            int backward);
+
+SNN_HD size_t snn_plane(const snn_windows &j)
+{
+    return (size_t)j.w * (size_t)j.h;
+}
+
+SNN_HD size_t snn_pixel_at(const snn_windows &j, int row, int x)
+{
+    return (size_t)row * (size_t)j.w + (size_t)x;
+}
+
+SNN_HD float snn_nan(void) { return snn_bits_float(0x7fc00000u); }
+
+/* A thread's pixel, and its window sums. */
+typedef struct {
+    snn_windows j;
+    int row, x, exists, bad;
+    const double *sums;
+} snn_pixel;
+
+static __device__ inline snn_pixel snn_pixel_in(snn_windows first,
+                                                unsigned images,
+                                                const double *sums, int flag)
+{
+    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    size_t plane = snn_plane(first), image = i / plane, at = i % plane;
+    size_t count = (size_t)snn_whiten_quantities(first.depth);
+    snn_pixel p;
+    p.exists = image < images;
+    if (!p.exists) image = 0;
+    p.j = snn_image(first, image);
+    p.row = (int)(at / (size_t)first.w);
+    p.x = (int)(at % (size_t)first.w);
+    p.sums = sums + image * (count + 1) * plane + at;
+    p.bad = p.exists && p.j.state[flag] && p.sums[count * plane];
+    return p;
+}
+
+/* `planes` planes of a pixel become NaN. */
+SNN_HD void snn_spoil(float *out, size_t plane, int planes)
+{
+    int a;
+    for (a = 0; a < planes; ++a) out[(size_t)a * plane] = snn_nan();
+}
+
+#endif

@@ -1,0 +1,2 @@
+/* Darknet includes it; nothing of ours needs it. */
+typedef void *cublasHandle_t;

@@ -1,0 +1,1 @@
+/* Darknet includes it; nothing of ours needs it. */
