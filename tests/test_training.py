@@ -24,17 +24,17 @@ import training                                              # noqa: E402
 ITERATIONS, BACKUP, KILLED = 200, 100, 130
 
 
-def processes_in(folder):
-    """Command lines of the processes that have `folder` in theirs."""
+def processes_with(argument):
+    """Command lines of the processes that have that argument, as a word."""
     found = []
     for entry in os.listdir("/proc"):
         try:
             with open(f"/proc/{entry}/cmdline", "rb") as f:
-                command = f.read().replace(b"\0", b" ").decode(errors="replace")
+                words = f.read().decode(errors="replace").split("\0")
         except OSError:
             continue
-        if folder in command:
-            found.append(command)
+        if argument in words:
+            found.append(" ".join(words))
     return found
 
 
@@ -53,7 +53,7 @@ def kill_half_way(run):
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     for _ in range(20):
-        if not processes_in(run.path("cfg.cfg")):
+        if not processes_with(run.path("cfg.cfg")):
             return True
         time.sleep(.1)
     return False
@@ -76,7 +76,7 @@ def main():
     run = training.Training("snn", darknet, os.path.join(scenes, "uneven/scenes.data"),
                             os.path.join(ROOT, "cfg/tiny-yolo-snn.cfg"), os.path.join(folder, "snn"),
                             {"max_batches": ITERATIONS, "batch": 16, "burn_in": 20})
-    check("killed_training_takes_the_host_with_it", kill_half_way(run), processes_in(run.path("cfg.cfg")))
+    check("killed_training_takes_the_host_with_it", kill_half_way(run), processes_with(run.path("cfg.cfg")))
     check("killed_training_has_no_result", run.finished() is None, "result.json")
     try:
         result = run.run()
