@@ -262,7 +262,8 @@ def experiments_make_cfgs_that_darknet_accepts(options):
         settings = regress_plan.Settings(folder, os.path.abspath(options.darknet))
         for experiment in experiments.EXPERIMENTS:
             texts = [regress_plan.read_cfg(net, settings) for net in experiment.nets]
-            assert len(set(texts)) == len(texts), f"{experiment.name}: two nets with the same cfg"
+            runs = {(text, net.lsuv) for net, text in zip(experiment.nets, texts)}
+            assert len(runs) == len(texts), f"{experiment.name}: two nets with the same cfg and start"
             names = [net.name for net in experiment.nets]
             for pair in experiment.comparisons:
                 assert pair.parent in names and pair.variant in names, f"{experiment.name}: {pair}"
