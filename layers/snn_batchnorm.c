@@ -1,14 +1,12 @@
 #include "snn_batchnorm.h"
 #include "snn_activation.h"
 #include "snn_simd.h"
+#include "snn_sums.h"
 #include "snn_threads.h"
 
 #include <math.h>
 
 #ifdef SNN_CPU_FAST
-
-/* Lanes of a sum: a fixed order, whatever the width of the vectors. */
-enum { LANES = 16 };
 
 typedef struct {
     layer *l;
@@ -23,39 +21,6 @@ static size_t batch_of(const job *j) { return (size_t)j->l->batch; }
 static size_t plane(const job *j, size_t b, size_t c)
 {
     return (b * (size_t)j->l->out_c + c) * j->pixels;
-}
-
-static double lanes_sum(const float *lanes)
-{
-    double sum = 0;
-    int k;
-    for (k = 0; k < LANES; ++k) sum += lanes[k];
-    return sum;
-}
-
-SNN_SIMD static double sum_of(const float *x, size_t n)
-{
-    float lanes[LANES] = { 0 };
-    double rest = 0;
-    size_t i, k;
-    for (i = 0; i + LANES <= n; i += LANES) {
-        for (k = 0; k < LANES; ++k) lanes[k] += x[i + k];
-    }
-    for (; i < n; ++i) rest += x[i];
-    return rest + lanes_sum(lanes);
-}
-
-/* Sum of (x - a)(y - b). */
-SNN_SIMD static double sum_of_products(const float *x, float a, const float *y, float b, size_t n)
-{
-    float lanes[LANES] = { 0 };
-    double rest = 0;
-    size_t i, k;
-    for (i = 0; i + LANES <= n; i += LANES) {
-        for (k = 0; k < LANES; ++k) lanes[k] += (x[i + k] - a) * (y[i + k] - b);
-    }
-    for (; i < n; ++i) rest += (x[i] - a) * (y[i] - b);
-    return rest + lanes_sum(lanes);
 }
 
 /* norm = (x - mean) * inverse; y = scale * norm + bias. norm may be NULL. */
@@ -79,11 +44,11 @@ static void measure(const job *j, size_t c)
     layer *l = j->l;
     double count = (double)(batch_of(j) * j->pixels), sum = 0, squares = 0;
     size_t b;
-    for (b = 0; b < batch_of(j); ++b) sum += sum_of(j->x + plane(j, b, c), j->pixels);
+    for (b = 0; b < batch_of(j); ++b) sum += snn_sum(j->x + plane(j, b, c), j->pixels);
     l->mean[c] = (float)(sum / count);
     for (b = 0; b < batch_of(j); ++b) {
         const float *x = j->x + plane(j, b, c);
-        squares += sum_of_products(x, l->mean[c], x, l->mean[c], j->pixels);
+        squares += snn_sum_of_products(x, l->mean[c], x, l->mean[c], j->pixels);
     }
     l->variance[c] = (float)(squares * (1. / (count - 1)));
     l->rolling_mean[c] += (l->mean[c] - l->rolling_mean[c]) * SNN_ROLLING_SHARE;
@@ -130,9 +95,9 @@ static void backward_channels(void *context, size_t begin, size_t end)
             size_t at = plane(j, b, c);
             float *delta = l->delta + at;
             snn_activation_gradient(l->output + at, j->pixels, l->activation, delta);
-            sum += sum_of(delta, j->pixels);
-            along_norm += sum_of_products(delta, 0, l->x_norm + at, 0, j->pixels);
-            along_x += sum_of_products(delta, 0, l->x + at, mean, j->pixels);
+            sum += snn_sum(delta, j->pixels);
+            along_norm += snn_sum_of_products(delta, 0, l->x_norm + at, 0, j->pixels);
+            along_x += snn_sum_of_products(delta, 0, l->x + at, mean, j->pixels);
         }
         if (SNN_BATCHNORM_TRAINS_BIAS) l->bias_updates[c] += (float)sum;
         l->scale_updates[c] += (float)along_norm;

@@ -22,10 +22,11 @@
 extern "C" {
 #endif
 
-/* Makes each update of the layer clip first. Returns 0, with nothing changed,
- * where the layer has no weights of its own or cannot be clipped (binary=1
- * takes the place where the plugin keeps its state). */
-int snn_clip_layer(layer *l, double agc);
+/* The bound for sums of `batch` gradients in a momentum buffer. */
+static inline double snn_clip_bound(double agc, double momentum, int batch)
+{
+    return agc / (1 - momentum) * batch;
+}
 
 /* Holds the norm of each filter's `updates` and the size of its bias's update
  * (bias_updates may be NULL) to `bound` times its own weights' norm, at least

@@ -1,29 +1,17 @@
 /* Adaptive gradient clipping on the GPU: a block for each filter. */
-#include "snn_kernels.h"
+#include "snn_block_sum.h"
 #include "snn_clip.h"
 #include "snn_filters.h"
 
-enum { THREADS = 256 };
-
 static __device__ double norm_of(const snn_filters &f, const float *values)
 {
-    __shared__ double sums[THREADS];
     double sum = 0;
     size_t t;
-    int half;
-    for (t = threadIdx.x; t < f.taps; t += THREADS) {
+    for (t = threadIdx.x; t < f.taps; t += SNN_SUM_THREADS) {
         double v = values[snn_tap(&f, blockIdx.x, t)];
         sum += v * v;
     }
-    sums[threadIdx.x] = sum;
-    __syncthreads();
-    for (half = THREADS / 2; half; half /= 2) {
-        if ((int)threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
-        __syncthreads();
-    }
-    sum = sums[0];
-    __syncthreads();
-    return sqrt(sum);
+    return sqrt(snn_block_sum(sum));
 }
 
 static __global__ void clip_kernel(snn_filters f, float *updates,
@@ -37,7 +25,7 @@ static __global__ void clip_kernel(snn_filters f, float *updates,
         *u = snn_clipped(*u, snn_clip_scale(fabs(*u), limit));
     }
     if (scale == 1) return;
-    for (t = threadIdx.x; t < f.taps; t += THREADS) {
+    for (t = threadIdx.x; t < f.taps; t += SNN_SUM_THREADS) {
         float *u = &updates[snn_tap(&f, blockIdx.x, t)];
         *u = snn_clipped(*u, scale);
     }
@@ -48,6 +36,6 @@ void snn_clip_filters_gpu(const layer *l, double bound)
     snn_filters f;
     if (!snn_filters_of(l, &f)) return;
     f.weights = l->weights_gpu;
-    SNN_LAUNCH(clip_kernel, (unsigned)f.filters, THREADS, 0, f,
+    SNN_LAUNCH(clip_kernel, (unsigned)f.filters, SNN_SUM_THREADS, 0, f,
                l->weight_updates_gpu, l->bias_updates_gpu, bound);
 }

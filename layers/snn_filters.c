@@ -6,16 +6,20 @@ int snn_filters_of(const layer *l, snn_filters *f)
     size_t groups = l->groups > 1 ? (size_t)l->groups : 1;
     if (!l->weights || !snn_owns_weights(l)) return 0;
     f->weights = l->weights;
+    f->groups = 1;
+    f->channels = (size_t)l->c;
     switch (l->type) {
     case CONVOLUTIONAL:
         f->filters = (size_t)l->n;
-        f->taps = size * (size_t)l->c / groups;
+        f->groups = groups;
+        f->channels = (size_t)l->c / groups;
+        f->taps = size * f->channels;
         f->fan_in = (double)f->taps;
         f->fan_out = (double)(size * f->filters / groups);
         break;
     case CONNECTED:
         f->filters = (size_t)l->outputs;
-        f->taps = (size_t)l->inputs;
+        f->taps = f->channels = (size_t)l->inputs;
         f->fan_in = (double)f->taps;
         f->fan_out = (double)f->filters;
         break;

@@ -17,6 +17,7 @@ extern "C" {
 typedef struct {
     float *weights;
     size_t filters, taps;
+    size_t groups, channels;    /* channels: of the input, that a filter sees */
     size_t filter_stride, run, run_stride;
     double fan_in;      /* inputs that add up to one output */
     double fan_out;     /* outputs that one input goes into */
@@ -29,6 +30,19 @@ int snn_filters_of(const layer *l, snn_filters *f);
 SNN_HD size_t snn_tap(const snn_filters *f, size_t i, size_t t)
 {
     return i * f->filter_stride + t / f->run * f->run_stride + t % f->run;
+}
+
+/* The channel of the input under tap t of filter i. */
+SNN_HD size_t snn_tap_channel(const snn_filters *f, size_t i, size_t t)
+{
+    return i / (f->filters / f->groups) * f->channels + t / (f->taps / f->channels);
+}
+
+/* The share of a filter's taps that one output lies under: 1 but for strides of
+ * a deconvolution. */
+SNN_HD double snn_taps_share(const snn_filters *f)
+{
+    return f->fan_in / (double)f->taps;
 }
 
 #ifdef __cplusplus

@@ -1,12 +1,12 @@
 #include "snn_hooks.h"
 #include "selu_layer.h"
-#include "snn_clip.h"
 #include "snn_fast.h"
 #include "snn_gate.h"
 #include "snn_init.h"
 #include "snn_layers.h"
 #include "snn_loss.h"
 #include "snn_residual.h"
+#include "snn_step.h"
 
 #include <errno.h>
 #include <string.h>
@@ -58,20 +58,21 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
     return 1;
 }
 
-/* init=, init_gain=, agc= of a layer with weights. */
+/* init=, init_gain=, agc=, centre= of a layer with weights. */
 static void finish_weights(const snn_section *s, const snn_section *net,
                            int index, layer *l)
 {
     const snn_key *keys = snn_host_keys;
     int form = (int)snn_value_or(s, net, &keys[SNN_INIT]);
     double agc = snn_value_or(s, net, &keys[SNN_AGC]);
+    int centre = snn_value_or(s, net, &keys[SNN_CENTRE]) > 0;
     if (form >= 0) {
         snn_init_layer(l, (snn_init_form)form,
                        snn_value_or(s, net, &keys[SNN_INIT_GAIN]),
                        (uint32_t)snn_value(net, &keys[SNN_SEED]), index);
     }
-    if (agc > 0 && l->update && !snn_clip_layer(l, agc)) {
-        snn_reject(s, "agc", "0 in a layer with binary=1");
+    if ((agc > 0 || centre) && l->update && !snn_step_layer(l, agc, centre)) {
+        snn_reject(s, agc > 0 ? "agc" : "centre", "0 in a layer with binary=1");
     }
 }
 

@@ -126,6 +126,22 @@ static inline void net_backward(network *net, float *input,
     }
 }
 
+/* One step as the host's update_network takes it. */
+static inline void net_step(layer *l, int batch, float rate,
+                            float momentum, float decay)
+{
+#ifdef SNN_ALEXEYAB
+    l->update(*l, batch, rate, momentum, decay);
+#else
+    update_args a = { 0 };
+    a.batch = batch;
+    a.learning_rate = rate;
+    a.momentum = momentum;
+    a.decay = decay;
+    l->update(*l, a);
+#endif
+}
+
 /* `count` standard normals, the same for the same stream. */
 static inline float *normals(size_t count, int stream)
 {

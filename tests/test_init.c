@@ -549,21 +549,6 @@ TEST(updates_that_are_not_finite_become_0_and_others_stay)
     }
 }
 
-/* One step as the host's update_network takes it. */
-static void step(layer *l, int batch, float rate, float momentum, float decay)
-{
-#ifdef SNN_ALEXEYAB
-    l->update(*l, batch, rate, momentum, decay);
-#else
-    update_args a = { 0 };
-    a.batch = batch;
-    a.learning_rate = rate;
-    a.momentum = momentum;
-    a.decay = decay;
-    l->update(*l, a);
-#endif
-}
-
 /* The host steps by rate / batch times the buffer and then multiplies it by
  * the momentum. A steady gradient of agc times the weights' norm makes a
  * buffer 1 / (1 - momentum) times as large, which is the bound. */
@@ -599,7 +584,7 @@ TEST(a_step_is_held_to_agc_of_the_weights_over_one_minus_momentum)
             l->bias_updates[0] = 1e-3f;
             l->bias_updates[1] = -1e6f;
             l->bias_updates[2] = NAN;
-            step(l, batch, .25f, (float)momentum, 0);
+            net_step(l, batch, .25f, (float)momentum, 0);
             for (at = 0; at < weight_count(k); ++at) {
                 change[at] = l->weights[at] - weights[at];
             }
@@ -647,7 +632,7 @@ TEST(a_steady_gradient_within_the_bound_is_never_clipped)
                         (float)(share / sqrt(k->taps));
                 }
             }
-            step(l, 4, 0, .9f, 0);
+            net_step(l, 4, 0, .9f, 0);
         }
         CHECK(!memcmp(both[0]->weight_updates, both[1]->weight_updates,
                       weight_count(k) * sizeof(float)));
@@ -685,7 +670,7 @@ TEST(agc_0_leaves_the_hosts_update_alone_and_layers_override_net)
             l = &net->layers[0];
             CHECK((l->update != plain->layers[0].update) == rows[r].clips);
             set_updates(k, l, 1, 5);
-            step(l, 1, 0, .5f, 0);
+            net_step(l, 1, 0, .5f, 0);
             /* Clipped: agc / (1 - momentum) = .4; then times the momentum. */
             want = .5 * (rows[r].clips ? .4 : 5) * norm_of(k, l, l->weights, 1);
             CHECK_NEAR(norm_of(k, l, l->weight_updates, 1), want, 1e-5 * want);
@@ -713,7 +698,7 @@ TEST(the_last_layer_is_clipped_like_any_other)
         weights += (double)l->weights[i] * l->weights[i];
     }
     CHECK(updates > 1e6 * weights);
-    step(l, 2, 0, .5f, 0);
+    net_step(l, 2, 0, .5f, 0);
     updates = 0;
     for (i = 0; i < l->inputs; ++i) {
         updates += (double)l->weight_updates[i] * l->weight_updates[i];
@@ -730,7 +715,7 @@ TEST(decay_acts_on_the_weights_whatever_the_bound)
     layer *l = &net->layers[0];
     double before = norm_of(k, l, l->weights, 3);
     memset(l->weight_updates, 0, weight_count(k) * sizeof(float));
-    step(l, 1, .5f, .9f, .1f);
+    net_step(l, 1, .5f, .9f, .1f);
     CHECK_NEAR(norm_of(k, l, l->weights, 3), before * (1 - .5 * .1), 1e-6);
     net_free(net);
 }

@@ -9,6 +9,7 @@
 #include "alpha_dropout_layer.h"
 #include "local_whitening_layer.h"
 #include "snn_clip.h"
+#include "snn_step.h"
 #include "snn_filters.h"
 #include "snn_mem.h"
 #include "snn_random.h"
@@ -531,7 +532,7 @@ TEST(updates_on_the_gpu_clip_first)
     l.weights_gpu = zeros_on_gpu(&weight, 1);
     l.weight_updates_gpu = zeros_on_gpu(&update, 1);
     l.bias_updates_gpu = zeros_on_gpu(&update, 1);
-    CHECK(snn_clip_layer(&l, .5));
+    CHECK(snn_step_layer(&l, .5, 0));
     {
 #ifdef SNN_ALEXEYAB
         l.update_gpu(l, 4, .1f, .75f, 0, 1);

@@ -1,0 +1,111 @@
+#include "snn_centre.h"
+#include "snn_mem.h"
+#include "snn_sums.h"
+#include "snn_threads.h"
+
+typedef struct {
+    snn_centre *c;
+    const layer *l;
+    snn_filters f;
+    const float *input;
+    double share;
+} job;
+
+static float *array_of(size_t count)
+{
+#ifdef GPU
+    float *array = NULL;
+    if (snn_on_gpu()) snn_gpu_array(&array, count);
+    if (array) return array;
+#endif
+    return (float *)snn_alloc(count, sizeof(float));
+}
+
+snn_centre *snn_centre_new(const layer *l)
+{
+    snn_filters f;
+    snn_centre *c;
+    if (!snn_filters_of(l, &f) || !l->bias_updates || l->batch_normalize) return NULL;
+    c = (snn_centre *)snn_alloc(1, sizeof *c);
+    c->channels = f.groups * f.channels;
+    c->mean = array_of(c->channels);
+    c->bias_momentum = array_of(f.filters);
+    c->product = (double *)(void *)array_of(2 * f.filters);
+    return c;
+}
+
+/* ------------------------------------------------------------------ the mean */
+
+double snn_centre_count(snn_centre *c, const layer *l)
+{
+    size_t batch = (size_t)l->batch;
+    c->plane = (size_t)l->inputs / c->channels;
+    c->images += batch;
+    if (c->images > SNN_CENTRE_IMAGES) c->images = SNN_CENTRE_IMAGES;
+    return batch < c->images ? (double)batch / (double)c->images : 1;
+}
+
+static void average_channels(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    const snn_centre *c = j->c;
+    size_t batch = (size_t)j->l->batch, i, b;
+    for (i = begin; i < end; ++i) {
+        double sum = 0;
+        for (b = 0; b < batch; ++b) {
+            sum += snn_sum(j->input + (b * c->channels + i) * c->plane, c->plane);
+        }
+        c->mean[i] = snn_running_mean(c->mean[i], sum / (double)(batch * c->plane), j->share);
+    }
+}
+
+void snn_centre_input(snn_centre *c, const layer *l, const float *input)
+{
+    job j = { c, l, { 0 }, input, 0 };
+    j.share = snn_centre_count(c, l);
+    snn_parallel(c->channels, 1 + 16384 / ((size_t)l->batch * c->plane), average_channels, &j);
+}
+
+/* ------------------------------------------------------------------ the step */
+
+static double product_of(const job *j, size_t i)
+{
+    double sum = 0;
+    size_t t;
+    for (t = 0; t < j->f.taps; ++t) sum += snn_centre_product(j->c, &j->f, i, t);
+    return sum * snn_taps_share(&j->f);
+}
+
+static void before_filters(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    size_t i, t;
+    for (i = begin; i < end; ++i) {
+        float part = snn_centre_part(j->l->bias_updates[i], j->c->bias_momentum[i], &j->f);
+        for (t = 0; t < j->f.taps; ++t) {
+            j->l->weight_updates[snn_tap(&j->f, i, t)] -= part * j->c->mean[snn_tap_channel(&j->f, i, t)];
+        }
+        j->c->product[i] = product_of(j, i);
+    }
+}
+
+static void after_filters(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    size_t i;
+    for (i = begin; i < end; ++i) {
+        j->l->biases[i] -= (float)(product_of(j, i) - j->c->product[i]);
+        j->c->bias_momentum[i] = j->l->bias_updates[i];
+    }
+}
+
+static void each_filter(snn_centre *c, const layer *l, snn_work work)
+{
+    job j = { c, l, { 0 }, NULL, 0 };
+    if (!snn_filters_of(l, &j.f)) return;
+    snn_parallel(j.f.filters, 1 + 16384 / j.f.taps, work, &j);
+}
+
+void snn_centre_before(snn_centre *c, const layer *l) { each_filter(c, l, before_filters); }
+
+void snn_centre_after(snn_centre *c, const layer *l) { each_filter(c, l, after_filters); }

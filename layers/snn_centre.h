@@ -1,0 +1,87 @@
+/* Centred gradients: centre=1.
+ *
+ * For any m the output W x + b of a layer is that of a centred one,
+ * W (x - m) + b', with b' = b + W m. A gradient step on W and b' in place of
+ * W and b, m being the inputs' running mean,
+ *
+ *     dW' = dW - db m        db' = db        b = b' - W m
+ *
+ * is one whose weights no longer learn what the inputs' mean has in common
+ * with the bias (Schraudolph 1998, "Centering neural network gradient
+ * factors"; Montavon and Mueller 2012, "Deep Boltzmann machines and the
+ * centering trick"). It is what batch normalization's subtraction of the mean
+ * does for the steps, without statistics in the function: the net computes
+ * what it computed, and no sample depends on another.
+ *
+ * The mean is one value for each input channel (connected layers: each input),
+ * and of about the last SNN_CENTRE_IMAGES images. Under a padded border the
+ * step is that of an unpadded one; a step stays a descent whatever m is.
+ */
+#ifndef SNN_CENTRE_H
+#define SNN_CENTRE_H
+
+#include "snn_filters.h"
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SNN_CENTRE_IMAGES = 640 };
+
+/* Arrays are on the device where the process computes there. */
+typedef struct {
+    size_t channels, plane;     /* of the input */
+    size_t images;              /* seen, up to SNN_CENTRE_IMAGES */
+    float *mean;                /* [channels], running */
+    float *bias_momentum;       /* [filters]: bias_updates before this mini-batch */
+    double *product;            /* [filters]: W m before the update */
+} snn_centre;
+
+/* NULL where the layer has no weights of its own, no biases, or batch
+ * normalization, which centres by itself. */
+snn_centre *snn_centre_new(const layer *l);
+
+/* A forward pass of training: takes the means of `input`, l->batch images of
+ * [channels][plane], into the running ones. */
+void snn_centre_input(snn_centre *c, const layer *l, const float *input);
+
+/* Around an update: before it, takes the part along the mean out of the
+ * mini-batch's share of l->weight_updates; after it, moves the biases so that
+ * the output for the mean input changes by the biases' own step alone. */
+void snn_centre_before(snn_centre *c, const layer *l);
+void snn_centre_after(snn_centre *c, const layer *l);
+
+#ifdef GPU
+/* The same for input, weights and biases on the device. */
+void snn_centre_input_gpu(snn_centre *c, const layer *l, const float *input);
+void snn_centre_before_gpu(snn_centre *c, const layer *l);
+void snn_centre_after_gpu(snn_centre *c, const layer *l);
+#endif
+
+/* Counts the images of a pass; returns their share in the running mean. */
+double snn_centre_count(snn_centre *c, const layer *l);
+
+SNN_HD float snn_running_mean(float mean, double newest, double share)
+{
+    return (float)(mean + share * (newest - mean));
+}
+
+/* What tap t adds to filter i's W m. */
+SNN_HD double snn_centre_product(const snn_centre *c, const snn_filters *f,
+                                 size_t i, size_t t)
+{
+    return (double)f->weights[snn_tap(f, i, t)] * c->mean[snn_tap_channel(f, i, t)];
+}
+
+/* db of the mini-batch, what the momentum left of earlier ones taken away, for
+ * each tap. */
+SNN_HD float snn_centre_part(float bias_update, float momentum, const snn_filters *f)
+{
+    return (float)(((double)bias_update - momentum) * snn_taps_share(f));
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,78 @@
+#include "snn_step.h"
+#include "snn_centre.h"
+#include "snn_clip.h"
+#include "snn_filters.h"
+#include "snn_mem.h"
+
+/* Behind l.cweights of a host's layer; free_layer frees it. */
+typedef struct {
+    void (*forward)(layer l, snn_state s);
+    void (*update)(layer l, SNN_UPDATE_PARAMS);
+#ifdef GPU
+    void (*forward_gpu)(layer l, snn_state s);
+    void (*update_gpu)(layer l, SNN_GPU_UPDATE_PARAMS);
+#endif
+    double agc;
+    snn_centre *centre;     /* NULL: not centred */
+} step;
+
+static const step *step_of(const layer *l)
+{
+    return (const step *)(const void *)l->cweights;
+}
+
+static void forward(layer l, snn_state s)
+{
+    if (s.train) snn_centre_input(step_of(&l)->centre, &l, s.input);
+    step_of(&l)->forward(l, s);
+}
+
+static void update(layer l, SNN_UPDATE_PARAMS)
+{
+    const step *t = step_of(&l);
+    double bound = snn_clip_bound(t->agc, SNN_UPDATE_MOMENTUM, SNN_UPDATE_BATCH);
+    if (t->centre) snn_centre_before(t->centre, &l);
+    if (bound > 0) snn_clip_filters(&l, l.weight_updates, l.bias_updates, bound);
+    t->update(l, SNN_UPDATE_ARGS);
+    if (t->centre) snn_centre_after(t->centre, &l);
+}
+
+#ifdef GPU
+static void forward_gpu(layer l, snn_state s)
+{
+    if (s.train) snn_centre_input_gpu(step_of(&l)->centre, &l, snn_gpu_input(s));
+    step_of(&l)->forward_gpu(l, s);
+}
+
+static void update_gpu(layer l, SNN_GPU_UPDATE_PARAMS)
+{
+    const step *t = step_of(&l);
+    double bound = snn_clip_bound(t->agc, SNN_UPDATE_MOMENTUM, SNN_UPDATE_BATCH);
+    if (t->centre) snn_centre_before_gpu(t->centre, &l);
+    if (bound > 0) snn_clip_filters_gpu(&l, SNN_UPDATE_LOSS_SCALE * bound);
+    t->update_gpu(l, SNN_GPU_UPDATE_ARGS);
+    if (t->centre) snn_centre_after_gpu(t->centre, &l);
+}
+#endif
+
+int snn_step_layer(layer *l, double agc, int centre)
+{
+    snn_filters f;
+    step *t;
+    if (!l->update || l->cweights || !snn_filters_of(l, &f)) return 0;
+    t = (step *)snn_alloc(1, sizeof *t);
+    t->agc = agc;
+    t->centre = centre ? snn_centre_new(l) : NULL;
+    t->forward = l->forward;
+    t->update = l->update;
+    l->update = update;
+    if (t->centre) l->forward = forward;
+#ifdef GPU
+    t->forward_gpu = l->forward_gpu;
+    t->update_gpu = l->update_gpu;
+    if (l->update_gpu) l->update_gpu = update_gpu;
+    if (l->forward_gpu && t->centre) l->forward_gpu = forward_gpu;
+#endif
+    l->cweights = (char *)t;
+    return 1;
+}

@@ -1,0 +1,21 @@
+/* What a layer with weights does at each step besides the host's update:
+ * centring (centre=, snn_centre.h), then clipping (agc=, snn_clip.h). */
+#ifndef SNN_STEP_H
+#define SNN_STEP_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Makes the layer centre its gradients where `centre` is set and it can be
+ * centred, and clip them where agc > 0. Returns 0, with nothing changed, where
+ * the layer has no weights of its own or binary=1, which takes the place where
+ * the plugin keeps its state. */
+int snn_step_layer(layer *l, double agc, int centre);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
