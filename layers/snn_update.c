@@ -24,9 +24,8 @@ SNN_SIMD static void step_range(void *context, size_t begin, size_t end)
 
 void snn_update_conv(layer l, SNN_UPDATE_PARAMS)
 {
-    float rate = SNN_UPDATE_RATE * l.learning_rate_scale;
     step s;
-    s.rate = rate / SNN_UPDATE_BATCH;
+    s.rate = SNN_UPDATE_RATE * l.learning_rate_scale / SNN_UPDATE_BATCH;
     s.momentum = SNN_UPDATE_MOMENTUM;
     s.decay = 0;
     s.values = l.biases;
