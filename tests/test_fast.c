@@ -313,8 +313,11 @@ static void digests(int threads, char text[CASES][32])
     CHECK(n > 0);
     strcpy(command + strlen("SNN_THREADS=1 ") + n, " --digest");
     f = popen(command, "r");
+    /* AlexeyAB's tree prints lines of its own. */
     for (i = 0; i < CASES; ++i) {
-        if (!f || !fgets(text[i], 32, f)) strcpy(text[i], "nothing");
+        do {
+            if (!f || !fgets(text[i], 32, f)) strcpy(text[i], "digest nothing");
+        } while (strncmp(text[i], "digest", 6));
     }
     if (f) pclose(f);
 }
@@ -332,14 +335,14 @@ TEST(any_number_of_threads_gives_the_same_bits)
             printf("FAIL %s: %d threads: got %s, want %s", cases[i].name, threads, other[i], one[i]);
         }
     }
-    CHECK(strcmp(one[0], "nothing"));
+    CHECK(strcmp(one[0], "digest nothing"));
 }
 
 int main(int argc, char **argv)
 {
     int i;
     if (argc > 1 && !strcmp(argv[1], "--digest")) {
-        for (i = 0; i < CASES; ++i) printf("%016lx\n", digest_case(&cases[i]));
+        for (i = 0; i < CASES; ++i) printf("digest %016lx\n", digest_case(&cases[i]));
         return 0;
     }
     RUN(training_gives_what_the_hosts_loops_give);
