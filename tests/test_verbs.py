@@ -92,10 +92,10 @@ class Folder:
     def file(self, name):
         return os.path.join(self.path, name)
 
-    def cfg(self, layers, size=16, batch=2):
+    def cfg(self, layers, size=16, batch=2, channels=3):
         path = self.file("net.cfg")
         with open(path, "w") as f:
-            f.write(f"[net]\nbatch={batch}\nwidth={size}\nheight={size}\nchannels=3\n"
+            f.write(f"[net]\nbatch={batch}\nwidth={size}\nheight={size}\nchannels={channels}\n"
                     f"init=lecun_normal\nlearning_rate=.01\n" + layers)
         return path
 
@@ -192,6 +192,14 @@ def probe_writes_csv_and_picture(folder):
           ("sentence", "The input is not at the fixed point: standardize the input" in said, True))
 
 
+def probe_reads_pictures_as_grey(folder):
+    status, said, _ = folder.run("probe", folder.data, folder.cfg(conv(8), 40, channels=1))
+    mean = [float(line.split()[1]) for line in said.splitlines() if line.split()[:1] == ["input"]]
+    pictures = [cv2.imread(folder.file(f"images/{i}.png"), cv2.IMREAD_GRAYSCALE) for i in range(8)]
+    check("probe_reads_pictures_as_grey", ("status", status, 0),
+          ("mean", [round(m, 2) for m in mean], [round(float(np.mean(pictures)) / 255, 2)]))
+
+
 def main():
     if len(sys.argv) != 2:
         print("usage: tests/test_verbs.py build/darknet", file=sys.stderr)
@@ -202,6 +210,7 @@ def main():
         init_brings_layers_to_the_target(folder)
         init_says_what_it_cannot_do(folder)
         probe_writes_csv_and_picture(folder)
+        probe_reads_pictures_as_grey(folder)
     print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")
     return 1 if counts["FAIL"] else 0
 
