@@ -11,7 +11,8 @@
  *              few taps (grouped convolutions) and, with a gain for what the
  *              pool takes of the variance, behind a max-pool
  * agc          clipped gradients
- * input        [local_whitening] before the first layer
+ * input        [local_whitening] before the first layer; with gain=1 for a
+ *              window, whose own mean takes some of the variance away
  * head         the last layer before each loss starts small
  * sums         [shortcut] weighs its n terms by 1/sqrt(n)
  *
@@ -342,11 +343,12 @@ static void insert_whitening(conversion *c)
 {
     const snn_section *before = &c->cfg->sections[c->whitened];
     int line = snn_edit_block_end(c->text, last_line(before));
-    const char *size = c->o->global ? "0" : WINDOW;
+    const char *keys = c->o->global ? "size=0" : "size=" WINDOW "\ngain=1";
     char text[128];
-    snprintf(text, sizeof text, "\n[local_whitening]\nsize=%s\n", size);
-    explain(before, line, NULL, "[local_whitening] size=%s after it: SELU expects "
-            "mean 0 and variance 1 at each place", size);
+    snprintf(text, sizeof text, "\n[local_whitening]\n%s\n", keys);
+    explain(before, line, NULL, "[local_whitening] %s after it: SELU expects "
+            "mean 0 and variance 1 at each place",
+            c->o->global ? "size=0" : "size=" WINDOW " gain=1");
     snn_edit_insert(c->text, line, text);
 }
 

@@ -72,7 +72,7 @@ class Converter:
 
 NET = "[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\n"
 NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\ninit=lecun_normal\nagc=.1\nlearning_rate=.1\n"
-           "\n[local_whitening]\nsize=17\n")
+           "\n[local_whitening]\nsize=17\ngain=1\n")
 CONV = "\n[convolutional]\nbatch_normalize=1\nfilters=4\nactivation=relu\n"
 CONV_SNN = "\n[convolutional]\nfilters=4\nactivation=selu\n"
 HEAD = "\n[convolutional]\nfilters=4\nactivation=linear\n"
@@ -177,9 +177,9 @@ CASES = [
          CONV_SNN + "\n[maxpool]\nsize=2\nstride=2\n\n[route]\nlayers=-2\n", "--pool stride"),
     # The input.
     case("whitening_follows_crop", "\n[crop]\nflip=1\n" + CONV + "\n[route]\nlayers=0,1\n",
-         "\n[crop]\nflip=1\n\n[local_whitening]\nsize=17\n" + CONV_SNN + "\n[route]\nlayers=0,2\n",
+         "\n[crop]\nflip=1\n\n[local_whitening]\nsize=17\ngain=1\n" + CONV_SNN + "\n[route]\nlayers=0,2\n",
          net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
-    case("whitening_over_the_whole_image", CONV, CONV_SNN, "--whiten global", net_snn=NET_SNN.replace("=17", "=0")),
+    case("whitening_over_the_whole_image", CONV, CONV_SNN, "--whiten global", net_snn=NET_SNN.replace("=17\ngain=1", "=0")),
     case("no_whitening_of_vectors", CONV, CONV_SNN, net="[net]\ninputs=9\nlearning_rate=.1\n",
          net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.1\nlearning_rate=.1\n"),
     case("a_whitened_input_stays", "\n[local_whitening]\nsize=5\n" + CONV, "\n[local_whitening]\nsize=5\n" + CONV_SNN,
@@ -188,14 +188,14 @@ CASES = [
     case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("=.1\n\n", "=2e-3\n\n")),
     case("no_learning_rate", CONV, CONV_SNN, "--learning-rate .2", net="[net]\nwidth=8\nheight=8\nchannels=1\n",
          net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.1\nlearning_rate=.2\n"
-                 "\n[local_whitening]\nsize=17\n"),
+                 "\n[local_whitening]\nsize=17\ngain=1\n"),
     case("init_and_agc_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\n",
          net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\ninit=orthogonal\nagc=0\n"
-                 "\n[local_whitening]\nsize=17\n"),
+                 "\n[local_whitening]\nsize=17\ngain=1\n"),
     # Text.
     case("comments_and_blanks_stay",
          "# of net\n\n; one\n[ convolutional ]  \n  batch_normalize = 1 \n# two\n filters\t= 4\nactivation  =  relu \n# end\n",
-         "\n[local_whitening]\nsize=17\n\n; one\n[ convolutional ]  \n# two\n filters\t= 4\nactivation  =  selu \n# end\n",
+         "\n[local_whitening]\nsize=17\ngain=1\n\n; one\n[ convolutional ]  \n# two\n filters\t= 4\nactivation  =  selu \n# end\n",
          net_snn=NET_SNN.partition("\n\n[local")[0] + "\n# of net\n"),
     case("comments_above_a_header_belong_to_it", "# first\n[convolutional]\nactivation=relu\n",
          "# first\n[convolutional]\nactivation=selu\n"),
