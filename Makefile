@@ -115,6 +115,12 @@ regress-quick-run: build/darknet build/data-quick
 build/data-quick:
 	$(Q)$(PYTHON) scripts/scenes.py build/data-quick --lighting uneven --train 800 --test 200
 
+corpus: deps  ## the converter over every cfg of the tree: parse, shapes, moments, 20 steps; under 15 minutes
+	$(Q)$(MAKE) --no-print-directory corpus-run
+
+corpus-run: build/darknet $(TESTS)/corpus_driver build/data
+	$(Q)$(PYTHON) scripts/corpus.py --driver $(TESTS)/corpus_driver --cfgs $(UPSTREAM)/cfg
+
 # ------------------------------------------------------------------- patching
 
 install:  ## put the plugin into your own tree: DARKNET=dir
@@ -183,13 +189,13 @@ VARIANT_PROGRAMS := $(foreach v,$(VARIANTS),$(UNIT:%=build/tests-$(v)/test_%))
 
 test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels build/venv/ready
 	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
-	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%)
+	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%) build/tests-noopencv/corpus_driver
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(patsubst %,build/tests-noopencv-address-undefined/test_%,$(UNIT) kernels)
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(VARIANT_PROGRAMS) \
 		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
 		'tests/test_mutants.py --compile "$(KERNEL_CC)" --objects $(TESTS)/kernels --test tests/test_kernels.c' \
 		"tests/test_gate.py build/darknet" \
-		"tests/test_convert.py build/tree-noopencv/darknet" \
+		"tests/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver" \
 		"tests/test_segmenter.py build/darknet" \
 		"tests/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/test_verbs.py build/darknet" \
@@ -231,5 +237,5 @@ clean:  ## remove build/
 help:  ## this text
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @
 
-.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run report report-run \
+.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run report report-run corpus corpus-run \
 	uninstall check test test-run

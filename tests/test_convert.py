@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """snn convert and snn fold: what they write, what they refuse.
 
-    tests/test_convert.py build/tree-noopencv/darknet
+    tests/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver
 
 Any build serves; one without OpenCV starts ten times as fast.
-Small cfgs are compared word for word; the cfgs of build/upstream are read again
-by a parser of this file's own, which compares layer by layer. The exit status
+Small cfgs are compared word for word; the cfgs of build/upstream layer by layer
+(scripts/corpus.py). The exit status
 is the verdict; the last line counts.
 """
 import glob
@@ -19,6 +19,11 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+
+import cfg_structure
+import corpus
+
 counts = {"ok": 0, "FAIL": 0, "SKIP": 0}
 
 
@@ -314,74 +319,72 @@ def refuses_mistakes(converter):
 
 # -------------------------------------------------------------------- the corpus
 
-def sections(text):
-    """[name, {key: value}] of each section; the host's reading."""
-    found = []
-    for line in text.decode(errors="replace").splitlines():
-        line = re.sub(r"[ \t\r]", "", line)
-        if line.startswith("["):
-            found.append((line[1:-1], {}))
-        elif line and line[0] not in "#;":
-            key, _, value = line.partition("=")
-            found[-1][1].setdefault(key, value)
-    return found
+PARENT = """[net]
+# a comment
+[convolutional]
+batch_normalize=1
+filters=4
+size=3
+[convolutional]
+filters=4
+[shortcut]
+from=-2
+[route]
+layers=0,2
+"""
+VARIANT = """# made
+[net]
+# a comment
+[local_whitening]
+[convolutional]
+filters=4
+size=3
+[convolutional]
+init_gain=.1
+filters=4
+[shortcut]
+from=-2
+alpha=.7071
+[route]
+layers=1,3
+"""
 
 
-REFERENCES = {"route": "layers", "shortcut": "from", "scale_channels": "from", "sam": "from",
-              "convolutional": "share_index", "yolo": "embedding_layer", "contrastive": "yolo_layer"}
+def sees_what_is_wrong_with_a_conversion():
+    """The check of the corpus, on mistakes that a converter could make."""
+    check("structure_accepts_a_conversion", ("differences", cfg_structure.differences(PARENT, VARIANT), []))
+    for name, old, new, message in (
+            ("layers_not_renumbered", "layers=1,3", "layers=0,2", "layer 3: [route] refers to other layers"),
+            ("relative_numbers_changed", "from=-2", "from=-1", "layer 2: [shortcut] refers to other layers"),
+            ("normalization_left", "size=3", "size=3\nbatch_normalize=1", "layer 0: [convolutional] is still normalized"),
+            ("keys_changed", "size=3", "size=5", "layer 0: [convolutional] size changed"),
+            ("keys_lost", "size=3\n", "", "layer 0: [convolutional] size changed"),
+            ("sections_changed", "[shortcut]", "[route]", "layer 2: [shortcut] became [route]"),
+            ("layers_lost", "[route]\nlayers=1,3\n", "", "the number of layers changed"),
+            ("comments_lost", "# a comment\n", "", "comments changed")):
+        wrong = cfg_structure.differences(PARENT, VARIANT.replace(old, new))
+        check(f"structure_sees_{name}", ("first difference", wrong[:1], [message]))
 
 
-def references(layers, index):
-    """Places of the layers that a layer names."""
-    name, options = layers[index]
-    value = options.get(REFERENCES.get(name), "")
-    numbers = [int(re.match(r"[+-]?\d+", word)[0]) for word in value.split(",") if word]
-    return [n + index if n < 0 else n for n in numbers]
-
-
-def differences(parent, variant):
-    """What is wrong with a converted cfg, as its parent's layers are seen."""
-    old, new = sections(parent)[1:], sections(variant)[1:]
-    inserted = [i for i, (name, _) in enumerate(new) if name == "local_whitening"]
-    kept = [i for i in range(len(new)) if i not in inserted]
-    if len(kept) != len(old):
-        return [f"{len(old)} layers became {len(kept)}"]
-    wrong = []
-    for before, after in enumerate(kept):
-        (name, options), (new_name, new_options) = old[before], new[after]
-        if new_name != {"dropout": "alpha_dropout"}.get(name, name):
-            wrong.append(f"layer {before}: [{name}] became [{new_name}]")
-        if [kept[i] for i in references(old, before)] != references(new, after):
-            wrong.append(f"layer {before}: [{name}] refers to other layers")
-        if new_options.get("batch_normalize", "0") != "0":
-            wrong.append(f"layer {before}: [{name}] is still normalized")
-        ours = {"batch_normalize", "activation", "init", "init_gain", "alpha", "beta", REFERENCES.get(name)}
-        for key in set(options) | set(new_options):
-            if key not in ours and options.get(key) != new_options.get(key):
-                wrong.append(f"layer {before}: [{name}] {key} changed")
-    comments = [line for line in parent.splitlines() if line.strip()[:1] in (b"#", b";")]
-    left = [line for line in variant.splitlines() if line.strip()[:1] in (b"#", b";")]
-    if left[2:] != comments and left != comments:
-        wrong.append("comments changed")
-    return wrong
-
-
-def converts_the_corpus(converter):
+def converts_the_corpus(converter, driver):
+    """Each cfg of the fetched tree: its indices, and its layers' shapes as the host makes
+    them, with an eighth of the filters (scripts/corpus.py has all of them, and trains)."""
     paths = sorted(glob.glob(os.path.join(ROOT, "build/upstream/darknet/cfg/*.cfg")))
     if not paths:
         report("SKIP", "convert_corpus: no build/upstream")
+        return
+    tried = corpus.Corpus(converter.darknet, driver, os.path.dirname(paths[0]), converter.path("corpus"))
     refused = []
     for path in paths:
-        parent, name = read(path), os.path.basename(path)
-        variant = converter.convert(parent)
-        if variant is None:
+        name = os.path.basename(path)
+        row = tried.row(path)
+        if row["refused"]:
             refused.append(name)
             continue
-        wrong = differences(parent, variant)
-        again = converter.convert(variant)
-        check(f"convert_corpus_{name}", ("differences", wrong[:5], []), ("converted again", again, variant))
-    if paths:
-        check("convert_refuses_only_recurrent_nets", ("refused", refused, ["gru.cfg", "rnn.cfg", "rnn.train.cfg"]))
+        variant = read(converter.path(f"corpus/{name[:-4]}-snn.cfg"))
+        check(f"convert_corpus_{name}", ("reason", row["reason"], None), ("shapes", row["shapes"], True),
+              ("converted again", converter.convert(variant), variant))
+    check("convert_refuses_only_recurrent_nets", ("refused", refused, ["gru.cfg", "rnn.cfg", "rnn.train.cfg"]))
 
 
 def made_from(text):
@@ -441,7 +444,7 @@ def weights_layout(text, w, h, c):
     """(filters, taps, is normalized, runs, is connected) of each layer; runs: of
     the taps of a filter, None where they stand together."""
     layout = []
-    for name, o in sections(text.encode())[1:]:
+    for name, o in cfg_structure.sections(text)[1:]:
         size, stride = int(o.get("size", 1)), int(o.get("stride", 1))
         normalized = "batch_normalize" in o
         if name in ("convolutional", "deconvolutional"):
@@ -565,8 +568,8 @@ def refuses_to_fold(converter):
 
 
 def main():
-    if len(sys.argv) != 2:
-        print("usage: tests/test_convert.py build/darknet", file=sys.stderr)
+    if len(sys.argv) != 3:
+        print("usage: tests/test_convert.py build/darknet build/tests/corpus_driver", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
         converter = Converter(os.path.abspath(sys.argv[1]), folder)
@@ -574,7 +577,8 @@ def main():
         keeps_carriage_returns(converter)
         converts_a_file_into_itself(converter)
         refuses_mistakes(converter)
-        converts_the_corpus(converter)
+        sees_what_is_wrong_with_a_conversion()
+        converts_the_corpus(converter, sys.argv[2])
         makes_the_sample_cfgs(converter)
         folds(converter, "convolutional_and_connected", FOLDED)
         if os.path.exists(os.path.join(os.path.dirname(os.path.realpath(sys.argv[1])), "src/deconvolutional_layer.c")):

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Converts every cfg with batch normalization of a folder, and tries what comes of it.
+
+    scripts/corpus.py [--cfgs build/upstream/darknet/cfg] [--only yolov3,resnet] [--structure]
+                      [--darknet build/darknet] [--driver build/tests/corpus_driver]
+                      [--data build/data/uneven/scenes.data] [--side 128] [--workers 2]
+                      [--out build/corpus] [--json build/corpus.json]
+
+A row for each cfg:
+
+    convert     `snn convert` takes it; recurrent nets and binary weights it refuses, and
+                says why
+    indices     each [route], [shortcut] and the like names the converted form of the
+                layer that it named before, and nothing else has changed
+                (scripts/cfg_structure.py, which shares nothing with the converter)
+    shapes      the host parses both nets, and each layer of the variant puts out what its
+                parent's does
+    moments     on real images, at initialisation, outputs are finite and the least and the
+                largest second moment of a convolution's output in [0.3, 3]; that of the
+                layers before the losses, which start small, in units of their init_gain
+                squared
+    steps       20 training steps on real images, mini-batches of 2, have a finite loss
+
+on images of at most SIDE pixels a side. --structure stops after the shapes and takes an
+eighth of each layer's filters, --only takes cfgs whose name contains one of the words. What
+is made lies in OUT. Exit status 0 where every row passes, 1 where one fails, 2 usage.
+"""
+import argparse
+import concurrent.futures
+import csv
+import glob
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+
+import cfg_structure
+import training
+
+STEPS, BATCH, IMAGES, SIDE = 20, 2, 8, 128
+LEAST_MOMENT, MOST_MOMENT = .3, 3
+
+
+class Wrong(Exception):
+    """A sentence about what a row fails at."""
+
+
+def read(path):
+    """A cfg's text; latin-1, so that every byte is kept."""
+    with open(path, encoding="latin-1", newline="") as f:
+        return f.read()
+
+
+def write(path, text):
+    with open(path, "w", encoding="latin-1", newline="") as f:
+        f.write(text)
+
+
+class Corpus:
+    """Where the programs and the images are, and the cfgs' folder: its `tree=data/...`
+    are as seen from the folder above."""
+
+    def __init__(self, darknet, driver, cfgs, out, data=None, side=SIDE):
+        """Without `data`, rows stop after the shapes."""
+        self.darknet, self.driver = os.path.abspath(darknet), os.path.abspath(driver)
+        self.out, self.side, self.structure = os.path.abspath(out), side, data is None
+        self.above = os.path.dirname(os.path.abspath(cfgs))
+        os.makedirs(self.out, exist_ok=True)
+        if data:
+            images = [os.path.abspath(path) for path in training.read_list(data, "train")]
+            write(self.path("train.txt"), "\n".join(images) + "\n")
+            write(self.path("train.data"), f"classes=10\ntrain={self.path('train.txt')}\n")
+
+    def path(self, name):
+        return os.path.join(self.out, name)
+
+    def run(self, *command):
+        """stdout of a command that succeeds."""
+        threads = {key: "1" for key in ("SNN_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
+        done = subprocess.run(training.LEASH + list(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              errors="replace", cwd=self.above, env=dict(os.environ, **threads))
+        if done.returncode:
+            last = (done.stderr.strip() or "no message").splitlines()[-1]
+            status = "" if done.returncode == 1 else f"exit status {done.returncode}: "
+            raise Wrong(status + re.sub(r"\S*/", "", last))
+        return done.stdout
+
+    def shapes(self, path):
+        """[(type, numbers)] of a net's layers, as the host has made them."""
+        lines = [line.split() for line in self.run(self.driver, path).splitlines() if line.startswith("layer ")]
+        return [(line[1], line[2:]) for line in lines]
+
+    def row(self, path):
+        """The row of one cfg. `reason` is None where all is well."""
+        name = os.path.splitext(os.path.basename(path))[0]
+        row = {"cfg": os.path.basename(path), "converted": False, "refused": False, "indices": None, "shapes": None,
+               "finite": None, "second_moment_min": None, "second_moment_max": None, "trained_steps": None,
+               "reason": None}
+        parent, variant, small = (self.path(name + end) for end in (".cfg", "-snn.cfg", "-snn-small.cfg"))
+        try:
+            text = read(path)
+            try:
+                self.run(self.darknet, "snn", "convert", path, variant)
+            except Wrong as wrong:
+                row["refused"] = cfg_structure.is_refused(text) and ": expected " in str(wrong)
+                raise
+            row["converted"] = True
+            self.check_indices(row, text, read(variant))
+            reduce = self.thinned if self.structure else self.reduced
+            write(parent, reduce(text))
+            write(small, reduce(read(variant)))
+            self.check_shapes(row, parent, small)
+            if not self.structure:
+                self.check_moments(row, small)
+                self.check_steps(row, small)
+        except Wrong as wrong:
+            row["reason"] = str(wrong)
+        return row
+
+    def reduced(self, text):
+        return cfg_structure.reduced(text, self.side, BATCH)
+
+    def thinned(self, text):
+        return cfg_structure.thinned(cfg_structure.reduced(text, self.side, 1), 8)
+
+    def check_indices(self, row, parent, variant):
+        wrong = cfg_structure.differences(parent, variant)
+        row["indices"] = not wrong
+        if wrong:
+            raise Wrong("; ".join(wrong[:3]))
+
+    def check_shapes(self, row, parent, variant):
+        old, new = self.shapes(parent), self.shapes(variant)
+        changed = [] if len(old) == len(new) else [layer for layer in new if layer[0] == "local_whitening"][:1]
+        left = [layer for layer in new if layer not in changed]
+        row["shapes"] = [numbers for _, numbers in left] == [numbers for _, numbers in old]
+        if not row["shapes"]:
+            raise Wrong("a layer's shape is not its parent's")
+
+    def check_moments(self, row, variant):
+        table = variant[:-len(".cfg")] + ".csv"
+        layers = cfg_structure.sections(read(variant))[1:]
+        self.run(self.darknet, "snn", "probe", self.path("train.data"), variant, "--images", str(IMAGES), "--csv", table)
+        with open(table) as f:
+            rows = list(csv.DictReader(f))
+        row["finite"] = all(int(r["nonfinite"]) == 0 for r in rows)
+        moments = []
+        for r in rows:
+            name, options = layers[int(r["layer"])]
+            if name == "convolutional":
+                is_head = int(r["layer"]) in cfg_structure.heads(layers)
+                gain = float(options.get("init_gain", 1)) if is_head else 1
+                moments.append(float(r["second_moment"]) / gain ** 2)
+        row["second_moment_min"], row["second_moment_max"] = min(moments), max(moments)
+        if not row["finite"]:
+            raise Wrong("an output is not finite")
+        if not (LEAST_MOMENT <= min(moments) and max(moments) <= MOST_MOMENT):
+            raise Wrong("a second moment is out of [0.3, 3]")
+
+    def check_steps(self, row, variant):
+        said = self.run(self.driver, variant, self.path("train.txt"), str(STEPS))
+        losses = [float(line.split()[1]) for line in said.splitlines() if line.startswith("loss ")]
+        row["trained_steps"] = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+        if row["trained_steps"] < STEPS:
+            raise Wrong("a loss is not finite")
+
+
+def is_good(row):
+    return row["reason"] is None or row["refused"]
+
+
+def line_of(row):
+    def word(value):
+        return "-" if value is None else "ok" if value is True else "no" if value is False else value
+    moments = "-" if row["second_moment_min"] is None else \
+        f"{row['second_moment_min']:.2f}..{row['second_moment_max']:.2f}"
+    verdict = "refused" if row["refused"] else word(row["converted"])
+    return (f"{row['cfg']:<24} {verdict:<8} {word(row['indices']):<8} {word(row['shapes']):<7} {moments:<11} "
+            f"{word(row['trained_steps'])!s:<6} {row['reason'] or ''}").rstrip()
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cfgs", default="build/upstream/darknet/cfg")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--structure", action="store_true")
+    parser.add_argument("--darknet", default="build/darknet")
+    parser.add_argument("--driver", default="build/tests/corpus_driver")
+    parser.add_argument("--data", default="build/data/uneven/scenes.data")
+    parser.add_argument("--side", type=int, default=SIDE)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", default="build/corpus")
+    parser.add_argument("--json", default="build/corpus.json")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    words = options.only.split(",")
+    paths = [path for path in sorted(glob.glob(os.path.join(options.cfgs, "*.cfg")))
+             if any(word in os.path.basename(path) for word in words) and cfg_structure.is_normalized(read(path))]
+    if not paths:
+        print(f"{options.cfgs}: expected cfgs with batch normalization, got none", file=sys.stderr)
+        return 2
+    corpus = Corpus(options.darknet, options.driver, options.cfgs, options.out,
+                    None if options.structure else options.data, options.side)
+    print(f"{'cfg':<24} {'convert':<8} {'indices':<8} {'shapes':<7} {'moments':<11} {'steps':<6} reason", flush=True)
+    rows = []
+    with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
+        for row in pool.map(corpus.row, map(os.path.abspath, paths)):
+            print(line_of(row), flush=True)
+            rows.append(row)
+    failed = [row["cfg"] for row in rows if not is_good(row)]
+    with open(options.json, "w") as f:
+        json.dump({"cfgs": rows}, f, indent=1)
+    print(f"{len(rows)} cfgs, {sum(row['refused'] for row in rows)} refused, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
