@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(ROOT, "scripts"))
 
 import cfg_structure
 import corpus
+import samples
 
 counts = {"ok": 0, "FAIL": 0, "SKIP": 0}
 
@@ -394,6 +395,11 @@ def made_from(text):
 
 
 def makes_the_sample_cfgs(converter):
+    for name, parent in samples.PARENTS.items():
+        check(f"samples_make_{name}", ("cfg", parent().text().encode(), read(os.path.join(ROOT, "cfg", name + ".cfg"))))
+    for name, said in samples.VARIANTS.items():
+        check(f"samples_have_{name}-snn", ("made from", made_from(read(os.path.join(ROOT, "cfg", name + "-snn.cfg"))),
+                                           (name + ".cfg", said.split())))
     for path in sorted(glob.glob(os.path.join(ROOT, "cfg/*.cfg"))):
         made = made_from(read(path))
         if made:
