@@ -114,6 +114,19 @@ TEST(losses_are_finite_where_predictions_saturate)
     }
 }
 
+TEST(the_loss_of_a_class_is_finite_where_the_prediction_saturates)
+{
+    network *net = net_of(2, 3, 1, 1, "[softmax]\n");
+    float x[6] = { 1000, 0, -1000, 1000, 0, -1000 };
+    float t[6] = { 0, 0, 1, 1, 0, 0 }, delta[6] = { 0 };
+    net_run(net, x, t, delta, 1, 1);
+    CHECK(snn_is_finite(net_last(net)->cost[0]));
+    CHECK(net_last(net)->cost[0] > 80);
+    CHECK_NEAR(delta[0], -1, 1e-6);
+    CHECK_NEAR(delta[2], 1, 1e-6);
+    net_free(net);
+}
+
 TEST(softmax_adds_up_to_one_at_each_pixel)
 {
     network *net = net_of(BATCH, CLASSES, H, W, losses[0]);
@@ -354,6 +367,7 @@ int main(void)
     RUN(losses_are_the_mean_over_pixels);
     RUN(losses_pass_on_the_gradient_of_their_sum);
     RUN(losses_are_finite_where_predictions_saturate);
+    RUN(the_loss_of_a_class_is_finite_where_the_prediction_saturates);
     RUN(softmax_adds_up_to_one_at_each_pixel);
     RUN(png_pixels_are_classes);
     RUN(a_binary_png_is_0_and_255);
