@@ -17,8 +17,8 @@ A row for each cfg:
                 parent's does
     moments     on real images, at initialisation, outputs are finite and the least and the
                 largest second moment of a convolution's output in [0.3, 3]; that of the
-                layers before the losses, which start small, in units of their init_gain
-                squared
+                layers before the losses, which start small, in units of init_gain
+                squared and of what they read, a mean over the image where that is small
     steps       20 training steps on real images, mini-batches of 2, have a finite loss
 
 on images of at most SIDE pixels a side. --structure stops after the shapes and takes an
@@ -146,13 +146,14 @@ class Corpus:
         with open(table) as f:
             rows = list(csv.DictReader(f))
         row["finite"] = all(int(r["nonfinite"]) == 0 for r in rows)
-        moments = []
+        moments, before = [], None
         for r in rows:
             name, options = layers[int(r["layer"])]
+            moment = float(r["second_moment"])
             if name == "convolutional":
                 is_head = int(r["layer"]) in cfg_structure.heads(layers)
-                gain = float(options.get("init_gain", 1)) if is_head else 1
-                moments.append(float(r["second_moment"]) / gain ** 2)
+                moments.append(moment / (float(options.get("init_gain", 1)) ** 2 * before) if is_head else moment)
+            before = moment
         row["second_moment_min"], row["second_moment_max"] = min(moments), max(moments)
         if not row["finite"]:
             raise Wrong("an output is not finite")
