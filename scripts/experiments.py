@@ -14,7 +14,8 @@ AIDED_RATES = (".02", ".04", ".08", ".16")
 SNN_RATES = (".01", ".02", ".04", ".08")
 
 # What the variant needs helps a batch-normalized net too.
-AIDS = ("net+[local_whitening] size=17", "agc=.1", "convolutional#-1.init_gain=.1")
+# init_gain= is a factor of what init= draws.
+AIDS = ("net+[local_whitening] size=17", "agc=.1", "convolutional#-1.init=he_normal", "convolutional#-1.init_gain=.1")
 
 
 @dataclasses.dataclass(frozen=True)
