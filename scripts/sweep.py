@@ -7,7 +7,7 @@
 Every combination of cfg, rate and seed is a training in a folder of its own
 under --out; finished ones are not repeated, so a sweep that was stopped goes
 on. --set replaces a key of [net] in all of them. Prints a table, best rate by
-mean mAP@0.5 marked, and writes OUT/sweep.json. Exit status 0, 1 where a
+mean accuracy (mAP@0.5, or Dice) marked, and writes OUT/sweep.json. Exit status 0, 1 where a
 training failed, 2 usage. A non-finite loss is a result, not a failure.
 """
 import argparse
@@ -51,20 +51,20 @@ def main():
                 trainings[-1].row = (base, float(rate))
     try:
         results = training.run_all(trainings, options.workers, lambda t, r: print(
-            f"{t.name}: mAP@0.5 {r['map50']:.3f}{'  NON-FINITE' if r['nonfinite'] else ''}", flush=True))
+            f"{t.name}: {t.task['keys'][0]} {t.score(r):.3f}{'  NON-FINITE' if r['nonfinite'] else ''}", flush=True))
     except training.Failure as failure:
         print(failure, file=sys.stderr)
         return 1
     table = {}
     for t, result in zip(trainings, results):
-        table.setdefault(t.row[0], {}).setdefault(t.row[1], []).append(result)
-    print(f"\n{'cfg':<28}{'rate':>8}  mAP@0.5 of each seed")
+        table.setdefault(t.row[0], {}).setdefault(t.row[1], []).append(dict(result, score=t.score(result)))
+    print(f"\n{'cfg':<28}{'rate':>8}  {trainings[0].task['keys'][0]} of each seed")
     rows = []
     for base, rates in table.items():
-        mean = {rate: sum(r["map50"] for r in runs) / len(runs) for rate, runs in rates.items()}
+        mean = {rate: sum(r["score"] for r in runs) / len(runs) for rate, runs in rates.items()}
         best = max(mean, key=mean.get)
         for rate, runs in rates.items():
-            values = " ".join("NaN " if r["nonfinite"] else f"{r['map50']:.3f}" for r in runs)
+            values = " ".join("NaN " if r["nonfinite"] else f"{r['score']:.3f}" for r in runs)
             print(f"{base:<28}{rate:>8g}  {values}{'   <- best' if rate == best else ''}")
             rows.append({"cfg": base, "learning_rate": rate, "best": rate == best, "runs": runs})
     with open(os.path.join(options.out, "sweep.json"), "w") as f:
