@@ -92,6 +92,15 @@ demo-run: build/darknet build/data
 build/data:
 	$(Q)$(PYTHON) scripts/scenes.py build/data --lighting both
 
+demo-unet: deps  ## the same for segmentation: table of Dice and mIoU, picture of masks
+	$(Q)$(MAKE) --no-print-directory demo-unet-run
+
+demo-unet-run: build/darknet build/data-unet
+	$(Q)$(PYTHON) scripts/demo.py segmenter
+
+build/data-unet:
+	$(Q)$(PYTHON) scripts/scenes.py build/data-unet --lighting uneven --size 64 --train 1300 --test 300
+
 # REPORT: options of scripts/report.py, such as --only stride or --hours 8.
 report: deps  ## the full comparison of nets, hours of training; goes on where it was; REPORT="--only stride"
 	$(Q)$(MAKE) --no-print-directory report-run
@@ -200,6 +209,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		"tests/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/test_verbs.py build/darknet" \
 		"tests/test_scenes.py" \
+		"tests/test_pictures.py" \
 		"tests/test_patch.py build/upstream/darknet" \
 		"tests/test_training.py build/darknet build/tests-training" \
 		"tests/test_valgrind.py build/tree-noopencv/darknet build/tests-valgrind" \
@@ -237,5 +247,5 @@ clean:  ## remove build/
 help:  ## this text
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @
 
-.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run report report-run corpus corpus-run \
+.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run report report-run corpus corpus-run demo-unet demo-unet-run \
 	uninstall check test test-run

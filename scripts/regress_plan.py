@@ -112,7 +112,7 @@ class Run(training.Training):
     """A training that is also measured on the images held out and at its
     checkpoints."""
 
-    wants_detections = False
+    wants_predictions = False
 
     def __init__(self, group, rate, seed, name, cfg, folder, keys, settings):
         super().__init__(name, settings.darknet, group.data.train, cfg, folder, keys, settings.threads)

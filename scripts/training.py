@@ -29,10 +29,12 @@ LEASH = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 # What a net is for says its last section: `darknet TASK train`, the weights that
-# this leaves, the verb that measures them and the keys of its JSON, the first
-# of them the score.
-DETECTOR = {"task": "detector", "weights": "cfg_final.weights", "verb": "map", "keys": ("map50",)}
-SEGMENTER = {"task": "segmenter", "weights": "cfg.weights", "verb": "iou", "keys": ("dice", "miou")}
+# this leaves, the verb that measures them, its option for what the net finds, with
+# the name it gets, and the keys of its JSON, the first of them the score.
+DETECTOR = {"task": "detector", "weights": "cfg_final.weights", "verb": "map",
+            "predictions": ("--detections", "detections.json"), "keys": ("map50",)}
+SEGMENTER = {"task": "segmenter", "weights": "cfg.weights", "verb": "iou",
+             "predictions": ("--masks", "masks"), "keys": ("dice", "miou")}
 DETECTS = ("yolo", "region", "detection", "Gaussian_yolo")
 
 
@@ -110,7 +112,7 @@ class Training:
     threads     for the matrix product and for the layers
     """
 
-    wants_detections = True     # detections.json, in COCO's form
+    wants_predictions = True    # detections.json, in COCO's form; or masks/, as PNG
 
     def __init__(self, name, darknet, data, cfg, folder, keys=None, threads=None):
         self.name, self.darknet, self.data, self.folder = name, darknet, data, folder
@@ -293,8 +295,9 @@ class Training:
             result["final_loss"] = None
             return result
         options = ["--per-image", self.path("images.json")]
-        if self.wants_detections and self.task is DETECTOR:
-            options += ["--detections", self.path("detections.json")]
+        if self.wants_predictions:
+            option, name = self.task["predictions"]
+            options += [option, self.path(name)]
         found = self.measure(weights, self.path("train.data"), self.task["verb"], *options)
         result.update((key, found[key]) for key in self.task["keys"])
         return result
