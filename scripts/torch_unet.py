@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+"""The peer: PyTorch trains the net of a Darknet cfg on the same masks.
+
+    scripts/torch_unet.py DATA CFG [--rates .0001,.0002] [--seeds 1,2,3]
+                          [--iterations N] [--out build/torch-unet]
+
+Builds CFG ([convolutional] with batch normalization, [maxpool], [upsample],
+[route], [shortcut], [dropout], [local_whitening], at the end [softmax]) with
+PyTorch's own layers and initialisation, and trains it with its momentum SGD for
+as many images as the cfg says, its rate, policy, decay and changes of images
+being Darknet's. Says of each seed what `darknet snn iou` says, of masks it
+writes to OUT/RATE-SEED as that does. Writes OUT/summary.json.
+
+Exit status: 0 done, 1 a file is in the way, 2 usage. Needs Debian's
+python3-torch, python3-numpy and python3-opencv.
+"""
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import time
+
+import cv2
+import numpy
+import torch
+from torch import nn
+
+import cfg_edit
+import training
+
+
+class Whitening(nn.Module):
+    """[local_whitening] mode=standardize, each channel by itself: layers/local_whitening_layer.h."""
+
+    def __init__(self, size, eps, gain):
+        super().__init__()
+        self.size, self.eps, self.gain = size, eps, gain
+
+    def forward(self, x):
+        x = x - x.mean((2, 3), keepdim=True)
+        def window(v):
+            return nn.functional.avg_pool2d(v, self.size, 1, self.size // 2, count_include_pad=False)
+        mean = window(x)
+        variance = (window(x * x) - mean * mean).clamp(min=0)
+        y = (x - mean) / (variance + self.eps * x.var((2, 3), unbiased=False, keepdim=True) + 1e-12).sqrt()
+        return y * self.gain / (y * y).mean((2, 3), keepdim=True).sqrt() if self.gain else y
+
+
+class Net(nn.Module):
+    """The layers of a cfg."""
+
+    ACTIVATIONS = {"relu": nn.ReLU, "selu": nn.SELU, "linear": nn.Identity}
+
+    def __init__(self, sections, channels=3):
+        super().__init__()
+        self.layers, self.sources, widths = nn.ModuleList(), [], []
+
+        def number(section, key, default=0):
+            return int(section.get(key, default))
+
+        for at, section in enumerate(sections):
+            named, width = None, widths[-1] if widths else channels
+            if section.name == "convolutional":
+                size, normalized = number(section, "size"), number(section, "batch_normalize")
+                layer = [nn.Conv2d(width, number(section, "filters"), size, number(section, "stride", 1),
+                                   size // 2 if number(section, "pad") else 0, bias=not normalized)]
+                width = number(section, "filters")
+                layer += [nn.BatchNorm2d(width)] if normalized else []
+                layer = nn.Sequential(*layer, self.ACTIVATIONS[section.get("activation")]())
+            elif section.name == "maxpool":
+                layer = nn.MaxPool2d(number(section, "size"), number(section, "stride"))
+            elif section.name == "upsample":
+                layer = nn.Upsample(scale_factor=number(section, "stride"))
+            elif section.name == "dropout":
+                layer = nn.Dropout(float(section.get("probability")))
+            elif section.name == "local_whitening":
+                layer = Whitening(number(section, "size"), float(section.get("eps", .001)), float(section.get("gain", 0)))
+            elif section.name in ("route", "shortcut"):
+                key = cfg_edit.REFERENCES[section.name]
+                named = [n + at if n < 0 else n for n in map(int, section.get(key).split(","))]
+                layer = nn.Identity()
+                width = sum(widths[n] for n in named) if section.name == "route" else width
+            elif section.name == "softmax" and at == len(sections) - 1:
+                break
+            else:
+                raise ValueError(f"[{section.name}]: expected a layer that this script knows")
+            self.layers.append(layer)
+            self.sources.append((section.name, named))
+            widths.append(width)
+
+    def forward(self, x):
+        outputs = []
+        for layer, (name, named) in zip(self.layers, self.sources):
+            if name == "route":
+                x = torch.cat([outputs[n] for n in named], 1)
+            elif name == "shortcut":
+                x = x + outputs[named[0]]
+            else:
+                x = layer(x)
+            outputs.append(x)
+        return x
+
+
+def read_set(data, key):
+    """(images [n][h][w][3], RGB in [0, 1]; masks [n][h][w]; their stems)."""
+    paths = training.read_list(data, key)
+    images = [cv2.imread(path)[..., ::-1].astype(numpy.float32) / 255 for path in paths]
+    masks = [cv2.imread(os.path.splitext(path.replace("/images/", "/mask/"))[0] + ".png", cv2.IMREAD_UNCHANGED)
+             for path in paths]
+    return numpy.stack(images), numpy.stack(masks), [os.path.splitext(os.path.basename(path))[0] for path in paths]
+
+
+def changed(random, image, mask, net):
+    """Flipped or not, hue, saturation and exposure drawn as Darknet draws them."""
+    def factor(limit):
+        value = random.uniform(1, limit)
+        return value if random.random() < .5 else 1 / value
+    hue, saturation, exposure = random.uniform(-net["hue"], net["hue"]), factor(net["saturation"]), factor(net["exposure"])
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0] + 360 * hue) % 360
+    hsv[..., 1] = (hsv[..., 1] * saturation).clip(0, 1)
+    hsv[..., 2] *= exposure
+    image = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).clip(0, 1)
+    if random.random() < .5:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    return image, mask
+
+
+def rate_at(step, net):
+    """policy=poly with burn_in: upstream's get_current_rate."""
+    if step < net["burn_in"]:
+        return net["learning_rate"] * (step / net["burn_in"]) ** net["power"]
+    return net["learning_rate"] * (1 - step / net["max_batches"]) ** net["power"]
+
+
+def as_tensor(images):
+    return torch.from_numpy(numpy.ascontiguousarray(numpy.stack(images).transpose(0, 3, 1, 2)))
+
+
+def train(model, images, masks, net, seed, name):
+    """Returns the mean loss of a pixel of every iteration."""
+    random, batch = numpy.random.default_rng(seed), int(net["batch"])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0, momentum=net["momentum"], weight_decay=net["decay"])
+    loss_of, losses, said = nn.CrossEntropyLoss(reduction="sum"), [], 0
+    model.train()
+    for step in range(int(net["max_batches"])):
+        drawn = random.integers(0, len(images), batch)
+        pairs = [changed(random, images[i], masks[i], net) for i in drawn]
+        target = torch.from_numpy(numpy.stack([mask for _, mask in pairs]).astype(numpy.int64))
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step + 1, net)
+        optimizer.zero_grad()
+        # As Darknet's: the sum over an image's pixels, the mean over images.
+        loss = loss_of(model(as_tensor([image for image, _ in pairs])), target) / batch
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item() / target[0].numel())
+        if time.time() - said > 15:
+            said = time.time()
+            print(f"{name}: {step + 1}/{int(net['max_batches'])} loss {losses[-1]:.3f}", file=sys.stderr, flush=True)
+    return losses
+
+
+def measure(model, images, masks, stems, classes, folder):
+    """Writes the masks; returns the mean Dice and IoU of the classes that there are."""
+    os.makedirs(folder, exist_ok=True)
+    model.eval()
+    with torch.no_grad():
+        found = numpy.concatenate([model(as_tensor(images[at:at + 50])).argmax(1).numpy()
+                                   for at in range(0, len(images), 50)])
+    for mask, stem in zip(found, stems):
+        cv2.imwrite(os.path.join(folder, stem + ".png"), mask.astype(numpy.uint8))
+    both = numpy.array([((masks == k) & (found == k)).sum() for k in range(classes)])
+    total = numpy.array([(masks == k).sum() + (found == k).sum() for k in range(classes)])
+    either, there = total - both, total > 0
+    return (2 * both[there] / total[there]).mean(), (both[there] / either[there]).mean()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("cfg")
+    parser.add_argument("--rates")
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--iterations", type=int)
+    parser.add_argument("--out", default="build/torch-unet")
+    options = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count())))
+    try:
+        with open(options.cfg) as f:
+            _, (head, *sections) = cfg_edit.parse(f.read())
+        net = {key: float(head.get(key)) for key in ("batch", "momentum", "decay", "hue", "saturation", "exposure",
+                                                     "learning_rate", "power", "burn_in", "max_batches")}
+        net["max_batches"] = options.iterations or net["max_batches"]
+        classes = int(training.read_data(options.data)["classes"])
+        seen, test = read_set(options.data, "train"), read_set(options.data, "valid")
+        Net(sections)
+    except (OSError, TypeError, ValueError, KeyError) as error:
+        print(f"{options.cfg}, {options.data}: {error}", file=sys.stderr)
+        return 1
+    rows = []
+    for rate in (options.rates or head.get("learning_rate")).split(","):
+        for seed in options.seeds.split(","):
+            torch.manual_seed(int(seed))
+            model, name = Net(sections), f"{rate}-{seed}"
+            start = time.time()
+            losses = train(model, seen[0], seen[1], dict(net, learning_rate=float(rate)), int(seed), name)
+            seconds = time.time() - start
+            dice, miou = measure(model, *test, classes, os.path.join(options.out, name))
+            rows.append({"learning_rate": float(rate), "seed": seed, "dice": dice, "miou": miou,
+                         "parameters": sum(p.numel() for p in model.parameters()),
+                         "images_per_second": round(net["batch"] * net["max_batches"] / seconds, 1),
+                         "final_loss": statistics.mean(losses[-50:]), "nonfinite": not all(map(math.isfinite, losses))})
+            print(f"rate {rate}, seed {seed}: Dice {dice:.3f}, mIoU {miou:.3f}, {rows[-1]['images_per_second']} images/s",
+                  flush=True)
+    with open(os.path.join(options.out, "summary.json"), "w") as f:
+        json.dump({"runs": rows}, f, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
