@@ -40,6 +40,11 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
  * build without the fast CPU path. */
 int snn_clear(float *x, int n);
 
+/* After the passes of a training's mini-batch, before weights are updated:
+ * exits with status 1, iteration and layer named, where weights, activations
+ * or gradients are no numbers any more (snn_finite.h). */
+void snn_check_step(network *net);
+
 /* 1 where the layer is ours, resized to an input of w x h; otherwise 0. */
 int snn_resize(layer *l, int w, int h);
 

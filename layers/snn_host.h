@@ -57,6 +57,12 @@ typedef network_state snn_state;
 /* Images that the network has seen, this mini-batch included. */
 static inline size_t snn_images_seen(snn_state s) { return *s.net.seen; }
 
+/* The iteration that training is in, from 1, as the host prints it. */
+static inline size_t snn_iteration(const network *net)
+{
+    return (size_t)*net->cur_iteration + 1;
+}
+
 /* AlexeyAB zeroes a layer's delta only where l.train is set. */
 static inline void snn_set_train(layer *l, int train) { l->train = train; }
 
@@ -166,6 +172,12 @@ typedef network snn_state;
 #define SNN_UPDATE_LOSS_SCALE 1
 
 static inline size_t snn_images_seen(snn_state s) { return *s.seen; }
+
+static inline size_t snn_iteration(const network *net)
+{
+    size_t images = (size_t)net->batch * (size_t)net->subdivisions;
+    return (*net->seen + images - 1) / images;
+}
 
 static inline void snn_set_train(layer *l, int train)
 {
@@ -304,6 +316,21 @@ static inline void snn_push_weights(layer *l)
     if (!snn_on_gpu()) return;
     if (l->type == CONNECTED) push_connected_layer(*l);
     else push_convolutional_layer(*l);
+#else
+    (void)l;
+#endif
+}
+
+/* Brings what the GPU has of a layer to where the CPU looks for it. */
+static inline void snn_pull_layer(layer *l)
+{
+#ifdef GPU
+    size_t values = (size_t)l->batch * (size_t)l->outputs;
+    if (!snn_on_gpu()) return;
+    if (l->type == CONNECTED) pull_connected_layer(*l);
+    if (l->type == CONVOLUTIONAL) pull_convolutional_layer(*l);
+    if (l->output && l->output_gpu) cuda_pull_array(l->output_gpu, l->output, values);
+    if (l->delta && l->delta_gpu) cuda_pull_array(l->delta_gpu, l->delta, values);
 #else
     (void)l;
 #endif

@@ -21,6 +21,7 @@ import time
 
 ITERATION = re.compile(r"^(\d+)(?:, \S+)?: (\S+), (\S+) avg, (\S+) rate, (\S+) seconds, (\d+) images")
 CHECKPOINT = re.compile(r"^cfg_\d+\.weights$")
+STOPPED = re.compile(r"^snn: iteration (\d+): .* NaN or infinite", re.M)
 HOPELESS = 20       # so many losses in a row that are not finite end a training
 
 # The host dies with this process, however that ends: it must not go on
@@ -127,7 +128,7 @@ class Training:
         self.batch = int(net_value(self.cfg_text, "batch", "1"))
         self.losses, self.step_seconds = [], []
         self.resumed_at = 0
-        self.nonfinite = False
+        self.nonfinite, self.stopped_at = False, None   # the host's own stop, at an iteration
         self.started = self.ended = None
         self.images = 0
         self.state = "waiting"
@@ -247,8 +248,12 @@ class Training:
                 if hopeless == HOPELESS:
                     process.kill()
             self.ended = time.time()
-            if process.wait() and not self.nonfinite:
-                raise Failure(self.tail(command, process.returncode))
+            end = self.tail(command, process.wait())
+            stop = STOPPED.search(end)
+            if stop:
+                self.nonfinite, self.stopped_at = True, int(stop[1])
+            elif process.returncode and not self.nonfinite:
+                raise Failure(end)
 
     def keep_checkpoint(self, iteration):
         """Copies the backup of each hundredth iteration: the host itself keeps

@@ -1,0 +1,98 @@
+#include "snn_finite.h"
+#include "snn_math.h"
+#include "snn_mem.h"
+#include "snn_moments.h"
+#include "snn_pass.h"
+#include "snn_simd.h"
+
+#define EXPONENT 0x7f800000u
+
+SNN_SIMD int snn_all_finite(const float *x, size_t n)
+{
+    int32_t largest = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) {
+        int32_t exponent = (int32_t)(snn_float_bits(x[i]) & EXPONENT);
+        largest = exponent > largest ? exponent : largest;
+    }
+    return largest != (int32_t)EXPONENT;
+}
+
+static int is_fault(int layer, const char *what, const float *x, size_t n,
+                    snn_fault *f)
+{
+    if (!x || snn_all_finite(x, n)) return 0;
+    f->layer = layer;
+    f->what = what;
+    f->nonfinite = snn_nonfinite(x, n);
+    f->count = n;
+    return 1;
+}
+
+static size_t values_of(const layer *l)
+{
+    return (size_t)l->batch * (size_t)l->outputs;
+}
+
+static int is_forward_fault(const layer *l, int index, snn_fault *f)
+{
+    snn_parameters p[SNN_MOST_PARAMETERS];
+    int n = snn_parameters_of(l, p), i;
+    for (i = 0; i < n; ++i) {
+        if (is_fault(index, "weights", p[i].values, p[i].count, f)) return 1;
+    }
+    return !snn_is_loss_type(l->type) &&
+           is_fault(index, "activations", l->output, values_of(l), f);
+}
+
+static int is_backward_fault(const layer *l, int index, snn_fault *f)
+{
+    snn_parameters p[SNN_MOST_PARAMETERS];
+    int n = snn_parameters_of(l, p), i;
+    if (is_fault(index, "gradients", l->delta, values_of(l), f)) return 1;
+    for (i = 0; i < n; ++i) {
+        if (is_fault(index, "gradients", p[i].gradient, p[i].count, f)) return 1;
+    }
+    return 0;
+}
+
+int snn_find_nonfinite(const network *net, snn_fault *f)
+{
+    int i;
+    for (i = 0; i < net->n; ++i) {
+        snn_pull_layer(&net->layers[i]);
+        if (is_forward_fault(&net->layers[i], i, f)) return 1;
+    }
+    for (i = net->n - 1; i >= 0; --i) {
+        if (is_backward_fault(&net->layers[i], i, f)) return 1;
+    }
+    return 0;
+}
+
+/* A layer's loss is a sum over the batch, and its weights' gradients are sums
+ * over everything that the layer read: what is not finite reaches one of them.
+ * On a GPU the loss alone is here to be looked at. */
+static int is_suspect(const network *net)
+{
+    int i, k;
+    for (i = 0; i < net->n; ++i) {
+        const layer *l = &net->layers[i];
+        snn_parameters p[SNN_MOST_PARAMETERS];
+        if (l->cost && !snn_is_finite(l->cost[0])) return 1;
+        for (k = snn_on_gpu() ? 0 : snn_parameters_of(l, p); k--;) {
+            if (!snn_all_finite(p[k].gradient, p[k].count)) return 1;
+        }
+    }
+    return 0;
+}
+
+void snn_check_step(network *net)
+{
+    snn_fault f;
+    if (!is_suspect(net) || !snn_find_nonfinite(net, &f)) return;
+    snn_fatal("iteration %zu: layer %d [%s]: expected finite %s, got %zu of %zu that "
+              "are NaN or infinite. Training stops, and what it has saved stays. What "
+              "helps: agc=.1 in [net], or a lower learning_rate",
+              snn_iteration(net), f.layer, snn_layer_name(&net->layers[f.layer]),
+              f.what, f.nonfinite, f.count);
+}

@@ -1,0 +1,30 @@
+/* Training that stops at the first value that is not finite: upstream trains
+ * on, for hours, and overwrites its backups with NaN. */
+#ifndef SNN_FINITE_H
+#define SNN_FINITE_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 1 where each of the n values is a number. One reading, in vectors. */
+int snn_all_finite(const float *x, size_t n);
+
+typedef struct {
+    int layer;
+    const char *what;       /* "weights", "activations" or "gradients" */
+    size_t nonfinite, count;
+} snn_fault;
+
+/* After a forward and a backward pass: the first values that are not finite, in
+ * the order in which the passes made them. Returns 0, *f unset, where there
+ * are none. A reported loss does not count: some of upstream's are infinite
+ * where a prediction saturates, and what is learnt from them is sound. */
+int snn_find_nonfinite(const network *net, snn_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
