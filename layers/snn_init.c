@@ -1,6 +1,8 @@
 #include "snn_init.h"
 #include "snn_mem.h"
 #include "snn_random.h"
+#include "snn_simd.h"
+#include "snn_threads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,24 +55,76 @@ static void standardize_filters(const snn_filters *f, double square)
     }
 }
 
+/* <a, b>, in lanes that do not depend on the processor. */
+SNN_SIMD static double dot(const double *a, const double *b, size_t n)
+{
+    double lane[8] = { 0 }, sum = 0;
+    size_t i, k;
+    for (i = 0; i + 8 <= n; i += 8) {
+        for (k = 0; k < 8; ++k) lane[k] += a[i + k] * b[i + k];
+    }
+    for (; i < n; ++i) sum += a[i] * b[i];
+    for (k = 0; k < 8; ++k) sum += lane[k];
+    return sum;
+}
+
+SNN_SIMD static void subtract(double *restrict a, const double *restrict b,
+                              double factor, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; ++i) a[i] -= factor * b[i];
+}
+
+typedef struct {
+    double *a;
+    size_t columns, done;       /* rows that are orthonormal */
+} basis;
+
+/* Takes from rows done + begin <= i < done + end what they have in common with
+ * the done ones. A done row is read once for all of them. */
+static void project_rows(void *context, size_t begin, size_t end)
+{
+    const basis *b = (const basis *)context;
+    size_t i, j, n = b->columns;
+    for (j = 0; j < b->done; ++j) {
+        const double *unit = b->a + j * n;
+        for (i = b->done + begin; i < b->done + end; ++i) {
+            double *row = b->a + i * n;
+            subtract(row, unit, dot(row, unit, n), n);
+        }
+    }
+}
+
 /* Makes the rows of a [rows][columns] matrix orthonormal: Gram and Schmidt,
- * modified, each row twice for accuracy. rows <= columns. */
+ * modified, block by block so that threads share the work. A row of which less
+ * than half is left is projected once more, as what is left is inexact (Kahan
+ * and Parlett: twice is enough). rows <= columns. */
 static void orthonormalize(double *a, size_t rows, size_t columns)
 {
-    size_t i, j, k, twice;
-    for (i = 0; i < rows; ++i) {
-        double *row = a + i * columns, norm = 0;
-        for (twice = 0; twice < 2; ++twice) {
-            for (j = 0; j < i; ++j) {
-                const double *other = a + j * columns;
-                double dot = 0;
-                for (k = 0; k < columns; ++k) dot += row[k] * other[k];
-                for (k = 0; k < columns; ++k) row[k] -= dot * other[k];
-            }
+    enum { BLOCK = 64, ROWS = 8 };
+    basis b = { a, columns, 0 };
+    double before[BLOCK];
+    size_t first, i, k;
+    for (first = 0; first < rows; first += BLOCK) {
+        size_t count = rows - first < BLOCK ? rows - first : BLOCK;
+        for (i = 0; i < count; ++i) {
+            const double *row = a + (first + i) * columns;
+            before[i] = dot(row, row, columns);
         }
-        for (k = 0; k < columns; ++k) norm += row[k] * row[k];
-        norm = 1 / sqrt(norm);
-        for (k = 0; k < columns; ++k) row[k] *= norm;
+        b.done = first;
+        snn_parallel(count, ROWS, project_rows, &b);
+        for (i = 0; i < count; ++i) {
+            basis own = { a + first * columns, columns, i };
+            double *row = own.a + i * columns, square;
+            project_rows(&own, 0, 1);
+            square = dot(row, row, columns);
+            if (2 * square < before[i]) {
+                b.done = first + i;
+                project_rows(&b, 0, 1);
+                square = dot(row, row, columns);
+            }
+            for (k = 0; k < columns; ++k) row[k] /= sqrt(square);
+        }
     }
 }
 
