@@ -146,7 +146,7 @@ UNIT := math layers gradients whitening init centre residual lsuv ap segmentatio
 UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
 UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
 UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter $(SANITIZER)
-LIBRARIES = -lstdc++ -lm -lpthread -fopenmp $(if $(filter 1,$(CPU_FAST)),-ldnnl) $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \
+LIBRARIES = -lstdc++ -lm -lpthread $(if $(filter 1,$(CPU_FAST)),-ldnnl -lgomp) $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \
 	$(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4))
 
 # AlexeyAB's tree makes no static library: its objects without main, then.

@@ -20,11 +20,9 @@ endif
 CPU_FAST ?= $(shell echo '\#include <dnnl.h>' | $(CC) -E - > /dev/null 2>&1 && echo 1 || echo 0)
 ifeq ($(CPU_FAST), 1)
 SNN_FLAGS += -DSNN_CPU_FAST
-LDFLAGS += -ldnnl
+# oneDNN's threads are OpenMP's: how many there are is set through libgomp.
+LDFLAGS += -ldnnl -lgomp
 endif
-
-SNN_FLAGS += -fopenmp
-LDFLAGS += -fopenmp
 
 # The host's -Ofast folds NaN checks away and makes the process flush denormal
 # numbers; the plugin's files keep IEEE arithmetic.

@@ -1,73 +1,149 @@
+#define _GNU_SOURCE
 #include "snn_threads.h"
 #include "snn_mem.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
-#include <unistd.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum { MAX_THREADS = 256 };
 
-static int wanted;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* Looks at a counter before its thread sleeps: some 20 microseconds, about what
+ * it takes to sleep and be woken. Layers follow each other within that time. */
+enum { SPINS = 500 };
 
-static void read_wanted(void)
+/* The pool is the plugin's only process-wide state. Its fields are guarded by
+ * `lock`, but that `job` and `running` are also looked at without it; `busy` is
+ * held by the caller whose job is running. */
+static struct {
+    pthread_mutex_t busy, lock;
+    pthread_cond_t posted, finished;
+    int workers, spins;
+    unsigned job, running;
+    snn_work work;
+    void *context;
+    size_t count, piece, next;
+} pool = { .busy = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
+           .posted = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER };
+static pthread_once_t started = PTHREAD_ONCE_INIT;
+
+static unsigned read_now(const unsigned *counter) { return __atomic_load_n(counter, __ATOMIC_RELAXED); }
+
+static void set(unsigned *counter, unsigned value) { __atomic_store_n(counter, value, __ATOMIC_RELAXED); }
+
+/* Waits a little while the counter has, or has not, this value. Orders nothing:
+ * who looks then takes the lock. */
+static void spin_while(const unsigned *counter, unsigned value, int has)
+{
+    int i;
+    for (i = 0; i < pool.spins && (read_now(counter) == value) == has; ++i) {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#endif
+    }
+}
+
+/* Takes pieces until none is left. Called and returns with the lock held. */
+static void take_pieces(void)
+{
+    while (pool.next < pool.count) {
+        size_t begin = pool.next;
+        size_t left = pool.count - begin;
+        size_t end = begin + (left < pool.piece ? left : pool.piece);
+        snn_work work = pool.work;
+        void *context = pool.context;
+        pool.next = end;
+        pthread_mutex_unlock(&pool.lock);
+        work(context, begin, end);
+        pthread_mutex_lock(&pool.lock);
+    }
+}
+
+static void *worker(void *unused)
+{
+    unsigned seen = 0;
+    (void)unused;
+    for (;;) {
+        spin_while(&pool.job, seen, 1);
+        pthread_mutex_lock(&pool.lock);
+        while (pool.job == seen) pthread_cond_wait(&pool.posted, &pool.lock);
+        seen = pool.job;
+        set(&pool.running, pool.running + 1);
+        take_pieces();
+        set(&pool.running, pool.running - 1);
+        if (!pool.running) pthread_cond_signal(&pool.finished);
+        pthread_mutex_unlock(&pool.lock);
+    }
+    return NULL;
+}
+
+/* Cores that the process may run on. */
+static int cores(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    return n > MAX_THREADS ? MAX_THREADS : n;
+}
+
+static int wanted_threads(void)
 {
     const char *text = getenv("SNN_THREADS");
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    if (text && *text) {
-        char *end;
-        n = strtol(text, &end, 10);
-        if (*end || n < 1 || n > MAX_THREADS) {
-            snn_fatal("SNN_THREADS: expected an integer from 1 to %d, got \"%s\"",
-                      MAX_THREADS, text);
-        }
+    char *end;
+    long n;
+    if (!text || !*text) return cores();
+    n = strtol(text, &end, 10);
+    if (*end || n < 1 || n > MAX_THREADS) {
+        snn_fatal("SNN_THREADS: expected an integer from 1 to %d, got \"%s\"",
+                  MAX_THREADS, text);
     }
-    wanted = n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : (int)n;
+    return (int)n;
+}
+
+static void start(void)
+{
+    int i, n = wanted_threads();
+    /* Where threads share cores, who waits gives way at once. */
+    pool.spins = n <= cores() ? SPINS : 0;
+    for (i = 0; i < n - 1; ++i) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, worker, NULL)) break;
+        pthread_detach(thread);
+    }
+    pool.workers = i;
 }
 
 int snn_threads(void)
 {
-    pthread_once(&once, read_wanted);
-    return wanted;
+    pthread_once(&started, start);
+    return pool.workers + 1;
 }
-
-#ifdef _OPENMP
-
-int snn_in_parallel(void) { return omp_in_parallel(); }
 
 void snn_parallel(size_t count, size_t grain, snn_work work, void *context)
 {
-    int threads = snn_threads();
-    long i, pieces;
-    size_t piece;
+    size_t pieces;
     if (!grain) grain = 1;
-    if (count <= grain || threads == 1 || omp_in_parallel()) {
+    if (count <= grain || snn_threads() == 1 || pthread_mutex_trylock(&pool.busy)) {
         if (count) work(context, 0, count);
         return;
     }
     /* A few pieces a thread, so that a thread that was held up is helped. */
-    piece = (count + (size_t)threads * 4 - 1) / ((size_t)threads * 4);
-    if (piece < grain) piece = grain;
-    pieces = (long)((count + piece - 1) / piece);
-    /* Always as many threads: OpenMP ends those that a smaller team leaves. */
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (i = 0; i < pieces; ++i) {
-        size_t begin = (size_t)i * piece, left = count - begin;
-        work(context, begin, begin + (left < piece ? left : piece));
+    pieces = (size_t)snn_threads() * 4;
+    pthread_mutex_lock(&pool.lock);
+    pool.work = work;
+    pool.context = context;
+    pool.count = count;
+    pool.piece = (count + pieces - 1) / pieces;
+    if (pool.piece < grain) pool.piece = grain;
+    pool.next = 0;
+    set(&pool.job, pool.job + 1);
+    pthread_cond_broadcast(&pool.posted);
+    take_pieces();
+    if (pool.running) {
+        pthread_mutex_unlock(&pool.lock);
+        spin_while(&pool.running, 0, 0);
+        pthread_mutex_lock(&pool.lock);
     }
+    while (pool.running) pthread_cond_wait(&pool.finished, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+    pthread_mutex_unlock(&pool.busy);
 }
-
-#else
-
-int snn_in_parallel(void) { return 0; }
-
-void snn_parallel(size_t count, size_t grain, snn_work work, void *context)
-{
-    (void)grain;
-    if (count) work(context, 0, count);
-}
-
-#endif

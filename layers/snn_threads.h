@@ -1,5 +1,5 @@
-/* Work spread over OpenMP's threads, which oneDNN uses too: two pools would
- * wait for each other's cores. A build without OpenMP has one thread. */
+/* Work spread over a pool of threads that the process starts once, at its first
+ * call. Threads that wait look for work for some microseconds, then sleep. */
 #ifndef SNN_THREADS_H
 #define SNN_THREADS_H
 
@@ -15,15 +15,14 @@ typedef void (*snn_work)(void *context, size_t begin, size_t end);
 
 /* Runs work(context, ...) over 0 <= i < count, in pieces of at least `grain`
  * items, and returns when all are done. A count of at most `grain`, one thread
- * wanted, or a call from within such work: the caller does it all. The
- * caller's thread always takes part. */
+ * wanted, or a pool that is at work (a call from within such work, or from
+ * another thread): the caller does it all. The caller's thread always takes
+ * part. */
 void snn_parallel(size_t count, size_t grain, snn_work work, void *context);
 
-/* Threads in use: SNN_THREADS, or the number of online cores; at least 1. */
+/* Threads in use: SNN_THREADS, or the cores that the process may run on; at
+ * least 1. */
 int snn_threads(void);
-
-/* Whether the caller is work that snn_parallel runs on several threads. */
-int snn_in_parallel(void);
 
 #ifdef __cplusplus
 }
