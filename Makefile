@@ -213,6 +213,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		"tests/test_pictures.py" \
 		"tests/test_patch.py build/upstream/darknet" \
 		"tests/test_training.py build/darknet build/tests-training" \
+		"tests/test_resume.py build/darknet" \
 		"tests/test_valgrind.py build/tree-noopencv/darknet build/tests-valgrind" \
 		"tests/test_regress.py --darknet build/darknet --run build/tests-training/snn --data $(QUICK_DATA) --cfgs '$(QUICK_CFGS)' --options '$(QUICK_OPTIONS)' --expect $(QUICK_EXPECTATION)" \
 		"tests/test_map.py --driver $(TESTS)/ap_driver --darknet build/darknet --data build/tests-training/snn/train.data --cfg build/tests-training/snn/cfg.cfg --weights build/tests-training/snn/cfg_final.weights" \

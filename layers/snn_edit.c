@@ -1,4 +1,5 @@
 #include "snn_edit.h"
+#include "snn_files.h"
 #include "snn_mem.h"
 
 #include <errno.h>
@@ -187,27 +188,12 @@ static void put_all(FILE *f, const snn_edit *t)
     }
 }
 
+static void put_content(FILE *f, const void *content)
+{
+    put_all(f, (const snn_edit *)content);
+}
+
 int snn_edit_write(const snn_edit *t, const char *file)
 {
-    size_t room = strlen(file) + sizeof ".tmp";
-    char *temporary = (char *)snn_alloc(room, 1);
-    int error = 0;
-    FILE *out;
-    snprintf(temporary, room, "%s.tmp", file);
-    out = fopen(temporary, "wb");
-    if (out) {
-        put_all(out, t);
-        if (ferror(out)) error = errno ? errno : EIO;
-        if (fclose(out) && !error) error = errno;
-        if (!error && rename(temporary, file)) error = errno;
-        if (error) remove(temporary);
-    } else {
-        error = errno;
-    }
-    free(temporary);
-    if (error) {
-        fprintf(stderr, "%s: expected a file that can be written, got "
-                "\"%s\"\n", file, strerror(error));
-    }
-    return !error;
+    return snn_write_file(file, t, put_content);
 }

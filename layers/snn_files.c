@@ -3,7 +3,12 @@
 #include "snn_math.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void snn_mistake(size_t *mistakes, const char *file, int line,
@@ -273,25 +278,102 @@ void snn_write_string(FILE *out, const char *text)
     putc('"', out);
 }
 
+/* Whether a rename may take the place of `file`: it is a regular one, or none. */
+static int is_replaceable(const char *file)
+{
+    struct stat s;
+    return stat(file, &s) || S_ISREG(s.st_mode);
+}
+
+/* Where the new content goes: beside the file that `file` is, or a link to; the
+ * file itself where it cannot be replaced. The caller frees both. */
+static char *new_name(const char *file, char **target)
+{
+    char *real = realpath(file, NULL), *name;
+    size_t room;
+    *target = (char *)snn_alloc(strlen(real ? real : file) + 1, 1);
+    strcpy(*target, real ? real : file);
+    free(real);
+    room = strlen(*target) + sizeof ".new";
+    name = (char *)snn_alloc(room, 1);
+    snprintf(name, room, "%s%s", *target, is_replaceable(*target) ? ".new" : "");
+    return name;
+}
+
+FILE *snn_write_begin(const char *file)
+{
+    struct stat old;
+    char *target, *name = new_name(file, &target);
+    FILE *out = fopen(name, strcmp(name, target) ? "wb+" : "wb");
+    if (out && !stat(target, &old) && S_ISREG(old.st_mode)) {
+        fchmod(fileno(out), old.st_mode & 07777);
+    }
+    free(name);
+    free(target);
+    return out;
+}
+
+int snn_write_sync(FILE *out)
+{
+    /* Of a write that failed before, errno is what is left of the reason. */
+    int error = !ferror(out) ? 0 : errno ? errno : EIO;
+    if (fflush(out)) error = errno;
+    /* A pipe has nothing to sync. */
+    if (!error && fsync(fileno(out)) && errno != EINVAL && errno != EROFS &&
+        errno != ENOTSUP) error = errno;
+    if (fclose(out) && !error) error = errno;
+    return error;
+}
+
+/* A rename lasts when its folder is on disk. A file system that cannot sync a
+ * folder keeps renames in order all the same. */
+static void sync_folder_of(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    size_t length = slash ? (size_t)(slash - file) + 1 : 1;
+    char *folder = (char *)snn_alloc(length + 1, 1);
+    int f;
+    memcpy(folder, slash ? file : ".", length);
+    f = open(folder, O_RDONLY);
+    if (f >= 0) {
+        fsync(f);
+        close(f);
+    }
+    free(folder);
+}
+
+int snn_write_publish(const char *file)
+{
+    char *target, *name = new_name(file, &target);
+    int error = 0;
+    if (strcmp(name, target)) {
+        if (rename(name, target)) error = errno;
+        else sync_folder_of(target);
+    }
+    free(name);
+    free(target);
+    return error;
+}
+
+void snn_write_drop(const char *file)
+{
+    char *target, *name = new_name(file, &target);
+    if (strcmp(name, target)) remove(name);
+    free(name);
+    free(target);
+}
+
 int snn_write_file(const char *file, const void *content,
                    void (*write)(FILE *out, const void *content))
 {
-    size_t room = strlen(file) + sizeof ".tmp";
-    char *temporary = (char *)snn_alloc(room, 1);
-    int error = 0;
-    FILE *out;
-    snprintf(temporary, room, "%s.tmp", file);
-    out = fopen(temporary, "wb");
+    FILE *out = snn_write_begin(file);
+    int error = out ? 0 : errno;
     if (out) {
         write(out, content);
-        if (ferror(out)) error = errno ? errno : EIO;
-        if (fclose(out) && !error) error = errno;
-        if (!error && rename(temporary, file)) error = errno;
-        if (error) remove(temporary);
-    } else {
-        error = errno;
+        error = snn_write_sync(out);
+        if (!error) error = snn_write_publish(file);
+        if (error) snn_write_drop(file);
     }
-    free(temporary);
     if (error) {
         fprintf(stderr, "%s: expected a file that can be written, got "
                 "\"%s\"\n", file, strerror(error));

@@ -81,8 +81,24 @@ void snn_show_progress(size_t done, size_t total, double seconds);
 /* `text` as a JSON string. */
 void snn_write_string(FILE *out, const char *text);
 
-/* Writes beside the file and renames. 0 and a message on stderr where that
- * fails; the file is then as it was. */
+/* A file that a crash, a full disk or a power cut leaves as it was, or changes
+ * whole: written beside it under its name and ".new", synced, then renamed.
+ * What is no regular file, such as /dev/stdout, is written in place.
+ *
+ * snn_write_begin   the file to write to and read back; NULL and errno
+ * snn_write_sync    closes it when all is on disk; 0, or an errno
+ * snn_write_publish the new content takes the name; 0, or an errno
+ * snn_write_drop    removes what snn_write_begin made
+ *
+ * The first three belong together for one `file`; after an error of the second
+ * or third, snn_write_drop. */
+FILE *snn_write_begin(const char *file);
+int snn_write_sync(FILE *out);
+int snn_write_publish(const char *file);
+void snn_write_drop(const char *file);
+
+/* All of it, `write` being asked for the content. 0 and a message on stderr
+ * where that fails; the file is then as it was. */
 int snn_write_file(const char *file, const void *content,
                    void (*write)(FILE *out, const void *content));
 

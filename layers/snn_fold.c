@@ -132,24 +132,6 @@ static int is_same(const char *cfg, outputs before, outputs after)
 
 /* ---- files --------------------------------------------------------------- */
 
-/* Through a temporary file, as the host writes in place. */
-static int write_weights(network *net, const char *file)
-{
-    size_t room = strlen(file) + sizeof ".tmp";
-    char *temporary = (char *)snn_alloc(room, 1);
-    int good;
-    snprintf(temporary, room, "%s.tmp", file);
-    snn_save_weights(net, temporary);
-    good = !rename(temporary, file);
-    if (!good) {
-        fprintf(stderr, "%s: expected a file that can be written, got \"%s\"\n",
-                file, strerror(errno));
-        remove(temporary);
-    }
-    free(temporary);
-    return good;
-}
-
 int snn_fold_weights(const char *file, const char *in_weights,
                      const char *out_weights, int mode)
 {
@@ -169,7 +151,8 @@ int snn_fold_weights(const char *file, const char *in_weights,
         for (i = 0; i < net->n; ++i) fold_layer(&net->layers[i]);
         after = run(net, cfg, image);
         if (mode == SNN_FOLD_ANEW) *net->seen = 0;
-        good = is_same(file, before, after) && write_weights(net, out_weights);
+        good = is_same(file, before, after);
+        if (good) snn_save_weights(net, (char *)out_weights);
         free(before.values);
         free(after.values);
         free(image);

@@ -5,6 +5,7 @@
 #include "snn_init.h"
 #include "snn_layers.h"
 #include "snn_loss.h"
+#include "snn_rand.h"
 #include "snn_residual.h"
 #include "snn_step.h"
 
@@ -17,7 +18,11 @@ static snn_cfg *cfg_of(struct snn_cfg_context *c) { return (snn_cfg *)(void *)c;
 
 struct snn_cfg_context *snn_cfg_begin(const char *file)
 {
-    return (struct snn_cfg_context *)(void *)snn_gate_open(file);
+    snn_cfg *cfg = snn_gate_open(file);
+    const snn_section *net = &cfg->sections[0];
+    const snn_key *seed = &snn_host_keys[SNN_SEED];
+    if (snn_find(net, seed->name)) snn_rand_fix((uint32_t)snn_value(net, seed));
+    return (struct snn_cfg_context *)(void *)cfg;
 }
 
 void snn_cfg_end(struct snn_cfg_context *cfg) { snn_cfg_free(cfg_of(cfg)); }

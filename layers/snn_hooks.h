@@ -55,8 +55,27 @@ int snn_main(int argc, char **argv);
 /* Before weights are read: exits with status 1 where the file is not one of
  * Darknet's, or ends within a layer. A file that ends after a layer is right:
  * a backbone's, and the layers that it leaves out are reported. One that holds
- * more than the cfg reads was made by another cfg, and is refused too. */
+ * more than the cfg reads was made by another cfg, and is refused too. Weights
+ * that are not finite are reported. */
 void snn_check_weights(network *net, const char *file, int start, int cutoff);
+
+/* In place of fopen() and fclose() where the host saves the weights of layers
+ * below `cutoff`: the file changes whole, when its new content is on disk, or
+ * not at all; then the process ends with status 1 and the reason. So it does
+ * where a weight is not finite. Backups get the state for snn_resume. */
+FILE *snn_save_begin(const char *file);
+void snn_save_end(network *net, const char *file, FILE *out, int cutoff);
+
+/* When training begins: where the network's weights are a backup's, goes on
+ * with the state beside it (snn_state.h); says so, or why not. */
+void snn_resume(network *net);
+
+/* Random numbers of the threads that load images (snn_rand.h): a mini-batch
+ * begins, on the main thread; its parts are in [begin, end); this thread loads
+ * the one at `part`, which may be none of them. */
+void snn_load_begin(void);
+void snn_load_parts(const void *begin, const void *end);
+void snn_load_part(const void *part);
 
 /* Ends the process with status 1, from any thread (snn_mem.h). */
 void snn_quit(void);

@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct {
     char *data, *cfg, *out;
@@ -58,22 +57,6 @@ static int initialise(const snn_pass *p, const snn_cfg *cfg, const init_options 
         fflush(stdout);
     }
     return off;
-}
-
-static int save(network *net, const char *file)
-{
-    size_t room = strlen(file) + sizeof ".new";
-    char *beside = (char *)snn_alloc(room, 1);
-    int is_saved;
-    snprintf(beside, room, "%s.new", file);
-    snn_save_weights(net, beside);
-    is_saved = !rename(beside, file);
-    if (!is_saved) {
-        perror(file);
-        unlink(beside);
-    }
-    free(beside);
-    return is_saved;
 }
 
 static int usage_mistake(const char *option, const char *expected, const char *got)
@@ -166,6 +149,7 @@ int snn_verb_init(int argc, char **argv)
     cfg = snn_cfg_read(o.cfg);
     off = cfg ? initialise(p, cfg, &o) : -1;
     snn_cfg_free(cfg);
-    if (off < 0 || !save(p->net, o.out)) return EXIT_FAILURE;
+    if (off < 0) return EXIT_FAILURE;
+    snn_save_weights(p->net, o.out);
     return off ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,141 +1,222 @@
-/* A weights file's length against what the cfg needs, layer by layer.
- *
- * The format is a header (three ints and the number of images seen, 4 or 8
- * bytes by version) and then each layer's floats in order. The host reads on
- * past the end of a short file and trains on with whatever it got. */
-#include "snn_hooks.h"
-#include "snn_host.h"
+#include "snn_weights.h"
+#include "snn_math.h"
 #include "snn_mem.h"
+#include "snn_pass.h"
+#include "snn_state.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
 
 typedef long long count_t;
 
-static count_t connected_floats(const layer *l)
-{
-    count_t outputs = l->outputs;
-    return outputs + outputs * l->inputs +
-           (l->batch_normalize && !l->dontloadscales ? 3 * outputs : 0);
-}
+/* ---- floats of a layer --------------------------------------------------- */
 
-static count_t convolutional_floats(const layer *l)
+int snn_weighted_parts(const layer *l, const layer *parts[SNN_MOST_PARTS])
 {
-    count_t filters = l->n, weights = l->nweights;
-#ifndef SNN_ALEXEYAB
-    if (l->numload) {
-        weights = weights / filters * l->numload;
-        filters = l->numload;
-    }
-#endif
-    return filters + weights +
-           (l->batch_normalize && !l->dontloadscales ? 3 * filters : 0);
-}
-
-static count_t sum_floats(count_t (*floats)(const layer *), layer **parts, int n)
-{
-    count_t sum = 0;
-    int i;
-    for (i = 0; i < n; ++i) sum += floats(parts[i]);
-    return sum;
-}
-
-/* Floats that the host reads for a layer; -1 where only the host knows. */
-static count_t layer_floats(const layer *l)
-{
-    if (l->dontload) return 0;
+    int n = 0;
     switch (l->type) {
-    case CONVOLUTIONAL:
-        return snn_owns_weights(l) ? convolutional_floats(l) : 0;
-    case CONNECTED:
-        return connected_floats(l);
-    case LOCAL:
-        return l->outputs + (count_t)l->size * l->size * l->c * l->n *
-               l->out_w * l->out_h;
-    case RNN: {
-        layer *parts[] = { l->input_layer, l->self_layer, l->output_layer };
-        return sum_floats(connected_floats, parts, 3);
-    }
-    case CRNN: {
-        layer *parts[] = { l->input_layer, l->self_layer, l->output_layer };
-        return sum_floats(convolutional_floats, parts, 3);
-    }
-    case LSTM: {
-        layer *parts[] = { l->wi, l->wf, l->wo, l->wg, l->ui, l->uf, l->uo, l->ug };
-        return sum_floats(connected_floats, parts, 8);
-    }
-    case GRU: {
-        layer *parts[] = { l->wz, l->wr, l->wh, l->uz, l->ur, l->uh };
-        return sum_floats(connected_floats, parts, 6);
-    }
+    case RNN:
+    case CRNN:
+        parts[n++] = l->input_layer;
+        parts[n++] = l->self_layer;
+        parts[n++] = l->output_layer;
+        return n;
+    case LSTM:
+        parts[n++] = l->wi;
+        parts[n++] = l->wf;
+        parts[n++] = l->wo;
+        parts[n++] = l->wg;
+        parts[n++] = l->ui;
+        parts[n++] = l->uf;
+        parts[n++] = l->uo;
+        parts[n++] = l->ug;
+        return n;
+    case GRU:
+        parts[n++] = l->wz;
+        parts[n++] = l->wr;
+        parts[n++] = l->wh;
+        parts[n++] = l->uz;
+        parts[n++] = l->ur;
+        parts[n++] = l->uh;
+        return n;
 #ifdef SNN_ALEXEYAB
-    case BATCHNORM:
-        return 4 * (count_t)l->c;
-    case SHORTCUT:
-    case IMPLICIT:
-        return l->nweights;
     case CONV_LSTM:
         return -1;
+    case SHORTCUT:
+    case IMPLICIT:
 #else
-    case BATCHNORM:
-        return 3 * (count_t)l->c;
     case DECONVOLUTIONAL:
-        return convolutional_floats(l);
 #endif
+    case CONVOLUTIONAL:
+    case CONNECTED:
+    case LOCAL:
+    case BATCHNORM:
+        parts[n++] = l;
+        return n;
     default:
         return 0;
     }
 }
 
-/* The file's length and its header's, in bytes. */
-static int read_sizes(const char *file, count_t *size, count_t *header)
+/* Scale, rolling mean and rolling variance. */
+static count_t normalization_floats(const layer *l, count_t channels, int is_saved)
 {
-    int32_t version[3];
-    FILE *f = fopen(file, "rb");
-    int ok;
-    if (!f) return 0;
-    ok = fread(version, sizeof version, 1, f) == 1 && !fseek(f, 0, SEEK_END);
-    *size = ok ? ftell(f) : -1;
-    fclose(f);
-    if (!ok) {
-        errno = EINVAL;
-        return 0;
-    }
-    *header = (count_t)sizeof version;
-    *header += version[0] * 10 + version[1] >= 2 && version[0] < 1000 &&
-               version[1] < 1000 ? 8 : 4;
-    return 1;
+    return l->batch_normalize && (is_saved || !l->dontloadscales) ? 3 * channels : 0;
 }
 
-void snn_check_weights(network *net, const char *file, int start, int cutoff)
+static count_t convolutional_floats(const layer *l, int is_saved)
 {
-    count_t size, header, left;
+    count_t filters = l->n, weights = l->nweights;
+#ifndef SNN_ALEXEYAB
+    if (l->numload && !is_saved) {
+        weights = weights / filters * l->numload;
+        filters = l->numload;
+    }
+#endif
+    return filters + weights + normalization_floats(l, filters, is_saved);
+}
+
+static count_t part_floats(const layer *l, int is_saved)
+{
+    count_t outputs = l->outputs;
+    switch (l->type) {
+    case CONVOLUTIONAL:
+        return snn_owns_weights(l) ? convolutional_floats(l, is_saved) : 0;
+    case CONNECTED:
+        return outputs + outputs * l->inputs + normalization_floats(l, outputs, is_saved);
+    case LOCAL:
+        return outputs + (count_t)l->size * l->size * l->c * l->n * l->out_w * l->out_h;
+#ifdef SNN_ALEXEYAB
+    case BATCHNORM:
+        return 4 * (count_t)l->c;
+    default:
+        return l->nweights;
+#else
+    case BATCHNORM:
+        return 3 * (count_t)l->c;
+    default:
+        return convolutional_floats(l, is_saved);
+#endif
+    }
+}
+
+/* Floats of the file that are the layer's; -1 where only the host knows. */
+static count_t layer_floats(const layer *l, int is_saved)
+{
+    const layer *parts[SNN_MOST_PARTS];
+    int i, n = snn_weighted_parts(l, parts);
+    count_t sum = 0;
+    if (n < 0) return -1;
+#ifndef SNN_ALEXEYAB
+    if (is_saved && l->dontsave) return 0;
+#endif
+    if (!is_saved && l->dontload) return 0;
+    for (i = 0; i < n; ++i) sum += part_floats(parts[i], is_saved);
+    return sum;
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
+/* Takes `count` floats into the fingerprint; returns how many of them are not
+ * finite, -1 where the file cannot be read. */
+static count_t take(FILE *file, count_t count, uint64_t *fingerprint)
+{
+    uint32_t words[4096];
+    count_t nonfinite = 0;
+    uint64_t sum = *fingerprint;
+    while (count > 0) {
+        size_t n = count < 4096 ? (size_t)count : 4096, i;
+        if (fread(words, sizeof *words, n, file) != n) return -1;
+        for (i = 0; i < n; ++i) {
+            nonfinite += (words[i] & 0x7f800000u) == 0x7f800000u;
+            sum = (sum ^ words[i]) * 0x9E3779B97F4A7C15u;
+            sum ^= sum >> 29;
+        }
+        count -= (count_t)n;
+    }
+    *fingerprint = sum;
+    return nonfinite;
+}
+
+/* The header's ints: three, and one or two for the images seen. */
+static count_t header_words(const int32_t *version)
+{
+    return (count_t)version[0] * 10 + version[1] >= 2 && version[0] < 1000 &&
+           version[1] < 1000 ? 5 : 4;
+}
+
+const char *snn_weights_scan(snn_weights *w, FILE *file)
+{
+    static char message[160];
+    int32_t version[3];
+    count_t size, left, header, nonfinite;
     int i;
-    if (!read_sizes(file, &size, &header)) {
-        snn_fatal("%s: expected a weights file: %s", file, strerror(errno));
+    w->fingerprint = 0;
+    w->nonfinite_layer = w->missing_layer = -1;
+    w->nonfinite = 0;
+    if (fseek(file, 0, SEEK_END)) return strerror(errno);
+    size = ftell(file);
+    rewind(file);
+    memset(version, 0, sizeof version);
+    header = fread(version, sizeof version, 1, file) ? header_words(version) : 4;
+    left = size / 4 - header;
+    if (left < 0 || size % 4) {
+        snprintf(message, sizeof message, "expected a header and floats, got %lld "
+                 "bytes (truncated?)", size);
+        return message;
     }
-    left = (size - header) / (count_t)sizeof(float);
-    if (size < header || (size - header) % (count_t)sizeof(float)) {
-        snn_fatal("%s: expected a header and floats, got %lld bytes (truncated?)",
-                  file, size);
-    }
-    for (i = start; i < net->n && i < cutoff; ++i) {
-        count_t floats = layer_floats(&net->layers[i]);
-        if (floats < 0) return;
+    rewind(file);
+    if (take(file, header, &w->fingerprint) < 0) return strerror(errno);
+    for (i = w->start; i < w->net->n && i < w->cutoff; ++i) {
+        const layer *l = &w->net->layers[i];
+        count_t floats = layer_floats(l, w->is_saved);
+        if (floats < 0) break;
         if (!left && floats) {
-            fprintf(stderr, "\nsnn: %s ends before layer %d; the layers from there "
-                    "on keep their initial weights\n", file, i);
-            return;
+            w->missing_layer = i;
+            break;
         }
         if (left < floats) {
-            snn_fatal("%s: expected %lld floats for layer %d, found %lld "
-                      "(truncated, or made by another cfg)", file, floats, i, left);
+            snprintf(message, sizeof message, "expected %lld floats for layer %d [%s], "
+                     "found %lld (truncated, or made by another cfg)", floats, i,
+                     snn_layer_name(l), left);
+            return message;
+        }
+        nonfinite = take(file, floats, &w->fingerprint);
+        if (nonfinite < 0) return strerror(errno ? errno : EIO);
+        if (nonfinite && w->nonfinite_layer < 0) {
+            w->nonfinite_layer = i;
+            w->nonfinite = nonfinite;
         }
         left -= floats;
     }
-    if (left && i == net->n) {
-        snn_fatal("%s: expected the weights of this cfg, found %lld floats more "
-                  "(made by another cfg?)", file, left);
+    if (left && i == w->net->n) {
+        snprintf(message, sizeof message, "expected the weights of this cfg, found %lld "
+                 "floats more (made by another cfg?)", left);
+        return message;
     }
+    return take(file, left, &w->fingerprint) < 0 ? strerror(errno ? errno : EIO) : NULL;
+}
+
+/* ---- the hook ------------------------------------------------------------ */
+
+void snn_check_weights(network *net, const char *file, int start, int cutoff)
+{
+    snn_weights w = { net, start, cutoff, 0, 0, -1, 0, -1 };
+    FILE *f = fopen(file, "rb");
+    const char *mistake;
+    if (!f) snn_fatal("%s: expected a weights file: %s", file, strerror(errno));
+    mistake = snn_weights_scan(&w, f);
+    fclose(f);
+    if (mistake) snn_fatal("%s: %s", file, mistake);
+    if (w.missing_layer >= 0) {
+        fprintf(stderr, "\nsnn: %s ends before layer %d [%s]; the layers from there on "
+                "keep their initial weights\n", file, w.missing_layer,
+                snn_layer_name(&net->layers[w.missing_layer]));
+    }
+    if (w.nonfinite_layer >= 0) {
+        fprintf(stderr, "\nsnn: %s: expected finite weights, got %lld that are not in "
+                "layer %d [%s]\n", file, w.nonfinite, w.nonfinite_layer,
+                snn_layer_name(&net->layers[w.nonfinite_layer]));
+    }
+    snn_state_expect(net, file, w.fingerprint);
 }

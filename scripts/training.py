@@ -3,7 +3,7 @@
 A training has a folder of its own. In it are the cfg that was run (the given
 one with [net] keys replaced), the loss of every iteration, the weights, the
 host's output and, when all is done, result.json. One that was killed goes on
-from its last backup, without the momentum that it had.
+from its last backup, exactly: the host keeps momentum and random numbers beside it.
 """
 import csv
 import json

@@ -1,0 +1,288 @@
+#include "snn_state.h"
+#include "snn_files.h"
+#include "snn_mem.h"
+#include "snn_pass.h"
+#include "snn_rand.h"
+#include "snn_weights.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- what is kept -------------------------------------------------------- */
+
+enum { VERSION = 1, MOST_ARRAYS = 3 * SNN_MOST_PARAMETERS };
+static const char magic[8] = { 'S', 'N', 'N', 'S', 'T', 'A', 'T', 'E' };
+
+/* The file: this, then the floats of every array in order. No padding. */
+typedef struct {
+    char magic[8];
+    uint32_t version;
+    int32_t steps;              /* Adam's t */
+    uint64_t weights;           /* fingerprint of the weights file */
+    uint64_t seen;              /* images */
+    snn_rand_state random;
+    uint64_t floats;
+    uint64_t sum;               /* of the floats' bytes */
+} header;
+
+typedef struct {
+    float *values, *on_gpu;
+    size_t count;
+} array;
+
+#ifdef GPU
+#define ON_GPU(name) l->name##_gpu
+#else
+#define ON_GPU(name) NULL
+#endif
+
+static int add(array *a, int n, float *values, float *on_gpu, size_t count)
+{
+    if (!values || !count) return n;
+    a[n].values = values;
+    a[n].on_gpu = on_gpu;
+    a[n].count = count;
+    return n + 1;
+}
+
+/* Momentum and Adam's two moments of weights, biases and scales. */
+static int arrays_of(const layer *l, array a[MOST_ARRAYS])
+{
+    snn_parameters p[SNN_MOST_PARAMETERS];
+    int i, n = 0, kinds = snn_parameters_of(l, p);
+    for (i = 0; i < kinds; ++i) {
+        size_t count = p[i].count;
+        if (p[i].gradient == l->weight_updates) {
+            n = add(a, n, l->weight_updates, ON_GPU(weight_updates), count);
+            n = add(a, n, l->m, ON_GPU(m), count);
+            n = add(a, n, l->v, ON_GPU(v), count);
+        } else if (p[i].gradient == l->bias_updates) {
+            n = add(a, n, l->bias_updates, ON_GPU(bias_updates), count);
+            n = add(a, n, l->bias_m, ON_GPU(bias_m), count);
+            n = add(a, n, l->bias_v, ON_GPU(bias_v), count);
+        } else {
+            n = add(a, n, l->scale_updates, ON_GPU(scale_updates), count);
+            n = add(a, n, l->scale_m, ON_GPU(scale_m), count);
+            n = add(a, n, l->scale_v, ON_GPU(scale_v), count);
+        }
+    }
+    return n;
+}
+
+/* Calls visit(a, context) for each array of the network, in order. */
+static void each_array(const network *net, void (*visit)(const array *a, void *context),
+                       void *context)
+{
+    const layer *parts[SNN_MOST_PARTS];
+    array a[MOST_ARRAYS];
+    int i, k, j, count, n;
+    for (i = 0; i < net->n; ++i) {
+        n = snn_weighted_parts(&net->layers[i], parts);
+        for (k = 0; k < n; ++k) {
+            count = arrays_of(parts[k], a);
+            for (j = 0; j < count; ++j) visit(&a[j], context);
+        }
+    }
+}
+
+static uint64_t sum_of(const float *values, size_t count, uint64_t sum)
+{
+    size_t i;
+    for (i = 0; i < count; ++i) {
+        uint32_t word;
+        memcpy(&word, &values[i], sizeof word);
+        sum = (sum ^ word) * 0x9E3779B97F4A7C15u;
+        sum ^= sum >> 29;
+    }
+    return sum;
+}
+
+/* The numbers on a GPU to the CPU's copy, and back. */
+static void pull(const array *a)
+{
+#ifdef GPU
+    if (snn_on_gpu() && a->on_gpu) cuda_pull_array(a->on_gpu, a->values, a->count);
+#else
+    (void)a;
+#endif
+}
+
+static void push(const array *a)
+{
+#ifdef GPU
+    if (snn_on_gpu() && a->on_gpu) cuda_push_array(a->on_gpu, a->values, a->count);
+#else
+    (void)a;
+#endif
+}
+
+/* ---- files --------------------------------------------------------------- */
+
+int snn_state_goes_with(const char *weights)
+{
+    static const char *const ends[] = { ".backup", "_last.weights" };
+    size_t length = strlen(weights), i;
+    for (i = 0; i < sizeof ends / sizeof *ends; ++i) {
+        size_t n = strlen(ends[i]);
+        if (length > n && !strcmp(weights + length - n, ends[i])) return 1;
+    }
+    return 0;
+}
+
+static char *with_ending(const char *file, const char *ending)
+{
+    size_t room = strlen(file) + strlen(ending) + 1;
+    char *name = (char *)snn_alloc(room, 1);
+    snprintf(name, room, "%s%s", file, ending);
+    return name;
+}
+
+static void measure(const array *a, void *context)
+{
+    header *h = (header *)context;
+    pull(a);
+    h->sum = sum_of(a->values, a->count, h->sum);
+    h->floats += a->count;
+}
+
+static void write_array(const array *a, void *context)
+{
+    fwrite(a->values, sizeof(float), a->count, (FILE *)context);
+}
+
+int snn_state_write(network *net, const char *weights, uint64_t fingerprint)
+{
+    char *file = with_ending(weights, ".state");
+    FILE *out = snn_write_begin(file);
+    int error = out ? 0 : errno;
+    header h;
+    memset(&h, 0, sizeof h);
+    memcpy(h.magic, magic, sizeof magic);
+    h.version = VERSION;
+    h.steps = *net->t;
+    h.weights = fingerprint;
+    h.seen = *net->seen;
+    h.random = snn_rand_now();
+    each_array(net, measure, &h);
+    if (out) {
+        fwrite(&h, sizeof h, 1, out);
+        each_array(net, write_array, out);
+        error = snn_write_sync(out);
+        if (error) snn_write_drop(file);
+    }
+    free(file);
+    return error;
+}
+
+int snn_state_publish(const char *weights)
+{
+    char *file = with_ending(weights, ".state");
+    int error = snn_write_publish(file);
+    free(file);
+    return error;
+}
+
+void snn_state_drop(const char *weights)
+{
+    char *file = with_ending(weights, ".state");
+    snn_write_drop(file);
+    free(file);
+}
+
+/* ---- going on ------------------------------------------------------------ */
+
+/* Whose weights have been loaded: the state comes when training begins, as the
+ * host may yet set them back to the beginning (-clear). */
+static struct {
+    char *weights;
+    uint64_t fingerprint;
+    const void *seen;
+} expected;
+
+void snn_state_expect(network *net, const char *weights, uint64_t fingerprint)
+{
+    free(expected.weights);
+    expected.weights = with_ending(weights, "");
+    expected.fingerprint = fingerprint;
+    expected.seen = net->seen;
+}
+
+static void count_floats(const array *a, void *context)
+{
+    *(size_t *)context += a->count;
+}
+
+/* The floats of a state of these weights, NULL and why where it is none. */
+static float *read_state(network *net, const char *file, header *h, const char **why)
+{
+    FILE *in = fopen(file, "rb");
+    size_t count = 0;
+    float *values;
+    *why = strerror(errno);
+    if (!in) return NULL;
+    each_array(net, count_floats, &count);
+    values = (float *)snn_alloc(count, sizeof *values);
+    if (fread(h, sizeof *h, 1, in) != 1 || memcmp(h->magic, magic, sizeof magic)) {
+        *why = "it is no state of a training";
+    } else if (h->version != VERSION) {
+        *why = "it is of another version of this plugin";
+    } else if (h->weights != expected.fingerprint || h->seen != *net->seen) {
+        *why = "it belongs to other weights";
+    } else if (h->floats != count || fread(values, sizeof *values, count, in) != count ||
+               getc(in) != EOF || sum_of(values, count, 0) != h->sum) {
+        *why = "it is broken, or belongs to another cfg";
+    } else {
+        *why = NULL;
+    }
+    fclose(in);
+    if (!*why) return values;
+    free(values);
+    return NULL;
+}
+
+static void restore(const array *a, void *context)
+{
+    const float **next = (const float **)context;
+    memcpy(a->values, *next, a->count * sizeof(float));
+    *next += a->count;
+    push(a);
+}
+
+/* The state of FILE.state, or of FILE.state.new, which then takes its name. */
+static float *find_state(network *net, const char *file, header *h, const char **why)
+{
+    char *waiting = with_ending(file, ".new");
+    const char *why_not;
+    float *values = read_state(net, file, h, why);
+    if (!values) {
+        values = read_state(net, waiting, h, &why_not);
+        if (values) rename(waiting, file);
+    }
+    free(waiting);
+    return values;
+}
+
+void snn_resume(network *net)
+{
+    char *file;
+    const char *why;
+    const float *next;
+    float *values;
+    header h;
+    if (expected.seen != (const void *)net->seen || !*net->seen) return;
+    file = with_ending(expected.weights, ".state");
+    values = find_state(net, file, &h, &why);
+    if (values) {
+        next = values;
+        each_array(net, restore, &next);
+        *net->t = h.steps;
+        /* The mini-batch that was being loaded is loaded again. */
+        if (h.random.loads) --h.random.loads;
+        snn_rand_resume(h.random);
+        fprintf(stderr, "snn: %s: momentum and random numbers go on as they were\n", file);
+    } else if (snn_state_goes_with(expected.weights) || snn_exists(file)) {
+        fprintf(stderr, "snn: %s: not used, momentum starts at 0: %s\n", file, why);
+    }
+    free(values);
+    free(file);
+}

@@ -1,0 +1,42 @@
+/* A weights file against the network that it belongs to, layer by layer.
+ *
+ * The format is a header (three ints and the number of images seen, 4 or 8
+ * bytes by version) and then each layer's floats in order. */
+#ifndef SNN_WEIGHTS_H
+#define SNN_WEIGHTS_H
+
+#include "snn_host.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SNN_MOST_PARTS = 8 };
+
+/* The layers with weights that a layer is made of: itself, or those within a
+ * recurrent one, in the file's order. Returns how many; -1 where only the host
+ * knows. */
+int snn_weighted_parts(const layer *l, const layer *parts[SNN_MOST_PARTS]);
+
+/* The layers of a file, and the file's content. */
+typedef struct {
+    network *net;
+    int start, cutoff;          /* layers from start to below cutoff */
+    int is_saved;               /* 1: the host has written it; 0: it will read it */
+    uint64_t fingerprint;       /* of all bytes; set by snn_weights_scan */
+    int nonfinite_layer;        /* the first with NaN or infinity; -1: none */
+    long long nonfinite;        /* such floats in it */
+    int missing_layer;          /* the first that the file ends before; -1: none */
+} snn_weights;
+
+/* Reads a weights file from its beginning to its end. NULL, or what is wrong
+ * with it: static text, until the next call. */
+const char *snn_weights_scan(snn_weights *w, FILE *file);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
