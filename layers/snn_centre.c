@@ -11,16 +11,6 @@ typedef struct {
     double share;
 } job;
 
-static float *array_of(size_t count)
-{
-#ifdef GPU
-    float *array = NULL;
-    if (snn_on_gpu()) snn_gpu_array(&array, count);
-    if (array) return array;
-#endif
-    return (float *)snn_alloc(count, sizeof(float));
-}
-
 snn_centre *snn_centre_new(const layer *l)
 {
     snn_filters f;
@@ -28,9 +18,19 @@ snn_centre *snn_centre_new(const layer *l)
     if (!snn_filters_of(l, &f) || !l->bias_updates || l->batch_normalize) return NULL;
     c = (snn_centre *)snn_alloc(1, sizeof *c);
     c->channels = f.groups * f.channels;
-    c->mean = array_of(c->channels);
-    c->bias_momentum = array_of(f.filters);
-    c->product = (double *)(void *)array_of(2 * f.filters);
+    c->filters = f.filters;
+    c->mean = (float *)snn_alloc(c->channels, sizeof *c->mean);
+    c->bias_momentum = (float *)snn_alloc(f.filters, sizeof *c->bias_momentum);
+    c->product = (double *)snn_alloc(f.filters, sizeof *c->product);
+#ifdef GPU
+    if (snn_on_gpu()) {
+        float *doubles = NULL;
+        snn_gpu_array(&c->mean_gpu, c->channels);
+        snn_gpu_array(&c->bias_momentum_gpu, f.filters);
+        snn_gpu_array(&doubles, 2 * f.filters);
+        c->product_gpu = (double *)(void *)doubles;
+    }
+#endif
     return c;
 }
 
@@ -38,11 +38,11 @@ snn_centre *snn_centre_new(const layer *l)
 
 double snn_centre_count(snn_centre *c, const layer *l)
 {
-    size_t batch = (size_t)l->batch;
+    float batch = (float)l->batch;
     c->plane = (size_t)l->inputs / c->channels;
     c->images += batch;
     if (c->images > SNN_CENTRE_IMAGES) c->images = SNN_CENTRE_IMAGES;
-    return batch < c->images ? (double)batch / (double)c->images : 1;
+    return batch < c->images ? (double)batch / c->images : 1;
 }
 
 static void average_channels(void *context, size_t begin, size_t end)

@@ -29,13 +29,17 @@ extern "C" {
 
 enum { SNN_CENTRE_IMAGES = 640 };
 
-/* Arrays are on the device where the process computes there. */
 typedef struct {
     size_t channels, plane;     /* of the input */
-    size_t images;              /* seen, up to SNN_CENTRE_IMAGES */
+    size_t filters;
+    float images;               /* seen, up to SNN_CENTRE_IMAGES */
     float *mean;                /* [channels], running */
     float *bias_momentum;       /* [filters]: bias_updates before this mini-batch */
     double *product;            /* [filters]: W m before the update */
+#ifdef GPU
+    float *mean_gpu, *bias_momentum_gpu;        /* NULL on the CPU */
+    double *product_gpu;
+#endif
 } snn_centre;
 
 /* NULL where the layer has no weights of its own, no biases, or batch

@@ -51,11 +51,20 @@ static __global__ void after_kernel(snn_centre c, snn_filters f, float *biases,
     c.bias_momentum[i] = bias_updates[i];
 }
 
+static snn_centre on_device(const snn_centre *c)
+{
+    snn_centre d = *c;
+    d.mean = c->mean_gpu;
+    d.bias_momentum = c->bias_momentum_gpu;
+    d.product = c->product_gpu;
+    return d;
+}
+
 void snn_centre_input_gpu(snn_centre *c, const layer *l, const float *input)
 {
     double share = snn_centre_count(c, l);
-    SNN_LAUNCH(input_kernel, (unsigned)c->channels, SNN_SUM_THREADS, 0, *c,
-               input, (size_t)l->batch, share);
+    SNN_LAUNCH(input_kernel, (unsigned)c->channels, SNN_SUM_THREADS, 0,
+               on_device(c), input, (size_t)l->batch, share);
 }
 
 void snn_centre_before_gpu(snn_centre *c, const layer *l)
@@ -63,8 +72,8 @@ void snn_centre_before_gpu(snn_centre *c, const layer *l)
     snn_filters f;
     if (!snn_filters_of(l, &f)) return;
     f.weights = l->weights_gpu;
-    SNN_LAUNCH(before_kernel, (unsigned)f.filters, SNN_SUM_THREADS, 0, *c, f,
-               l->weight_updates_gpu, l->bias_updates_gpu);
+    SNN_LAUNCH(before_kernel, (unsigned)f.filters, SNN_SUM_THREADS, 0,
+               on_device(c), f, l->weight_updates_gpu, l->bias_updates_gpu);
 }
 
 void snn_centre_after_gpu(snn_centre *c, const layer *l)
@@ -72,6 +81,6 @@ void snn_centre_after_gpu(snn_centre *c, const layer *l)
     snn_filters f;
     if (!snn_filters_of(l, &f)) return;
     f.weights = l->weights_gpu;
-    SNN_LAUNCH(after_kernel, (unsigned)f.filters, SNN_SUM_THREADS, 0, *c, f,
-               l->biases_gpu, l->bias_updates_gpu);
+    SNN_LAUNCH(after_kernel, (unsigned)f.filters, SNN_SUM_THREADS, 0,
+               on_device(c), f, l->biases_gpu, l->bias_updates_gpu);
 }

@@ -101,12 +101,12 @@ static void project_rows(void *context, size_t begin, size_t end)
  * and Parlett: twice is enough). rows <= columns. */
 static void orthonormalize(double *a, size_t rows, size_t columns)
 {
-    enum { BLOCK = 64, ROWS = 8 };
+    enum { AT_ONCE = 64, ROWS = 8 };
     basis b = { a, columns, 0 };
-    double before[BLOCK];
+    double before[AT_ONCE];
     size_t first, i, k;
-    for (first = 0; first < rows; first += BLOCK) {
-        size_t count = rows - first < BLOCK ? rows - first : BLOCK;
+    for (first = 0; first < rows; first += AT_ONCE) {
+        size_t count = rows - first < AT_ONCE ? rows - first : AT_ONCE;
         for (i = 0; i < count; ++i) {
             const double *row = a + (first + i) * columns;
             before[i] = dot(row, row, columns);

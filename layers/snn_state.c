@@ -3,6 +3,7 @@
 #include "snn_mem.h"
 #include "snn_pass.h"
 #include "snn_rand.h"
+#include "snn_step.h"
 #include "snn_weights.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 
 /* ---- what is kept -------------------------------------------------------- */
 
-enum { VERSION = 1, MOST_ARRAYS = 3 * SNN_MOST_PARAMETERS };
+enum { VERSION = 1, MOST_ARRAYS = 3 * SNN_MOST_PARAMETERS + 3 };
 static const char magic[8] = { 'S', 'N', 'N', 'S', 'T', 'A', 'T', 'E' };
 
 /* The file: this, then the floats of every array in order. No padding. */
@@ -32,8 +33,10 @@ typedef struct {
 
 #ifdef GPU
 #define ON_GPU(name) l->name##_gpu
+#define OF_CENTRE_ON_GPU(name) c->name##_gpu
 #else
 #define ON_GPU(name) NULL
+#define OF_CENTRE_ON_GPU(name) NULL
 #endif
 
 static int add(array *a, int n, float *values, float *on_gpu, size_t count)
@@ -45,10 +48,12 @@ static int add(array *a, int n, float *values, float *on_gpu, size_t count)
     return n + 1;
 }
 
-/* Momentum and Adam's two moments of weights, biases and scales. */
+/* Momentum and Adam's two moments of weights, biases and scales; the inputs'
+ * mean that gradients are centred by. */
 static int arrays_of(const layer *l, array a[MOST_ARRAYS])
 {
     snn_parameters p[SNN_MOST_PARAMETERS];
+    snn_centre *c = snn_step_centre(l);
     int i, n = 0, kinds = snn_parameters_of(l, p);
     for (i = 0; i < kinds; ++i) {
         size_t count = p[i].count;
@@ -65,6 +70,11 @@ static int arrays_of(const layer *l, array a[MOST_ARRAYS])
             n = add(a, n, l->scale_m, ON_GPU(scale_m), count);
             n = add(a, n, l->scale_v, ON_GPU(scale_v), count);
         }
+    }
+    if (c) {
+        n = add(a, n, &c->images, NULL, 1);
+        n = add(a, n, c->mean, OF_CENTRE_ON_GPU(mean), c->channels);
+        n = add(a, n, c->bias_momentum, OF_CENTRE_ON_GPU(bias_momentum), c->filters);
     }
     return n;
 }

@@ -1,5 +1,4 @@
 #include "snn_step.h"
-#include "snn_centre.h"
 #include "snn_clip.h"
 #include "snn_filters.h"
 #include "snn_mem.h"
@@ -75,4 +74,9 @@ int snn_step_layer(layer *l, double agc, int centre)
 #endif
     l->cweights = (char *)t;
     return 1;
+}
+
+snn_centre *snn_step_centre(const layer *l)
+{
+    return l->update == update ? step_of(l)->centre : NULL;
 }

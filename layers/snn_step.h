@@ -3,6 +3,7 @@
 #ifndef SNN_STEP_H
 #define SNN_STEP_H
 
+#include "snn_centre.h"
 #include "snn_host.h"
 
 #ifdef __cplusplus
@@ -14,6 +15,9 @@ extern "C" {
  * the layer has no weights of its own or binary=1, which takes the place where
  * the plugin keeps its state. */
 int snn_step_layer(layer *l, double agc, int centre);
+
+/* What a layer keeps for its centring; NULL where it is not centred. */
+snn_centre *snn_step_centre(const layer *l);
 
 #ifdef __cplusplus
 }

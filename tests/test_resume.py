@@ -61,7 +61,7 @@ random=0
 """
 # One of our kind and one of upstream's, with everything that has a state.
 NETS = {
-    "snn": NET.replace("{keys}", "seed=7\ninit=lecun_normal\nagc=.1") + """[local_whitening]
+    "snn": NET.replace("{keys}", "seed=7\ninit=lecun_normal\nagc=.1\ncentre=1") + """[local_whitening]
 size=5
 
 [convolutional]
