@@ -158,7 +158,8 @@ $(TESTS)/%: tests/%.c tests/test.h tests/net.h $(TREE)/darknet
 # The kernels, compiled for the host (tests/cuda_host), and the layers with GPU
 # callbacks: no Darknet, whose own kernels are nvcc's alone.
 KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standardize snn_whiten snn_layers \
-	snn_cfg snn_gate snn_init snn_filters snn_clip snn_centre snn_step snn_sums snn_mem snn_threads
+	snn_cfg snn_gate snn_gate_host snn_gate_shapes snn_upstream snn_graph snn_init snn_filters snn_clip snn_centre \
+	snn_step snn_sums snn_mem snn_threads
 KERNEL_SOURCES := $(notdir $(wildcard layers/*_kernels.cu))
 KERNEL_OBJECTS := $(addprefix $(TESTS)/kernels/,$(KERNEL_LAYERS:%=%.o) $(KERNEL_SOURCES:%=%.o) host_stubs.o cuda_host.o)
 KERNEL_CC = $(CC) -O1 -g -Wall -Wextra -Wno-unused-parameter -ffp-contract=off -fno-math-errno $(SANITIZER) -DGPU -DSNN_SIMD= \
@@ -205,6 +206,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		'tests/test_mutants.py --compile "$(KERNEL_CC)" --objects $(TESTS)/kernels --test tests/test_kernels.c' \
 		"tests/test_gate.py build/darknet" \
 		"tests/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver" \
+		"tests/test_hostile.py build/tree-noopencv/darknet" \
 		"tests/test_segmenter.py build/darknet" \
 		"tests/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/test_verbs.py build/darknet" \

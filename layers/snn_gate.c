@@ -1,4 +1,5 @@
 #include "snn_gate.h"
+#include "snn_gate_host.h"
 #include "snn_init.h"
 #include "snn_layers.h"
 
@@ -192,7 +193,7 @@ static int check_section(const snn_section *s, int any_host)
         return unknown_section(s);
     }
     keys = snn_keys_of_host(s, &count);
-    return check_host(s, keys, count);
+    return check_host(s, keys, count) + (any_host ? 0 : snn_gate_host_keys(s));
 }
 
 static int check(const snn_cfg *cfg, int any_host)
@@ -211,6 +212,7 @@ static int check(const snn_cfg *cfg, int any_host)
     }
     if (is_net(first->name)) {
         mistakes += check_host(first, snn_host_keys, SNN_HOST_KEYS);
+        if (!any_host) mistakes += snn_gate_host_keys(first);
         i = 1;
     } else {
         fprintf(stderr, "%s:%d: [%s]: expected [net] as the first section, got "
@@ -224,6 +226,8 @@ static int check(const snn_cfg *cfg, int any_host)
     for (; i < cfg->count; ++i) {
         mistakes += check_section(&cfg->sections[i], any_host);
     }
+    /* Shapes make sense where sections and values do. */
+    if (!mistakes && !any_host) mistakes = snn_gate_host_shapes(cfg);
     return mistakes;
 }
 

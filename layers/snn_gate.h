@@ -1,7 +1,7 @@
 /* The cfg gate: every mistake in what is ours, before anything is allocated.
  *
  * Checked are the sections and keys of this plugin, the names of all sections,
- * and the file's outline; the host's own keys are the host's business.
+ * the file's outline, and the host's own keys and shapes (snn_gate_host.h).
  * Messages go to stderr, one line each, in a compiler's form:
  *
  *     file:line: [section] key: expected <what>, got "<text>"

@@ -22,6 +22,7 @@ struct snn_cfg_context *snn_cfg_begin(const char *file)
     const snn_section *net = &cfg->sections[0];
     const snn_key *seed = &snn_host_keys[SNN_SEED];
     if (snn_find(net, seed->name)) snn_rand_fix((uint32_t)snn_value(net, seed));
+    else snn_rand_free();
     return (struct snn_cfg_context *)(void *)cfg;
 }
 

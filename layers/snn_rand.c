@@ -36,7 +36,6 @@ static void start(uint64_t seed)
 {
     state.seed = seed;
     state.drawn = mix(seed);
-    state.loads = 0;
 }
 
 void srand(unsigned seed)
@@ -46,9 +45,11 @@ void srand(unsigned seed)
 
 void snn_rand_fix(uint32_t seed)
 {
-    if (!is_fixed) start(seed);
     is_fixed = 1;
+    start(seed);
 }
+
+void snn_rand_free(void) { is_fixed = 0; }
 
 snn_rand_state snn_rand_now(void) { return state; }
 

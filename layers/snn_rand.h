@@ -19,8 +19,9 @@
 extern "C" {
 #endif
 
-/* [net] seed=. */
+/* A network begins whose cfg has seed= in [net], or has none. */
 void snn_rand_fix(uint32_t seed);
+void snn_rand_free(void);
 
 /* All that later numbers depend on. */
 typedef struct {

@@ -44,7 +44,7 @@ static const verb verbs[] = {
       "darknet snn iou build/data-unet/uneven/segments.data cfg/unet-snn.cfg "
       "build/demo-unet/snn/cfg.weights --masks masks" },
     { "check", snn_check, "CFG",
-      "every mistake in a cfg's snn sections and keys, with file and line",
+      "every mistake and warning in a cfg, with file and line",
       "darknet snn check cfg/tiny-yolo-snn.cfg" },
     { "init", snn_verb_init,
       "DATA CFG OUT.weights [--images 16] [--target second_moment|variance] "

@@ -553,6 +553,7 @@ def refuses_to_fold(converter):
     for name, text, message in UNFOLDABLE:
         write(converter.path("bad.cfg"), (NET + text).encode())
         status, _, wrong = converter.run("fold", "bad.cfg", "x.weights", "f.cfg", "f.weights")
+        wrong = re.sub(r"(?m)^.*: warning: .*\n", "", wrong)
         line = int(message.split(":")[0])
         number = text[:text.index(message.split("]")[0].split("[")[1])].count("\n")
         check(f"fold_refuses_{name}", ("status", status, 1), ("message", re.sub(r"^bad.cfg:\d+", "bad.cfg", wrong),

@@ -1,0 +1,245 @@
+#include "snn_gate_host.h"
+#include "snn_gate.h"
+#include "snn_host.h"
+#include "snn_math.h"
+#include "snn_upstream.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef SNN_ALEXEYAB
+#define OTHER_FAMILY 'p'
+#define OTHER_NAME "pjreddie/darknet"
+#else
+#define OTHER_FAMILY 'a'
+#define OTHER_NAME "AlexeyAB/darknet"
+#endif
+
+enum { LONGEST_NAME = 40, MOST_NAMES = 128 };
+
+/* ---- messages ------------------------------------------------------------ */
+
+static int is_strict(void)
+{
+    const char *value = getenv("SNN_STRICT");
+    return value && *value && strcmp(value, "0");
+}
+
+static void complain(const snn_section *s, const snn_option *o, const char *key,
+                     const char *kind, const char *expected, va_list args)
+{
+    fprintf(stderr, "%s:%d: %s[%s]", s->file, o ? o->line : s->line, kind, s->name);
+    if (key) fprintf(stderr, " %s", key);
+    fputs(": expected ", stderr);
+    vfprintf(stderr, expected, args);
+    if (o) fprintf(stderr, ", got \"%s\"", o->value);
+    fputc('\n', stderr);
+}
+
+int snn_gate_mistake(const snn_section *s, const char *key, const char *expected, ...)
+{
+    va_list args;
+    va_start(args, expected);
+    complain(s, key ? snn_find(s, key) : NULL, key, "", expected, args);
+    va_end(args);
+    return 1;
+}
+
+int snn_gate_warning(const snn_section *s, const char *key, const char *expected, ...)
+{
+    va_list args;
+    va_start(args, expected);
+    complain(s, key ? snn_find(s, key) : NULL, key, "warning: ", expected, args);
+    va_end(args);
+    return is_strict();
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
+static int has_word(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+    const char *p = words;
+    while (n && (p = strstr(p, word)) != NULL) {
+        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return 1;
+        p += n;
+    }
+    return 0;
+}
+
+static const char *keys_of(const snn_section *s)
+{
+    const snn_upstream_section *u = snn_upstream_sections;
+    while (u->sections && !has_word(u->sections, s->name)) ++u;
+    return u->sections ? u->keys : "";
+}
+
+/* The kind of the key of that name, "n" or "na"; NULL where there is none. */
+static const char *kind_in(const char *keys, const char *name)
+{
+    size_t n = strlen(name);
+    const char *p = keys;
+    while (n && (p = strstr(p, name)) != NULL) {
+        if ((p == keys || p[-1] == ' ') && p[n] == ':') return p + n + 1;
+        p += n;
+    }
+    return NULL;
+}
+
+static int is_others(const char *kind) { return kind[1] == OTHER_FAMILY; }
+
+/* Appends the names of a list that this host reads. */
+static int add_names(const char *keys, char names[][LONGEST_NAME], int n)
+{
+    while (*keys && n < MOST_NAMES) {
+        size_t length = strcspn(keys, ":");
+        if (!is_others(keys + length + 1)) {
+            snprintf(names[n++], LONGEST_NAME, "%.*s", (int)length, keys);
+        }
+        keys += strcspn(keys, " ");
+        keys += *keys == ' ';
+    }
+    return n;
+}
+
+/* ---- values -------------------------------------------------------------- */
+
+/* A value ends with it, or with what the host takes for a comment. */
+static int is_end(char c) { return !c || c == '#'; }
+
+static int is_integer(const char *text, long least, int many)
+{
+    char *end;
+    long value;
+    for (;; text = end + 1) {
+        errno = 0;
+        value = strtol(text, &end, 10);
+        if (end == text || errno || value < least || value > INT_MAX) return 0;
+        if (many && *end == ',' && !is_end(end[1])) continue;
+        return is_end(*end) || (many && *end == ',');
+    }
+}
+
+static int is_number(const char *text, int many)
+{
+    char *end;
+    double value;
+    for (;; text = end + 1) {
+        value = strtod(text, &end);
+        if (end == text || !snn_is_finite((float)value)) return 0;
+        if (many && *end == ',' && !is_end(end[1])) continue;
+        return is_end(*end) || (many && *end == ',');
+    }
+}
+
+static int is_one_of(const char *text, const char *const *names)
+{
+    for (; *names; ++names) {
+        if (!strcmp(*names, text)) return 1;
+    }
+    return 0;
+}
+
+static int check_choice(const snn_section *s, const snn_option *o,
+                        const char *const *names, const char *what)
+{
+    const char *near;
+    if (is_one_of(o->value, names)) return 0;
+    near = snn_nearest(o->value, names);
+    return snn_gate_warning(s, o->key, near ? "%s that this Darknet has (did you mean %s?)"
+                                            : "%s that this Darknet has", what, near);
+}
+
+static int check_value(const snn_section *s, const snn_option *o, char kind)
+{
+    if (!*o->value) {
+        return snn_gate_warning(s, o->key, "a value, as the host ignores a key without one");
+    }
+    switch (kind) {
+    case 'n':
+        return is_integer(o->value, 1, 0) ? 0
+            : snn_gate_mistake(s, o->key, "an integer of at least 1");
+    case 'i':
+        return is_integer(o->value, INT_MIN, 0) ? 0
+            : snn_gate_warning(s, o->key, "an integer");
+    case 'f':
+        return is_number(o->value, 0) ? 0 : snn_gate_warning(s, o->key, "a number");
+    case 'I':
+        return is_integer(o->value, INT_MIN, 1) ? 0
+            : snn_gate_warning(s, o->key, "integers, separated by commas");
+    case 'F':
+        return is_number(o->value, 1) ? 0
+            : snn_gate_warning(s, o->key, "numbers, separated by commas");
+    case 'A':
+        return check_choice(s, o, snn_upstream_activations, "an activation");
+    case 'P':
+        return check_choice(s, o, snn_upstream_policies, "a policy");
+    default:
+        return 0;       /* text, or layers, which the graph checks */
+    }
+}
+
+/* ---- keys ---------------------------------------------------------------- */
+
+static int is_ours(const snn_section *s, const char *name)
+{
+    int i, count;
+    const snn_key *keys = snn_keys_of_host(s, &count);
+    if (!strcmp(s->name, "net") || !strcmp(s->name, "network")) {
+        keys = snn_host_keys;
+        count = SNN_HOST_KEYS;
+    }
+    for (i = 0; i < count; ++i) {
+        if (!strcmp(keys[i].name, name)) return 1;
+    }
+    return 0;
+}
+
+static int unknown_key(const snn_section *s, const snn_option *o, const char *keys,
+                       const char *anywhere)
+{
+    char names[MOST_NAMES][LONGEST_NAME];
+    const char *list[MOST_NAMES + SNN_HOST_KEYS + 1], *near;
+    int i, n = add_names(anywhere, names, add_names(keys, names, 0));
+    for (i = 0; i < n; ++i) list[i] = names[i];
+    for (i = 0; i < SNN_HOST_KEYS; ++i) {
+        if (is_ours(s, snn_host_keys[i].name)) list[n++] = snn_host_keys[i].name;
+    }
+    list[n] = NULL;
+    near = snn_nearest(o->key, list);
+    fprintf(stderr, "%s:%d: warning: [%s] %s: unknown key, which the host ignores", s->file,
+            o->line, s->name, o->key);
+    if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
+    fputc('\n', stderr);
+    return is_strict();
+}
+
+int snn_gate_host_keys(const snn_section *s)
+{
+    int is_net = !strcmp(s->name, "net") || !strcmp(s->name, "network");
+    const char *keys = keys_of(s), *anywhere = is_net ? "" : snn_upstream_anywhere;
+    int i, mistakes = 0;
+    for (i = 0; i < s->count; ++i) {
+        const snn_option *o = &s->options[i];
+        const char *kind = kind_in(keys, o->key);
+        if (!kind) kind = kind_in(anywhere, o->key);
+        if (is_ours(s, o->key)) continue;
+        if (!kind) {
+            mistakes += unknown_key(s, o, keys, anywhere);
+        } else if (is_others(kind)) {
+            fprintf(stderr, "%s:%d: warning: [%s] %s: a key of " OTHER_NAME ", which this host "
+                    "ignores\n", s->file, o->line, s->name, o->key);
+            mistakes += is_strict();
+        } else if (snn_find(s, o->key) != o) {
+            fprintf(stderr, "%s:%d: warning: [%s] %s: repeated, line %d counts\n", s->file,
+                    o->line, s->name, o->key, snn_find(s, o->key)->line);
+            mistakes += is_strict();
+        } else {
+            mistakes += check_value(s, o, *kind);
+        }
+    }
+    return mistakes;
+}

@@ -1,0 +1,38 @@
+/* The keys that the hosts read, as their parser.c has them: data alone. */
+#ifndef SNN_UPSTREAM_H
+#define SNN_UPSTREAM_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Names of sections, and their keys as "name:kind", all apart by one blank.
+ * A kind is one of
+ *
+ *     n  an integer of at least 1: with less the host divides by zero,
+ *        allocates nothing, or crashes
+ *     i  an integer          f  a number
+ *     I  integers            F  numbers, apart by commas
+ *     L  layers, by number   A  an activation
+ *     P  a policy            s  any text
+ *
+ * and, behind it, "p" for a key that pjreddie/darknet alone reads, "a" for one
+ * of AlexeyAB/darknet. */
+typedef struct {
+    const char *sections, *keys;
+} snn_upstream_section;
+
+/* Ends with NULL; the first is that of [net]. */
+extern const snn_upstream_section snn_upstream_sections[];
+
+/* Read in every section but [net]. */
+extern const char snn_upstream_anywhere[];
+
+/* Names that the host knows; others it replaces by a default. */
+extern const char *const snn_upstream_activations[];
+extern const char *const snn_upstream_policies[];
+
+#ifdef __cplusplus
+}
+#endif
+#endif
