@@ -14,6 +14,7 @@
 #include "snn_moments.h"
 #include "snn_mem.h"
 #include "snn_random.h"
+#include "snn_options.h"
 #include "snn_verbs.h"
 
 #include "activations.h"
@@ -354,18 +355,9 @@ static int run(char *cfg, int only)
 
 int snn_gradcheck(int argc, char **argv)
 {
-    char *cfg = NULL, *end;
-    long only = -1;
-    int i;
-    for (i = 1; i < argc && argv[i]; ++i) {
-        if (!strcmp(argv[i], "--layer") && i + 1 < argc && argv[i + 1]) {
-            only = strtol(argv[++i], &end, 10);
-            if (*end || only < 0 || only > 100000) return snn_usage("gradcheck");
-        } else if (cfg || !strncmp(argv[i], "--", 2)) {
-            return snn_usage("gradcheck");
-        } else {
-            cfg = argv[i];
-        }
-    }
-    return cfg ? run(cfg, (int)only) : snn_usage("gradcheck");
+    char *cfg = NULL;
+    double only = -1;
+    const snn_verb_option layer = SNN_VALUE("--layer", "the number of a layer", SNN_INTEGER, 0, 100000, 0, &only);
+    if (!snn_read_options("gradcheck", argc, argv, &layer, 1, &cfg, 1, 1)) return 2;
+    return run(cfg, (int)only);
 }

@@ -14,6 +14,7 @@
 #include "snn_files.h"
 #include "snn_math.h"
 #include "snn_segmenter.h"
+#include "snn_options.h"
 #include "snn_verbs.h"
 #include "stb_image_write.h"
 
@@ -430,47 +431,19 @@ static int segment_all(network *net, const layer *l, const iou_options *o,
     return is_good;
 }
 
-static int usage_mistake(const char *option, const char *expected,
-                         const char *got)
-{
-    if (option) {
-        fprintf(stderr, "snn iou: %s: expected %s, got \"%s\"\n", option,
-                expected, got ? got : "");
-    }
-    snn_usage("iou");
-    return 0;
-}
-
-/* 0 where the usage has been printed. The host takes its own options out of
- * argv and leaves NULL in their places at the end. */
 static int parse_options(int argc, char **argv, iou_options *o)
 {
     char *files[3] = { NULL, NULL, NULL };
-    int i, count = 0;
+    const snn_verb_option options[] = {
+        SNN_TEXT("--json", "a file", &o->json),
+        SNN_TEXT("--per-image", "a file", &o->per_image),
+        SNN_TEXT("--masks", "a folder", &o->masks),
+    };
     memset(o, 0, sizeof *o);
-    for (i = 1; i < argc && argv[i]; ++i) {
-        char *name = argv[i];
-        char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strncmp(name, "--", 2)) {
-            if (count == 3) return usage_mistake(NULL, NULL, NULL);
-            files[count++] = name;
-            continue;
-        }
-        if (!strcmp(name, "--json")) {
-            if (!value) return usage_mistake(name, "a file", value);
-            o->json = value;
-        } else if (!strcmp(name, "--per-image")) {
-            if (!value) return usage_mistake(name, "a file", value);
-            o->per_image = value;
-        } else if (!strcmp(name, "--masks")) {
-            if (!value) return usage_mistake(name, "a folder", value);
-            o->masks = value;
-        } else {
-            return usage_mistake(name, "an option of this verb", name);
-        }
-        ++i;
+    if (!snn_read_options("iou", argc, argv, options, sizeof options / sizeof *options,
+                          files, 3, 3)) {
+        return 0;
     }
-    if (count < 3) return usage_mistake(NULL, NULL, NULL);
     o->data = files[0];
     o->cfg = files[1];
     o->weights = files[2];

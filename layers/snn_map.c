@@ -10,9 +10,11 @@
 #include "snn_host.h"
 #include "snn_math.h"
 #include "snn_mem.h"
+#include "snn_options.h"
 #include "snn_verbs.h"
 
 #include <errno.h>
+#include <float.h>
 
 /* What Darknet's own evaluations use. */
 #define SCORE_THRESHOLD .001f
@@ -437,66 +439,27 @@ static int report(const map_options *o, const data_set *d, const found *f)
 
 /* ---- the verb ------------------------------------------------------------ */
 
-static int usage_mistake(const char *option, const char *expected,
-                         const char *got)
-{
-    if (option) {
-        fprintf(stderr, "snn map: %s: expected %s, got \"%s\"\n", option,
-                expected, got ? got : "");
-    }
-    snn_usage("map");
-    return 0;
-}
-
-/* 0 where the usage has been printed. The host takes its own options out of
- * argv and leaves NULL in their places at the end. */
 static int parse_options(int argc, char **argv, map_options *o)
 {
+    static const char *const names[] = { "0", "11", "101", NULL };
+    static const int points[] = { 0, 11, 101 };
     char *files[3] = { NULL, NULL, NULL };
-    char *end;
-    long points;
-    int i, count = 0;
+    double picked = 2;
+    const snn_verb_option options[] = {
+        SNN_FLAG("--coco", &o->with_coco),
+        SNN_VALUE("--iou", "a number in (0, 1]", SNN_NUMBER, DBL_MIN, 1, 0, &o->iou),
+        SNN_WORD("--points", "one of 0, 11, 101", names, &picked),
+        SNN_TEXT("--json", "a file", &o->json),
+        SNN_TEXT("--detections", "a file", &o->detections),
+        SNN_TEXT("--per-image", "a file", &o->per_image),
+    };
     memset(o, 0, sizeof *o);
     o->iou = .5;
-    o->points = 101;
-    for (i = 1; i < argc && argv[i]; ++i) {
-        const char *name = argv[i];
-        char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strncmp(name, "--", 2)) {
-            if (count == 3) return usage_mistake(NULL, NULL, NULL);
-            files[count++] = argv[i];
-            continue;
-        }
-        if (!strcmp(name, "--coco")) {
-            o->with_coco = 1;
-            continue;
-        }
-        if (!strcmp(name, "--iou")) {
-            if (!value || !snn_parse_number(value, &end, &o->iou) || *end ||
-                o->iou <= 0 || o->iou > 1) {
-                return usage_mistake(name, "a number in (0, 1]", value);
-            }
-        } else if (!strcmp(name, "--points")) {
-            if (!value || !snn_parse_integer(value, &end, &points) || *end ||
-                (points != 0 && points != 11 && points != 101)) {
-                return usage_mistake(name, "one of 0, 11, 101", value);
-            }
-            o->points = (int)points;
-        } else if (!strcmp(name, "--json")) {
-            if (!value) return usage_mistake(name, "a file", value);
-            o->json = value;
-        } else if (!strcmp(name, "--detections")) {
-            if (!value) return usage_mistake(name, "a file", value);
-            o->detections = value;
-        } else if (!strcmp(name, "--per-image")) {
-            if (!value) return usage_mistake(name, "a file", value);
-            o->per_image = value;
-        } else {
-            return usage_mistake(name, "an option of this verb", name);
-        }
-        ++i;
+    if (!snn_read_options("map", argc, argv, options, sizeof options / sizeof *options,
+                          files, 3, 3)) {
+        return 0;
     }
-    if (count < 3) return usage_mistake(NULL, NULL, NULL);
+    o->points = points[(int)picked];
     o->data = files[0];
     o->cfg = files[1];
     o->weights = files[2];

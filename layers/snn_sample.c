@@ -6,14 +6,6 @@
 
 #define MOST_BYTES (1024. * 1024 * 1024)
 
-int snn_sample_size(const char *text)
-{
-    char *end;
-    long value;
-    if (!text || !snn_parse_integer(text, &end, &value) || *end) return 0;
-    return value >= 1 && value <= 4096 ? (int)value : 0;
-}
-
 /* Outputs and deltas. */
 static double bytes_per_image(const network *net)
 {

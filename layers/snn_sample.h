@@ -2,6 +2,7 @@
 #ifndef SNN_SAMPLE_H
 #define SNN_SAMPLE_H
 
+#include "snn_options.h"
 #include "snn_pass.h"
 
 #ifdef __cplusplus
@@ -16,8 +17,8 @@ enum { SNN_SAMPLE_IMAGES = 16 };
  * may be NULL. NULL and messages where a file is wrong. */
 snn_pass *snn_sample(char *data, char *cfg, char *weights, int images);
 
-/* An option's number, from 1 to 4096 images; 0 where it is none. */
-int snn_sample_size(const char *text);
+/* The option that says over how many images. */
+#define SNN_IMAGES(to) SNN_VALUE("--images", "1 to 4096", SNN_INTEGER, 1, 4096, 0, to)
 
 #ifdef __cplusplus
 }

@@ -3,9 +3,11 @@
 #include "snn_gate.h"
 #include "snn_lsuv.h"
 #include "snn_moments.h"
+#include "snn_options.h"
 #include "snn_sample.h"
 #include "snn_verbs.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,81 +61,37 @@ static int initialise(const snn_pass *p, const snn_cfg *cfg, const init_options 
     return off;
 }
 
-static int usage_mistake(const char *option, const char *expected, const char *got)
-{
-    if (option) {
-        fprintf(stderr, "snn init: %s: expected %s, got \"%s\"\n", option, expected,
-                got ? got : "");
-    }
-    snn_usage("init");
-    return 0;
-}
-
-/* Which of the two words; -1 where it is neither. */
-static int choice(const char *value, const char *first, const char *second)
-{
-    if (!value) return -1;
-    return !strcmp(value, first) ? 0 : !strcmp(value, second) ? 1 : -1;
-}
-
-static int parse_option(const char *name, const char *value, init_options *o)
-{
-    char *end;
-    long number = 0;
-    int is_number = value && snn_parse_integer(value, &end, &number) && !*end;
-    if (!strcmp(name, "--images")) {
-        o->images = snn_sample_size(value);
-        return o->images || usage_mistake(name, "1 to 4096", value);
-    }
-    if (!strcmp(name, "--tolerance")) {
-        return (value && snn_parse_number(value, &end, &o->lsuv.tolerance) && !*end &&
-                o->lsuv.tolerance > 0 && o->lsuv.tolerance < 1) ||
-               usage_mistake(name, "a number in (0, 1)", value);
-    }
-    if (!strcmp(name, "--iterations")) {
-        o->lsuv.iterations = (int)number;
-        return (is_number && number >= 1 && number <= 100) ||
-               usage_mistake(name, "1 to 100", value);
-    }
-    if (!strcmp(name, "--seed")) {
-        o->lsuv.seed = (uint32_t)number;
-        return (is_number && number >= 0 && number <= 2147483647) ||
-               usage_mistake(name, "0 to 2147483647", value);
-    }
-    if (!strcmp(name, "--target")) {
-        o->lsuv.by_variance = choice(value, "second_moment", "variance");
-        return o->lsuv.by_variance >= 0 ||
-               usage_mistake(name, "second_moment or variance", value);
-    }
-    if (!strcmp(name, "--centre")) {
-        o->lsuv.centres = choice(value, "0", "1");
-        return o->lsuv.centres >= 0 || usage_mistake(name, "0 or 1", value);
-    }
-    if (!strcmp(name, "--start")) {
-        o->lsuv.orthogonal = choice(value, "cfg", "orthogonal");
-        return o->lsuv.orthogonal >= 0 || usage_mistake(name, "orthogonal or cfg", value);
-    }
-    return usage_mistake(name, "an option of this verb", name);
-}
-
 static int parse_options(int argc, char **argv, init_options *o)
 {
+    static const char *const targets[] = { "second_moment", "variance", NULL };
+    static const char *const starts[] = { "cfg", "orthogonal", NULL };
     char *files[3] = { NULL, NULL, NULL };
-    int i, count = 0;
-    for (i = 1; i < argc && argv[i]; ++i) {
-        if (!strncmp(argv[i], "--", 2)) {
-            if (!parse_option(argv[i], i + 1 < argc ? argv[i + 1] : NULL, o)) return 0;
-            ++i;
-        } else if (count == 3) {
-            return usage_mistake(NULL, NULL, NULL);
-        } else {
-            files[count++] = argv[i];
-        }
+    double images = o->images, iterations = o->lsuv.iterations, seed = o->lsuv.seed;
+    double by_variance = o->lsuv.by_variance, centres = o->lsuv.centres;
+    double orthogonal = o->lsuv.orthogonal;
+    const snn_verb_option options[] = {
+        SNN_IMAGES(&images),
+        SNN_VALUE("--tolerance", "a number in (0, 1)", SNN_NUMBER, DBL_MIN, 1, 1, &o->lsuv.tolerance),
+        SNN_VALUE("--iterations", "1 to 100", SNN_INTEGER, 1, 100, 0, &iterations),
+        SNN_VALUE("--seed", "0 to 2147483647", SNN_INTEGER, 0, 2147483647, 0, &seed),
+        SNN_WORD("--target", "second_moment or variance", targets, &by_variance),
+        SNN_VALUE("--centre", "0 or 1", SNN_INTEGER, 0, 1, 0, &centres),
+        SNN_WORD("--start", "orthogonal or cfg", starts, &orthogonal),
+    };
+    if (!snn_read_options("init", argc, argv, options, sizeof options / sizeof *options,
+                          files, 3, 3)) {
+        return 0;
     }
+    o->images = (int)images;
+    o->lsuv.iterations = (int)iterations;
+    o->lsuv.seed = (uint32_t)seed;
+    o->lsuv.by_variance = (int)by_variance;
+    o->lsuv.centres = (int)centres;
+    o->lsuv.orthogonal = (int)orthogonal;
     o->data = files[0];
     o->cfg = files[1];
     o->out = files[2];
-    return count == 3 || usage_mistake(NULL, NULL, NULL);
+    return 1;
 }
 
 int snn_verb_init(int argc, char **argv)

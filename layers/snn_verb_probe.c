@@ -3,6 +3,7 @@
 #include "snn_files.h"
 #include "snn_mem.h"
 #include "snn_probe.h"
+#include "snn_options.h"
 #include "snn_plot.h"
 #include "snn_sample.h"
 #include "snn_verbs.h"
@@ -144,40 +145,21 @@ static int probe(const probe_options *o)
     return is_written && !nonfinite ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int usage_mistake(const char *option, const char *expected, const char *got)
-{
-    if (option) {
-        fprintf(stderr, "snn probe: %s: expected %s, got \"%s\"\n", option, expected,
-                got ? got : "");
-    }
-    return snn_usage("probe");
-}
-
 int snn_verb_probe(int argc, char **argv)
 {
     probe_options o = { NULL, NULL, NULL, NULL, NULL, SNN_SAMPLE_IMAGES };
     char *files[3] = { NULL, NULL, NULL };
-    int i, count = 0;
-    for (i = 1; i < argc && argv[i]; ++i) {
-        const char *name = argv[i];
-        char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strncmp(name, "--", 2)) {
-            if (count == 3) return usage_mistake(NULL, NULL, NULL);
-            files[count++] = argv[i];
-            continue;
-        }
-        if (!strcmp(name, "--images")) {
-            o.images = snn_sample_size(value);
-            if (!o.images) return usage_mistake(name, "1 to 4096", value);
-        } else if (!strcmp(name, "--csv") || !strcmp(name, "--plot")) {
-            if (!value) return usage_mistake(name, "a file", value);
-            *(name[2] == 'c' ? &o.csv : &o.plot) = value;
-        } else {
-            return usage_mistake(name, "an option of this verb", name);
-        }
-        ++i;
+    double images = SNN_SAMPLE_IMAGES;
+    const snn_verb_option options[] = {
+        SNN_IMAGES(&images),
+        SNN_TEXT("--csv", "a file", &o.csv),
+        SNN_TEXT("--plot", "a file", &o.plot),
+    };
+    if (!snn_read_options("probe", argc, argv, options, sizeof options / sizeof *options,
+                          files, 2, 3)) {
+        return 2;
     }
-    if (count < 2) return usage_mistake(NULL, NULL, NULL);
+    o.images = (int)images;
     o.data = files[0];
     o.cfg = files[1];
     o.weights = files[2];
