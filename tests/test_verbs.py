@@ -172,6 +172,28 @@ def init_says_what_it_cannot_do(folder):
               ("usage", f"usage: darknet snn {arguments[0]}" in said, True))
 
 
+def options_are_checked_before_files(folder):
+    """A mistake names the option and what it may be."""
+    for line, message in (
+            ("map d c w --iou 0", '--iou: expected a number in (0, 1], got "0"'),
+            ("map d c w --iou 1.1", '--iou: expected a number in (0, 1], got "1.1"'),
+            ("map d c w --points 5", '--points: expected one of 0, 11, 101, got "5"'),
+            ("map d c w --json", '--json: expected a file, got ""'),
+            ("map d c --coco w --cocoa", '--cocoa: expected an option of this verb, got "--cocoa"'),
+            ("iou d c w --masks", '--masks: expected a folder, got ""'),
+            ("init d c w --seed 1.5", '--seed: expected 0 to 2147483647, got "1.5"'),
+            ("init d c w --iterations 0", '--iterations: expected 1 to 100, got "0"'),
+            ("init d c w --tolerance 1", '--tolerance: expected a number in (0, 1), got "1"'),
+            ("init d c w --centre 2", '--centre: expected 0 or 1, got "2"'),
+            ("init d c w --start LSUV", '--start: expected orthogonal or cfg, got "LSUV"'),
+            ("probe d c --images 4097", '--images: expected 1 to 4096, got "4097"'),
+            ("gradcheck c --layer -1", '--layer: expected the number of a layer, got "-1"')):
+        verb = line.split()[0]
+        status, _, said = folder.run(*line.split())
+        check("mistake_in_" + line.replace(" ", "_"), ("status", status, 2),
+              ("message", f"snn {verb}: {message}\n" in said, True), ("usage", f"usage: darknet snn {verb}" in said, True))
+
+
 def probe_writes_csv_and_picture(folder):
     cfg = folder.cfg(WHITE + RIGHT["residual"], 32)
     rows, picture = folder.file("probe.csv"), folder.file("probe.png")
@@ -209,6 +231,7 @@ def main():
         gradcheck_agrees_and_finds_what_is_wrong(folder)
         init_brings_layers_to_the_target(folder)
         init_says_what_it_cannot_do(folder)
+        options_are_checked_before_files(folder)
         probe_writes_csv_and_picture(folder)
         probe_reads_pictures_as_grey(folder)
     print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")
