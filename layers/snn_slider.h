@@ -36,14 +36,14 @@ SNN_HD void snn_difference(snn_four *change, const double *columns, int rx)
     *change = enter - leave;
 }
 
-/* `columns` points to the zeros left of the first column; the first window is
+/* `columns` points to the rx zeros left of the first column; the first window is
  * the one around that column. */
 SNN_HD void snn_slide_begin(snn_slider *s, const double *columns, int rx)
 {
     snn_four sum = { 0, 0, 0, 0 }, v;
     double first;
     int x;
-    for (x = 0; x + 4 <= 2 * rx + 1; x += 4) {
+    for (x = rx; x + 4 <= 2 * rx + 1; x += 4) {
         memcpy(&v, columns + x, sizeof v);
         sum += v;
     }
