@@ -182,11 +182,18 @@ $(TESTS)/kernels/%.o: %.cpp $(KERNEL_NEEDS)
 $(TESTS)/test_kernels: tests/test_kernels.c tests/test.h $(KERNEL_OBJECTS)
 	$(Q)$(KERNEL_CC) $< $(KERNEL_OBJECTS) -lstdc++ -lm -lpthread -o $@
 
+# The pool of threads, without Darknet; the second one under the thread sanitizer.
+THREADS_TESTS := build/tests/test_threads build/tests-thread/test_threads
+$(THREADS_TESTS): tests/test_threads.c tests/test.h layers/snn_threads.c layers/snn_threads.h layers/snn_mem.c layers/snn_mem.h
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fsanitize=%,$(UNIT_FLAGS)) $(if $(findstring -thread,$(@D)),-fsanitize=thread) -Ilayers -Itests \
+		tests/test_threads.c layers/snn_threads.c layers/snn_mem.c -lpthread -o $@
+
 # What upstream allocates it does not free before it ends.
 export ASAN_OPTIONS := detect_leaks=0
 
-check: build/darknet $(UNIT_PROGRAMS) $(TESTS)/test_kernels  ## unit tests, under a minute once built
-	$(Q)$(PYTHON) tests/run.py $(UNIT_TESTS) $(TESTS)/test_kernels \
+check: build/darknet $(UNIT_PROGRAMS) $(TESTS)/test_kernels $(THREADS_TESTS)  ## unit tests, under a minute once built
+	$(Q)$(PYTHON) tests/run.py $(UNIT_TESTS) $(TESTS)/test_kernels $(THREADS_TESTS) \
 		"tests/test_gate.py build/darknet" \
 		"tests/test_map.py --driver $(TESTS)/ap_driver"
 
@@ -197,11 +204,11 @@ test: deps  ## everything that CI runs
 VARIANTS := noblas noopencv noopencv-address-undefined
 VARIANT_PROGRAMS := $(foreach v,$(VARIANTS),$(UNIT:%=build/tests-$(v)/test_%))
 
-test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels build/venv/ready
+test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels $(THREADS_TESTS) build/venv/ready
 	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%) build/tests-noopencv/corpus_driver
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(patsubst %,build/tests-noopencv-address-undefined/test_%,$(UNIT) kernels)
-	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(VARIANT_PROGRAMS) \
+	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(THREADS_TESTS) $(VARIANT_PROGRAMS) \
 		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
 		'tests/test_mutants.py --compile "$(KERNEL_CC)" --objects $(TESTS)/kernels --test tests/test_kernels.c' \
 		"tests/test_gate.py build/darknet" \
