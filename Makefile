@@ -235,19 +235,20 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 bench-deps:
 	$(Q)scripts/install_deps.sh $(PACKAGES) python3-torch
 
-# ROUNDS=1 is quicker; CASES=whitening: those alone.
+# ROUNDS=1 is quicker; CASES=whitening, or training: those alone.
 ROUNDS ?= 3
 CASES ?=
 
 bench: bench-deps  ## timings against memcpy, stock Darknet and PyTorch in the same run
 	$(Q)$(MAKE) --no-print-directory bench-run
 
-bench-run: $(TESTS)/bench_layers $(TESTS)/bench_stock
-	$(Q)$(PYTHON) scripts/bench.py $(TESTS)/bench_layers $(TESTS)/bench_stock --rounds $(ROUNDS) $(if $(CASES),--only $(CASES))
+STOCK_TESTS := build/tests-stock
+bench-run: build/darknet $(TESTS)/bench_layers $(TESTS)/bench_training $(STOCK_TESTS)/bench_stock $(STOCK_TESTS)/bench_training
+	$(Q)$(PYTHON) scripts/bench.py $(TESTS) $(STOCK_TESTS) --rounds $(ROUNDS) $(if $(CASES),--only $(CASES))
 
-$(TESTS)/bench_layers: tests/bench.h
+$(TESTS)/bench_layers $(TESTS)/bench_training: tests/bench.h
 
-$(TESTS)/bench_stock: tests/bench_stock.c tests/bench.h $(STOCK)/darknet
+$(STOCK_TESTS)/%: tests/%.c tests/bench.h $(STOCK)/darknet
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter -I$(STOCK)/include -I$(STOCK)/src -Itests $< \
 		$(STOCK)/libdarknet.a -lm -lpthread $(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4) -lstdc++) -o $@

@@ -4,7 +4,6 @@
 
 #include "snn_mem.h"
 #include "snn_scratch.h"
-#include "snn_threads.h"
 
 #include <dnnl.h>
 #include <omp.h>
@@ -267,7 +266,7 @@ size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass p)
 void snn_conv_block_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *blocked)
 {
     const operand *o = p == SNN_CONV_FORWARD ? &c->forward.weights : &c->data.weights;
-    if (o->reorder) reorder(o, snn_threads(), &o->plain, weights, &o->wanted, blocked);
+    if (o->reorder) reorder(o, c->shape.threads, &o->plain, weights, &o->wanted, blocked);
     else memcpy(blocked, weights, o->bytes);
 }
 
@@ -357,7 +356,7 @@ const float *snn_conv_plain_gradient(const snn_conv *c, const float *dw, float *
 {
     const operand *o = &c->weights.weights;
     if (!o->reorder) return dw;
-    reorder(o, snn_threads(), &o->wanted, dw, &o->plain, room);
+    reorder(o, c->shape.threads, &o->wanted, dw, &o->plain, room);
     return room;
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MAX_THREADS = 256 };
 
@@ -80,9 +81,12 @@ static void *worker(void *unused)
 /* Cores that the process may run on. */
 static int cores(void)
 {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef __linux__
     cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
-    return n > MAX_THREADS ? MAX_THREADS : n;
+    if (!sched_getaffinity(0, sizeof set, &set)) n = CPU_COUNT(&set);
+#endif
+    return n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : (int)n;
 }
 
 static int wanted_threads(void)

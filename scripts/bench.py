@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Times the layers against memcpy, stock Darknet and PyTorch.
+"""Times the layers and training against memcpy, stock Darknet and PyTorch.
 
-    scripts/bench.py BENCH_LAYERS BENCH_STOCK [--rounds 3] [--only CASE]
+    scripts/bench.py PROGRAMS STOCK_PROGRAMS [--rounds 3] [--only CASE]
 
-Runs the two programs and the PyTorch peers in turn, several rounds, with 1 and
-2 threads (stock Darknet has one), and compares medians. Prints a table and
-writes build/bench.json. A peer that does not exist, or PyTorch that cannot be
-imported, gives null.
+Runs the programs of the two folders (bench_layers, bench_stock, bench_training)
+and the PyTorch peers in turn, several rounds, with 1 and 2 threads (stock Darknet
+has one), and compares medians. Prints tables and writes build/bench.json. A peer
+that does not exist, or PyTorch that cannot be imported, gives null.
 """
 import argparse
 import json
@@ -15,6 +15,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+import bench_training
 
 THREADS = (1, 2)
 SHAPES = [(1, 16, 32, 32), (1, 255, 13, 13), (4, 32, 104, 104), (32, 16, 64, 64), (8, 64, 256, 256)]
@@ -184,10 +186,10 @@ def has_torch():
 
 def measure(options):
     """{(who, threads): [rows of each round]}; who comes first changes from round to round."""
-    ours = [options.layers] + ([options.only] if options.only else [])
+    ours = [os.path.join(options.ours, "bench_layers")] + ([options.only] if options.only else [])
     peer = stock_peer(options.only + "_") if options.only else ""
     torch = [sys.executable, os.path.abspath(__file__), "--torch"]
-    runs = [] if peer is None else [("stock", 1, [options.stock] + ([peer] if peer else []))]
+    runs = [] if peer is None else [("stock", 1, [os.path.join(options.stock, "bench_stock")] + ([peer] if peer else []))]
     for threads in THREADS:
         runs.append(("snn", threads, ours))
         if has_torch():
@@ -252,18 +254,29 @@ def show(table, results):
 def main():
     if sys.argv[1:2] == ["--torch"]:
         return run_torch(int(sys.argv[2]), sys.argv[3])
+    if sys.argv[1:2] == ["--torch-training"]:
+        # Whole images: a window of this composition would take longer than the rest of the net.
+        return bench_training.run_torch(int(sys.argv[2]), sys.argv[3], windowed(0))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("layers")
+    parser.add_argument("ours")
     parser.add_argument("stock")
+    parser.add_argument("--darknet", default="build/darknet")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--only", default="", help="cases whose name contains this; training: that alone")
     parser.add_argument("--json", default="build/bench.json")
     options = parser.parse_args()
-    results = measure(options)
-    table = summarize(results)
-    show(table, results)
+    table, training = [], []
+    if options.only != "training":
+        results = measure(options)
+        table = summarize(results)
+        show(table, results)
+    if options.only in ("", "training"):
+        torch = [sys.executable, os.path.abspath(__file__), "--torch-training"] if has_torch() else None
+        training = bench_training.measure(options.darknet, os.path.join(options.ours, "bench_training"),
+                                          os.path.join(options.stock, "bench_training"), torch, options.rounds, THREADS)
+        bench_training.show(training)
     with open(options.json + ".new", "w") as f:
-        json.dump({"rows": [row for row, _ in table], "training": []}, f, indent=1)
+        json.dump({"rows": [row for row, _ in table], "training": training}, f, indent=1)
         f.write("\n")
     os.replace(options.json + ".new", options.json)
     return 0
