@@ -64,7 +64,8 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
     return 1;
 }
 
-/* init=, init_gain=, agc=, centre= of a layer with weights. */
+/* init=, init_gain=, agc=, centre= of a layer with weights. One that shares
+ * another's takes part in what that one's keys say. */
 static void finish_weights(const snn_section *s, const snn_section *net,
                            int index, layer *l)
 {
@@ -77,7 +78,7 @@ static void finish_weights(const snn_section *s, const snn_section *net,
                        snn_value_or(s, net, &keys[SNN_INIT_GAIN]),
                        (uint32_t)snn_value(net, &keys[SNN_SEED]), index);
     }
-    if ((agc > 0 || centre) && l->update && !snn_step_layer(l, agc, centre)) {
+    if ((agc > 0 || centre) && l->update && snn_owns_weights(l) && !snn_step_layer(l, agc, centre)) {
         snn_reject(s, agc > 0 ? "agc" : "centre", "0 in a layer with binary=1");
     }
 }
