@@ -100,11 +100,24 @@ def differences(parent, variant):
     return wrong
 
 
+def stride_of(layers):
+    """Pixels of the image for one of the smallest map."""
+    stride = most = 1
+    for name, options in layers:
+        if name in ("convolutional", "maxpool"):
+            stride *= int(options.get("stride", 1))
+        elif name == "upsample":
+            stride = max(1, stride // int(options.get("stride", 2)))
+        most = max(most, stride)
+    return most
+
+
 def reduced(text, side, batch):
-    """The net on images of at most side x side, mini-batches of `batch`, at its full
-    learning rate from the first step."""
+    """The net on images of at most side x side, but maps of 4 x 4 at least, mini-batches
+    of `batch`, at its full learning rate from the first step."""
+    most = max(side, 4 * stride_of(sections(text)[1:]))
     def size(key):
-        return str(min(side, int(training.net_value(text, key, side))))
+        return str(min(most, int(training.net_value(text, key, side))))
     keys = {"batch": str(batch), "subdivisions": "1", "burn_in": "0"}
     if training.net_value(text, "width"):
         keys.update(width=size("width"), height=size("height"))

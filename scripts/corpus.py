@@ -132,7 +132,11 @@ class Corpus:
             raise Wrong("; ".join(wrong[:3]))
 
     def check_shapes(self, row, parent, variant):
-        old, new = self.shapes(parent), self.shapes(variant)
+        try:
+            old = self.shapes(parent)
+        except Wrong as wrong:
+            raise Wrong(f"the parent: {wrong}")
+        new = self.shapes(variant)
         changed = [] if len(old) == len(new) else [layer for layer in new if layer[0] == "local_whitening"][:1]
         left = [layer for layer in new if layer not in changed]
         row["shapes"] = [numbers for _, numbers in left] == [numbers for _, numbers in old]
