@@ -72,6 +72,11 @@ WRONG = {
 }
 
 
+def cfg_text(layers, size=16, batch=2, channels=3):
+    return (f"[net]\nbatch={batch}\nwidth={size}\nheight={size}\nchannels={channels}\n"
+            f"init=lecun_normal\nlearning_rate=.01\n" + layers)
+
+
 class Folder:
     """Pictures of smooth noise, their list, and cfgs."""
 
@@ -95,8 +100,7 @@ class Folder:
     def cfg(self, layers, size=16, batch=2, channels=3):
         path = self.file("net.cfg")
         with open(path, "w") as f:
-            f.write(f"[net]\nbatch={batch}\nwidth={size}\nheight={size}\nchannels={channels}\n"
-                    f"init=lecun_normal\nlearning_rate=.01\n" + layers)
+            f.write(cfg_text(layers, size, batch, channels))
         return path
 
     def run(self, *arguments):
