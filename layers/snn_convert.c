@@ -56,6 +56,7 @@ typedef struct {
     int keep[STEPS];
     int global;                         /* whitening over the whole image */
     int stride;                         /* pools become strides */
+    int centre;                         /* centred gradients */
     char said[512];                     /* the options, for the header */
 } options;
 
@@ -335,6 +336,11 @@ static void convert_net(conversion *c)
         explain(net, line, "agc", CLIP ": no step changes a filter by more than a "
                 "share of itself, as nothing brings it back to scale");
         insert_key(c, line, "agc", CLIP);
+    }
+    if (c->o->centre && !snn_find(net, "centre")) {
+        explain(net, line, "centre", "1: steps as if the inputs of layers had mean 0, "
+                "as told");
+        insert_key(c, line, "centre", "1");
     }
     convert_learning_rate(c);
 }
@@ -682,6 +688,9 @@ static int parse_options(int argc, char **argv, options *o)
         for (k = 0; k < STEPS && strcmp(argv[i], step_names[k]); ++k) continue;
         if (k < STEPS) {
             o->keep[k] = 1;
+            remember(o, argv[i], NULL);
+        } else if (!strcmp(argv[i], "--centre")) {
+            o->centre = 1;
             remember(o, argv[i], NULL);
         } else if (!strcmp(argv[i], "--weights")) {
             if (i + 2 >= argc || !argv[i + 1] || !argv[i + 2]) {

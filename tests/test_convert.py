@@ -215,6 +215,7 @@ CASES = [
          CONV_SNN.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n", "--keep-init",
          net_snn=NET_SNN.replace("init=lecun_normal\n", "")),
     case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.1\n", "")),
+    case("centre", CONV, CONV_SNN, "--centre", net_snn=NET_SNN.replace("agc=.1\n", "agc=.1\ncentre=1\n")),
     case("keep_input", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=0\n", "--keep-input",
          net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
     case("keep_head", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n", "--keep-head"),
