@@ -101,6 +101,12 @@ demo-unet-run: build/darknet build/data-unet
 build/data-unet:
 	$(Q)$(PYTHON) scripts/scenes.py build/data-unet --lighting uneven --size 64 --train 1300 --test 300
 
+thread: deps  ## the failures that people reported with SELU, each as a cfg, and their cures
+	$(Q)$(MAKE) --no-print-directory thread-run
+
+thread-run: build/darknet build/data build/data-unet
+	$(Q)$(PYTHON) scripts/thread.py
+
 # REPORT: options of scripts/report.py, such as --only stride or --hours 8.
 report: deps  ## the full comparison of nets, hours of training; goes on where it was; REPORT="--only stride"
 	$(Q)$(MAKE) --no-print-directory report-run
@@ -224,6 +230,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		"tests/test_training.py build/darknet build/tests-training" \
 		"tests/test_resume.py build/darknet" \
 		"tests/test_valgrind.py build/tree-noopencv/darknet build/tests-valgrind" \
+		"tests/test_thread.py build/darknet build/tests-training/scenes/uneven" \
 		"tests/test_regress.py --darknet build/darknet --run build/tests-training/snn --data $(QUICK_DATA) --cfgs '$(QUICK_CFGS)' --options '$(QUICK_OPTIONS)' --expect $(QUICK_EXPECTATION)" \
 		"tests/test_map.py --driver $(TESTS)/ap_driver --darknet build/darknet --data build/tests-training/snn/train.data --cfg build/tests-training/snn/cfg.cfg --weights build/tests-training/snn/cfg_final.weights" \
 		"tests/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
@@ -259,5 +266,5 @@ clean:  ## remove build/
 help:  ## this text
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @
 
-.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run report report-run corpus corpus-run demo-unet demo-unet-run \
-	uninstall check test test-run
+.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run \
+	report report-run corpus corpus-run demo-unet demo-unet-run uninstall check test test-run thread thread-run
