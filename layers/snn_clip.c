@@ -1,23 +1,47 @@
 #include "snn_clip.h"
 #include "snn_filters.h"
 #include "snn_math.h"
+#include "snn_simd.h"
 
+/* In lanes that do not depend on the processor. */
+SNN_SIMD static double sum_of_squares(const float *x, size_t n)
+{
+    double lane[8] = { 0 }, sum = 0;
+    size_t i, k;
+    for (i = 0; i + 8 <= n; i += 8) {
+        for (k = 0; k < 8; ++k) lane[k] += (double)x[i + k] * x[i + k];
+    }
+    for (; i < n; ++i) sum += (double)x[i] * x[i];
+    for (k = 0; k < 8; ++k) sum += lane[k];
+    return sum;
+}
+
+/* A filter's taps stand in runs (snn_filters.h). */
 static double norm_of(const snn_filters *f, const float *values, size_t filter)
 {
     double sum = 0;
     size_t t;
-    for (t = 0; t < f->taps; ++t) {
-        double v = values[snn_tap(f, filter, t)];
-        sum += v * v;
+    for (t = 0; t < f->taps; t += f->run) {
+        sum += sum_of_squares(&values[snn_tap(f, filter, t)], f->run);
     }
     return sqrt(sum);
+}
+
+static void clip_filter(const snn_filters *f, float *updates, size_t filter,
+                        double scale)
+{
+    size_t t, k;
+    for (t = 0; t < f->taps; t += f->run) {
+        float *u = &updates[snn_tap(f, filter, t)];
+        for (k = 0; k < f->run; ++k) u[k] = snn_clipped(u[k], scale);
+    }
 }
 
 size_t snn_clip_filters(const layer *l, float *updates, float *bias_updates,
                         double bound)
 {
     snn_filters f;
-    size_t i, t, clipped = 0;
+    size_t i, clipped = 0;
     if (!snn_filters_of(l, &f)) return 0;
     for (i = 0; i < f.filters; ++i) {
         double limit = norm_of(&f, f.weights, i);
@@ -30,10 +54,7 @@ size_t snn_clip_filters(const layer *l, float *updates, float *bias_updates,
         scale = snn_clip_scale(norm_of(&f, updates, i), limit);
         if (scale == 1) continue;
         ++clipped;
-        for (t = 0; t < f.taps; ++t) {
-            float *u = &updates[snn_tap(&f, i, t)];
-            *u = snn_clipped(*u, scale);
-        }
+        clip_filter(&f, updates, i, scale);
     }
     return clipped;
 }

@@ -53,6 +53,8 @@ typedef network_state snn_state;
 #define SNN_GPU_UPDATE_PARAMS SNN_UPDATE_PARAMS, float loss_scale
 #define SNN_GPU_UPDATE_ARGS SNN_UPDATE_ARGS, loss_scale
 #define SNN_UPDATE_LOSS_SCALE loss_scale
+/* Adam, which neither family has on the CPU: it clears the gradients. */
+#define SNN_UPDATE_ADAM l.adam
 
 /* Images that the network has seen, this mini-batch included. */
 static inline size_t snn_images_seen(snn_state s) { return *s.net.seen; }
@@ -170,6 +172,7 @@ typedef network snn_state;
 #define SNN_GPU_UPDATE_PARAMS SNN_UPDATE_PARAMS
 #define SNN_GPU_UPDATE_ARGS SNN_UPDATE_ARGS
 #define SNN_UPDATE_LOSS_SCALE 1
+#define SNN_UPDATE_ADAM a.adam
 
 static inline size_t snn_images_seen(snn_state s) { return *s.seen; }
 

@@ -101,18 +101,18 @@ static void project_rows(void *context, size_t begin, size_t end)
  * and Parlett: twice is enough). rows <= columns. */
 static void orthonormalize(double *a, size_t rows, size_t columns)
 {
-    enum { AT_ONCE = 64, ROWS = 8 };
+    enum { BLOCK_ROWS = 64, PIECE_ROWS = 8 };
     basis b = { a, columns, 0 };
-    double before[AT_ONCE];
+    double before[BLOCK_ROWS];
     size_t first, i, k;
-    for (first = 0; first < rows; first += AT_ONCE) {
-        size_t count = rows - first < AT_ONCE ? rows - first : AT_ONCE;
+    for (first = 0; first < rows; first += BLOCK_ROWS) {
+        size_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
         for (i = 0; i < count; ++i) {
             const double *row = a + (first + i) * columns;
             before[i] = dot(row, row, columns);
         }
         b.done = first;
-        snn_parallel(count, ROWS, project_rows, &b);
+        snn_parallel(count, PIECE_ROWS, project_rows, &b);
         for (i = 0; i < count; ++i) {
             basis own = { a + first * columns, columns, i };
             double *row = own.a + i * columns, square;

@@ -46,7 +46,8 @@ static void forward_gpu(layer l, snn_state s)
 static void update_gpu(layer l, SNN_GPU_UPDATE_PARAMS)
 {
     const step *t = step_of(&l);
-    double bound = snn_clip_bound(t->agc, SNN_UPDATE_MOMENTUM, SNN_UPDATE_BATCH);
+    double momentum = SNN_UPDATE_ADAM ? 0 : SNN_UPDATE_MOMENTUM;
+    double bound = snn_clip_bound(t->agc, momentum, SNN_UPDATE_BATCH);
     if (t->centre) snn_centre_before_gpu(t->centre, &l);
     if (bound > 0) snn_clip_filters_gpu(&l, SNN_UPDATE_LOSS_SCALE * bound);
     t->update_gpu(l, SNN_GPU_UPDATE_ARGS);
