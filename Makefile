@@ -111,7 +111,7 @@ thread-run: build/darknet build/data build/data-unet
 report: deps  ## the full comparison of nets, hours of training; goes on where it was; REPORT="--only stride"
 	$(Q)$(MAKE) --no-print-directory report-run
 
-report-run: build/darknet build/data
+report-run: build/darknet build/data build/data-unet
 	$(Q)$(PYTHON) scripts/report.py $(REPORT)
 
 # The same comparison in small, against what was measured before: a change that

@@ -13,6 +13,12 @@ PLAIN_RATES = (".0025", ".005", ".01", ".02")
 AIDED_RATES = (".02", ".04", ".08", ".16")
 SNN_RATES = (".01", ".02", ".04", ".08")
 
+# Segmentation's loss is a sum over pixels where no clipping holds it.
+MASKS = "build/data-unet/uneven/segments.data"
+UNET_RATES = (".00003", ".0001", ".0003")
+UNET_SNN_RATES = (".0075", ".015", ".03")
+NORMALIZED = ("net+[local_whitening] size=17 gain=1",)
+
 # What the variant needs helps a batch-normalized net too.
 # init_gain= is a factor of what init= draws.
 AIDS = ("net+[local_whitening] size=17", "agc=.1", "convolutional#-1.init=he_normal", "convolutional#-1.init_gain=.1")
@@ -38,6 +44,17 @@ def family(name, cfg):
 
 def against_parents(name):
     return (Comparison(name, name + "-snn"), Comparison(name + "-aided", name + "-snn"))
+
+
+def unets(name):
+    """(parent as users have it, parent with normalized input, variant)."""
+    cfg = f"cfg/{name}.cfg"
+    return (Net(name, cfg, rates=UNET_RATES), Net(name + "-normalized", cfg, NORMALIZED, UNET_RATES),
+            Net(name + "-snn", f"cfg/{name}-snn.cfg", rates=UNET_SNN_RATES))
+
+
+def against_unets(name):
+    return (Comparison(name, name + "-snn"), Comparison(name + "-normalized", name + "-snn"))
 
 
 STRIDE = family("stride", "cfg/tiny-yolo.cfg")
@@ -82,6 +99,10 @@ EXPERIMENTS = (
     Experiment("pool", "Tiny YOLO with max-pools", POOL + (SNN,),
                against_parents("pool") + (Comparison("pool-snn", SNN.name, guards=False),), mini_batches=(32, 1)),
     Experiment("residual", "Residual detector", RESIDUAL, against_parents("residual"), mini_batches=(32, 1)),
+    Experiment("unet", "UNet, Dice: parent, parent with normalized input, variant", unets("unet"),
+               against_unets("unet"), (MASKS,), (8, 1)),
+    Experiment("unet-residual", "UNet with residual sums, Dice", unets("unet-residual"),
+               against_unets("unet-residual"), (MASKS,), (8,)),
     Experiment("light", "Even and uneven lighting: raw, global and local input", LIGHT_NETS,
                against_parents("stride") + (Comparison("stride-aided-global", "stride-aided", guards=False),
                                             Comparison("input-global", SNN.name, guards=False),

@@ -75,7 +75,8 @@ class DataSet:
         self.source, self.name = data, os.path.splitext(os.path.basename(data))[0]
         # Those of scripts/scenes.py are even/scenes.data, uneven/segments.data ..
         if self.name in ("scenes", "segments"):
-            self.name = os.path.basename(os.path.dirname(os.path.abspath(data)))
+            folder = os.path.basename(os.path.dirname(os.path.abspath(data)))
+            self.name = folder if self.name == "scenes" else f"{folder}-{self.name}"
         keys = training.read_data(data)
         for key in ("train", "valid"):
             if key not in keys:
