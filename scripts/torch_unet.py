@@ -103,11 +103,18 @@ class Net(nn.Module):
         return x
 
 
+def read_picture(path, how):
+    picture = cv2.imread(path, how)
+    if picture is None:
+        raise ValueError(f"{path}: expected a picture")
+    return picture
+
+
 def read_set(data, key):
     """(images [n][h][w][3], RGB in [0, 1]; masks [n][h][w]; their stems)."""
     paths = training.read_list(data, key)
-    images = [cv2.imread(path)[..., ::-1].astype(numpy.float32) / 255 for path in paths]
-    masks = [cv2.imread(os.path.splitext(path.replace("/images/", "/mask/"))[0] + ".png", cv2.IMREAD_UNCHANGED)
+    images = [read_picture(path, cv2.IMREAD_COLOR)[..., ::-1].astype(numpy.float32) / 255 for path in paths]
+    masks = [read_picture(os.path.splitext(path.replace("/images/", "/mask/"))[0] + ".png", cv2.IMREAD_UNCHANGED)
              for path in paths]
     return numpy.stack(images), numpy.stack(masks), [os.path.splitext(os.path.basename(path))[0] for path in paths]
 
