@@ -386,6 +386,10 @@ def converts_the_corpus(converter, driver):
         variant = read(converter.path(f"corpus/{name[:-4]}-snn.cfg"))
         check(f"convert_corpus_{name}", ("reason", row["reason"], None), ("shapes", row["shapes"], True),
               ("converted again", converter.convert(variant), variant))
+    broken = corpus.Corpus(converter.darknet, "/bin/false", os.path.dirname(paths[0]), converter.path("corpus"))
+    row = broken.row(os.path.join(os.path.dirname(paths[0]), "yolov3-tiny.cfg"))
+    check("corpus_fails_where_the_host_does", ("reason", row["reason"], "the parent: no message"),
+          ("good", corpus.is_good(row), False))
     check("convert_refuses_only_recurrent_nets", ("refused", refused, ["gru.cfg", "rnn.cfg", "rnn.train.cfg"]))
 
 
