@@ -236,6 +236,48 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		"tests/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
 		"tests/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train"
 
+# -------------------------------------------------------------------- fuzzing
+
+# libFuzzer; only here is clang needed.
+FUZZ_TARGETS := gate convert masks labels weights
+FUZZ := build/fuzz
+FUZZ_CC := clang-14 -g -O1 -w -fsanitize=fuzzer-no-link,address \
+	-Dexit=fuzz_exit -D_exit=fuzz_exit -I$(TREE)/include -I$(TREE)/src -Ilayers -Itests/fuzz
+SECONDS ?= 60
+
+fuzz: deps  ## fuzz each reader of the user's files for SECONDS=60
+	$(Q)scripts/install_deps.sh clang-14 libclang-rt-14-dev
+	$(Q)$(MAKE) --no-print-directory fuzz-run
+
+# Of what the host has built, that of src/. Undefined behaviour that crashes
+# nothing is looked for in our files alone.
+$(FUZZ)/tree.a: $(TREE)/darknet
+	$(Q)test -z "$$(find $(TREE)/src $(TREE)/include -name '*.h' -newer $@ 2> /dev/null)" || rm -rf $(FUZZ)/obj
+	$(Q)mkdir -p $(FUZZ)/obj
+	$(Q)ls $(TREE)/obj/*.o | xargs -P 2 -I{} sh -c \
+		'n=$$(basename {} .o); c=$(TREE)/src/$$n.c; o=$(FUZZ)/obj/$$n.o; \
+		test -f layers/$$n.c && u="-fsanitize=undefined -fno-sanitize-recover=undefined"; \
+		[ ! -f $$c ] || [ $$o -nt $$c ] || $(FUZZ_CC) $$u -c $$c -o $$o'
+	$(Q)rm -f $@ && ar rcs $@ $(FUZZ)/obj/*.o
+
+$(FUZZ)/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZ)/tree.a
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,undefined $< $(FUZZ)/tree.a -lm -lpthread -o $@
+
+fuzz-build: $(addprefix $(FUZZ)/,$(FUZZ_TARGETS))
+
+fuzz-run: fuzz-build
+	$(Q)$(PYTHON) tests/fuzz/seeds.py $(FUZZ)/seeds
+	$(Q)set -e; for t in $(FUZZ_TARGETS); do \
+		mkdir -p $(FUZZ)/found/$$t; \
+		case $$t in gate|convert) more="-dict=$(FUZZ)/seeds/cfg.dict cfg tests/cfg_bad";; *) more=;; esac; \
+		echo "$$t: $(SECONDS) s"; \
+		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 $(FUZZ)/$$t -max_total_time=$(SECONDS) -timeout=20 \
+			-rss_limit_mb=4096 -max_len=4096 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix=$(FUZZ)/$$t- \
+			$(FUZZ)/found/$$t $(FUZZ)/seeds/$$t $$more > $(FUZZ)/$$t.log 2>&1 || { tail -40 $(FUZZ)/$$t.log; exit 1; }; \
+		grep -o "#[0-9]* *DONE.*" $(FUZZ)/$$t.log; \
+	done
+	$(Q)$(PYTHON) tests/fuzz/anchors.py $(SECONDS)
+
 # -------------------------------------------------------------------- timings
 
 # PyTorch is the peer that upstream is not; only here is it needed.
@@ -267,4 +309,5 @@ help:  ## this text
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @
 
 .PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run \
-	report report-run corpus corpus-run demo-unet demo-unet-run uninstall check test test-run thread thread-run
+	report report-run corpus corpus-run demo-unet demo-unet-run uninstall check test test-run thread thread-run \
+	fuzz fuzz-build fuzz-run

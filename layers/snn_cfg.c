@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One line without blanks, of any length; NULL at the end of the file. */
-static char *read_line(FILE *f)
+/* One line without blanks, of any length; NULL at the end of the file. Bytes of
+ * 0 are counted and left out. */
+static char *read_line(FILE *f, int *zeros)
 {
     size_t size = 128, n = 0;
     int c = getc(f);
@@ -16,7 +17,8 @@ static char *read_line(FILE *f)
     if (c == EOF) return NULL;
     line = (char *)snn_alloc(size, 1);
     for (; c != EOF && c != '\n'; c = getc(f)) {
-        if (c == ' ' || c == '\t' || c == '\r') continue;
+        *zeros += !c;
+        if (!c || c == ' ' || c == '\t' || c == '\r') continue;
         if (n + 1 == size) line = (char *)snn_realloc(line, size *= 2, 1);
         line[n++] = (char)c;
     }
@@ -65,12 +67,13 @@ snn_cfg *snn_cfg_read(const char *file)
     FILE *f = fopen(file, "r");
     snn_cfg *cfg;
     char *line;
-    int number = 0, failed;
+    int number = 0, zeros = 0, failed;
     if (!f) return NULL;
     cfg = (snn_cfg *)snn_alloc(1, sizeof *cfg);
     cfg->file = copy(file, strlen(file));
-    while ((line = read_line(f)) != NULL) {
+    while ((line = read_line(f, &zeros)) != NULL) {
         ++number;
+        if (zeros && !cfg->zero_line) cfg->zero_line = number;
         if (line[0] == '[') {
             add_section(cfg, line, number);
         } else if (line[0] && line[0] != '#' && line[0] != ';') {

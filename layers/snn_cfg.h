@@ -31,6 +31,7 @@ typedef struct {
     int count;
     char *stray;                /* first key before any section, or NULL */
     int stray_line;
+    int zero_line;              /* the first with a byte of 0, or 0 */
 } snn_cfg;
 
 typedef enum { SNN_NUMBER, SNN_INTEGER, SNN_ODD_OR_ZERO, SNN_CHOICE } snn_kind;

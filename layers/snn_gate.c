@@ -200,6 +200,10 @@ static int check(const snn_cfg *cfg, int any_host)
 {
     const snn_section *first = cfg->sections;
     int i = 0, mistakes = 0;
+    if (cfg->zero_line) {
+        fprintf(stderr, "%s:%d: expected text, got a byte of 0\n", cfg->file, cfg->zero_line);
+        ++mistakes;
+    }
     if (cfg->stray) {
         fprintf(stderr, "%s:%d: expected a [section] before the first key, got "
                 "\"%s\"\n", cfg->file, cfg->stray_line, cfg->stray);

@@ -113,7 +113,10 @@ static int check_net(const snn_section *net, shape *in, count_t *batch)
     }
     if (w && h && c) {
         *in = image_of(w, h, c);
-        if (snn_find(net, "inputs") && inputs && inputs != in->inputs) in->knows = NOTHING;
+        if (inputs && inputs != in->inputs) {
+            mistakes += snn_gate_mistake(net, "inputs", "width times height times channels, "
+                                         "%lld", in->inputs);
+        }
     } else if (inputs) {
         *in = values_of(inputs);
     } else {
@@ -224,7 +227,13 @@ static int upsample(const snn_section *s, shape in, shape *out)
 static int reorg(const snn_section *s, shape in, shape *out)
 {
     count_t stride = number(s, "stride", 1);
-    if (stride < 1 || number(s, "extra", 0) || number(s, "flatten", 0)) return 0;
+    if (stride < 1) return 0;
+#ifndef SNN_ALEXEYAB
+    if (number(s, "extra", 0)) {
+        *out = values_of(in.inputs + number(s, "extra", 0));
+        return 0;
+    }
+#endif
     if (number(s, "reverse", 0)) {
         *out = image_of(in.w * stride, in.h * stride, in.c / (stride * stride));
         if (in.c % (stride * stride)) {
@@ -347,6 +356,14 @@ static int region(const snn_section *s, shape in)
            detector(s, in, boxes, number(s, "coords", 4) + number(s, "classes", 20) + 1);
 }
 
+static int iseg(const snn_section *s, shape in)
+{
+    count_t channels = number(s, "classes", 20) + number(s, "ids", 32);
+    if (in.knows < IMAGE || in.c == channels) return 0;
+    return snn_gate_mistake(s, NULL, "%lld channels from the layer before, one for each of "
+                            "classes and ids, got %lld", channels, in.c);
+}
+
 static int old_detector(const snn_section *s, shape in)
 {
     count_t side = number(s, "side", 7);
@@ -376,9 +393,16 @@ static int keeps_its_shape(const snn_section *s)
 {
     static const char *const names[] = {
         "activation", "dropout", "normalization", "lrn", "batchnorm", "l2norm", "logistic",
-        NULL
+        "yolo", "Gaussian_yolo", "region", "iseg", NULL
     };
     return snn_type_by_name(s->name) || snn_is_any(s, names);
+}
+
+/* As many values as they get, without height and width. */
+static int passes_on_values(const snn_section *s)
+{
+    static const char *const names[] = { "softmax", "soft", "cost", "detection", NULL };
+    return snn_is_any(s, names);
 }
 
 static int check_layer(const foreseen *f, int i, shape in, shape *out)
@@ -396,8 +420,14 @@ static int check_layer(const foreseen *f, int i, shape in, shape *out)
     }
     if (is_named(s, "route", NULL)) return route(f, i, s, out);
     if (is_named(s, "shortcut", NULL)) return in.knows == IMAGE ? sum(f, i, s, in, out) : 0;
+    if (!i && is_named(s, "dropout", NULL)) {
+        return snn_gate_mistake(s, NULL, "a layer before it");
+    }
+    if (passes_on_values(s) && in.knows) *out = values_of(in.inputs);
+    if (keeps_its_shape(s)) *out = in;
     if (is_named(s, "yolo", "Gaussian_yolo")) return yolo(s, in);
     if (is_named(s, "region", NULL)) return region(s, in);
+    if (is_named(s, "iseg", NULL)) return iseg(s, in);
     if (is_named(s, "detection", NULL)) return old_detector(s, in);
     if (is_named(s, "connected", "conn")) {
         *out = image_of(1, 1, number(s, "output", 1));
@@ -409,8 +439,12 @@ static int check_layer(const foreseen *f, int i, shape in, shape *out)
             return snn_gate_mistake(s, "groups", "a divisor of the input's %lld values",
                                     in.inputs);
         }
-    } else if (keeps_its_shape(s)) {
-        *out = in;
+    } else if (is_named(s, "rnn", "gru") || is_named(s, "lstm", NULL)) {
+        *out = values_of(number(s, "output", 1));
+#ifndef SNN_ALEXEYAB
+    } else if (is_named(s, "crnn", NULL) && in.knows == IMAGE) {
+        *out = image_of(in.w, in.h, number(s, "output_filters", 1));
+#endif
     }
     return 0;
 }
@@ -424,12 +458,20 @@ static int check_size(const foreseen *f, const snn_section *s, shape *out)
                             "%lld", f->batch);
 }
 
+/* The host takes the last layer that is no [cost] for the output. */
+static int check_output(const snn_cfg *cfg)
+{
+    int i = cfg->count - 1;
+    while (i > 0 && is_named(&cfg->sections[i], "cost", NULL)) --i;
+    return i ? 0 : snn_gate_mistake(&cfg->sections[1], NULL, "a layer before it");
+}
+
 int snn_gate_host_shapes(const snn_cfg *cfg)
 {
     foreseen f = { cfg, snn_graph_of(cfg), NULL, 0 };
     shape in;
     int i, mistakes = check_net(&cfg->sections[0], &in, &f.batch);
-    mistakes += f.graph->mistakes;
+    mistakes += f.graph->mistakes + check_output(cfg);
     f.shapes = (shape *)snn_alloc((size_t)cfg->count, sizeof *f.shapes);
     for (i = 0; !mistakes && i < cfg->count - 1; ++i) {
         mistakes = check_layer(&f, i, in, &f.shapes[i]);

@@ -11,11 +11,15 @@ import importlib.util
 import io
 import json
 import os
+import random
+import resource
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -1103,10 +1107,82 @@ def real_tree(tree):
     expect_same(p.now(), p.before, "the pristine tree")
 
 
+def real_copy(tree):
+    """A Place with a copy of a real tree, without links, and the project's own edits and layers."""
+    p = Place()
+    shutil.rmtree(p.tree)
+    shutil.copytree(tree, p.tree, ignore=lambda folder, names: [n for n in names if os.path.islink(os.path.join(folder, n))])
+    p.anchors, p.layers, p.before = os.path.join(ROOT, "patches"), os.path.join(ROOT, "layers"), p.now()
+    return p
+
+
+def process(p, *arguments, **keys):
+    """The patcher as a process of its own."""
+    return subprocess.Popen([sys.executable, os.path.join(ROOT, "scripts/patch.py"), p.tree, *arguments],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **keys)
+
+
+def real_kills(tree):
+    """SIGKILL at random moments: each file is as before or as after, and there is a way back and one forth."""
+    p = real_copy(tree)
+    start = time.time()
+    process(p).communicate()
+    seconds, full = time.time() - start, p.now()
+    draw, half = random.Random(7), 0
+    for k in range(12):
+        begin, end, arguments = ((p.before, full, ()), (full, p.before, ("--reverse",)))[k % 2]
+        p.restore(begin)
+        running = process(p, *arguments)
+        time.sleep(draw.uniform(.3, 1) * seconds)
+        running.kill()
+        running.communicate()
+        now = p.now()
+        for name, value in now.items():
+            if name == "snn.manifest" or name.endswith(patch.STAGED):
+                continue
+            expect(value in (begin.get(name), end.get(name)), f"{name} as before or as after a kill")
+        half += now not in (begin, end)
+        p.good("--reverse")
+        expect_same(p.now(), p.before, f"the pristine tree after kill {k}")
+    print(f"    {half} of 12 kills met a half-patched tree")
+
+
+def real_limits(tree):
+    """Writing beyond a file's greatest size fails as a full disk does, in the middle of a file."""
+    p = real_copy(tree)
+    sizes = sorted({len(data) for data, _ in p.before.values() if data and len(data) < 200000})
+
+    def limit(size):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    for size in (0, 100, sizes[len(sizes) // 2], 40000):
+        running = process(p, preexec_fn=lambda size=size: limit(size), restore_signals=False)
+        err = running.communicate()[1]
+        expect(running.returncode == 1, f"exit status 1 with room for {size} bytes, got {running.returncode}: {err}")
+        expect_in("File too large", err)
+        expect_same(p.now(), p.before, f"the tree as it was, with room for {size} bytes")
+
+
+def real_carriage_returns(tree):
+    """A checkout with CRLF line ends, as git makes them on Windows."""
+    p = real_copy(tree)
+    for name, (data, mode) in p.before.items():
+        if data and name.endswith((".c", ".h", ".cu", ".cpp", "Makefile")) and b"\0" not in data:
+            p.write(name, data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), mode)
+    before = p.now()
+    p.good()
+    text = p.read("src/parser.c")
+    expect(text.count(b"\r\n") == text.count(b"\n") and b"snn_cfg_begin" in text, "CRLF throughout, with the edits")
+    p.good("--reverse")
+    expect_same(p.now(), before, "the same bytes")
+
+
 def main(trees):
     counts = {"ok": 0, "FAIL": 0, "skip": 0}
     work = [(f.__name__.replace("_", " "), f) for f in TESTS]
-    work += [(f"the project's edits apply to and leave {t}", lambda t=t: real_tree(t)) for t in trees]
+    for what, function in (("the project's edits apply to and leave", real_tree), ("kills at random moments spare", real_kills),
+                           ("a full disk spares", real_limits), ("CRLF line ends are kept in", real_carriage_returns)):
+        work += [(f"{what} {t}", lambda t=t, function=function: function(t)) for t in trees]
     for name, function in work:
         verdict, why = "ok", ""
         try:
