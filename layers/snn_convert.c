@@ -738,6 +738,18 @@ static void free_all(conversion *c)
     free(c->fates);
 }
 
+/* A cfg of nothing but batch normalization would be left without layers. */
+static int keeps_layers(const conversion *c)
+{
+    const snn_section *first = &c->cfg->sections[1];
+    int i = 0;
+    while (i < c->graph->count && c->fates[i].is_removed) ++i;
+    if (i < c->graph->count) return 1;
+    fprintf(stderr, "%s:%d: [%s]: expected layers besides it\n", first->file, first->line,
+            first->name);
+    return 0;
+}
+
 static int convert_file(const options *o)
 {
     conversion c;
@@ -745,7 +757,7 @@ static int convert_file(const options *o)
     int changes, good = read_all(&c, o);
     if (good) {
         convert(&c);
-        good = !c.mistakes;
+        good = !c.mistakes && keeps_layers(&c);
     }
     if (good) {
         changes = snn_edit_edits(c.text);

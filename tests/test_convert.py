@@ -255,6 +255,7 @@ def converts_a_file_into_itself(converter):
 # ----------------------------------------------------------------------- refused
 
 REFUSED = [
+    ("nothing_but_batchnorm", "\n[batchnorm]\n", "7: [batchnorm]: expected layers besides it"),
     ("recurrent_layers", "\n[rnn]\nbatch_normalize=1\n",
      "7: [rnn]: expected a feed-forward net, got a recurrent layer, whose batch normalization is inside it"),
     ("binary_weights", CONV + "xnor=1\n",
