@@ -153,6 +153,13 @@ static inline float *snn_predict(network *net, float *input)
     return network_predict(*net, input);
 }
 
+/* Adam's counter of steps; NULL where the host counts iterations instead. */
+static inline int *snn_adam_steps(network *net)
+{
+    (void)net;
+    return NULL;
+}
+
 static inline detection *snn_boxes(network *net, int w, int h, float threshold,
                                    int *count)
 {
@@ -266,6 +273,8 @@ static inline float *snn_predict(network *net, float *input)
 {
     return network_predict(net, input);
 }
+
+static inline int *snn_adam_steps(network *net) { return net->t; }
 
 /* Detections above `threshold`, boxes relative to the w x h image (0..1),
  * the letterbox undone. Free with free_detections(dets, *count). */

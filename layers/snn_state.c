@@ -169,7 +169,7 @@ int snn_state_write(network *net, const char *weights, uint64_t fingerprint)
     memset(&h, 0, sizeof h);
     memcpy(h.magic, magic, sizeof magic);
     h.version = VERSION;
-    h.steps = *net->t;
+    if (snn_adam_steps(net)) h.steps = *snn_adam_steps(net);
     h.weights = fingerprint;
     h.seen = *net->seen;
     h.random = snn_rand_now();
@@ -285,7 +285,7 @@ void snn_resume(network *net)
     if (values) {
         next = values;
         each_array(net, restore, &next);
-        *net->t = h.steps;
+        if (snn_adam_steps(net)) *snn_adam_steps(net) = h.steps;
         /* The mini-batch that was being loaded is loaded again. */
         if (h.random.loads) --h.random.loads;
         snn_rand_resume(h.random);
