@@ -15,7 +15,7 @@ SNN_RATES = (".01", ".02", ".04", ".08")
 
 # Segmentation's loss is a sum over pixels where no clipping holds it.
 MASKS = "build/data-unet/uneven/segments.data"
-UNET_RATES = (".00003", ".0001", ".0003")
+UNET_RATES = (".00001", ".00003", ".0001", ".0003")
 UNET_SNN_RATES = (".0075", ".015", ".03")
 NORMALIZED = ("net+[local_whitening] size=17 gain=1",)
 
