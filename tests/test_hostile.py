@@ -234,12 +234,12 @@ class Work:
         self.rows.append((group, name, [self.darknet, *arguments], strict, message))
 
 
-def png(w, h, channels=3, value=100):
+def png(w, h, channels=3, value=100, data=None):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     rows = b"".join(b"\0" + bytes([value]) * (w * channels) for _ in range(h))
     head = struct.pack(">IIBBBBB", w, h, 8, {1: 0, 3: 2}[channels], 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data or zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def dashed(name):
@@ -390,6 +390,8 @@ def data_sets(work):
     masks("mask of a class too many", "mask-of-a-class-too-many.png", mask=png(16, 16, 1, 2))
     masks("mask of colours", "mask-of-colours.png", mask=png(16, 16, 3, 1))
     masks("cut mask", "cut-mask.png", mask=png(16, 16, 1, 0)[:50])
+    endless = b"\x78\x9c\x9d" + b"\xff" * 8 + b"A"     # its codes go on over zeros
+    masks("endless mask", "endless-mask.png: expected a PNG, got a broken one", mask=png(16, 16, 1, 0, endless))
     masks("empty mask", "empty-mask.png", mask=b"")
     masks("text as mask", "text-as-mask.png", mask=b"no mask")
     masks("runs of a class too many", "runs-of-a-class-too-many.txt", text="2 0 256\n")
