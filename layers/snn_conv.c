@@ -21,19 +21,26 @@ enum { PIECE_BYTES = 512 << 10 };
 /* What the sums of one layer may take at once. */
 enum { SUM_BYTES = 16 << 20 };
 
+/* Channels that are worth a call of their own: what the widest vectors hold. */
+enum { LEAST_CHANNELS = 16 };
+
+/* An image's channels are cut into slices where there are more threads than
+ * images: `slices` of the filters and the output, and for the gradient of the
+ * input `back_slices` of the input. Both are the same slices of groups. */
 typedef struct {
     const layer *l;
     snn_state s;
-    const snn_conv *conv;
-    size_t images;              /* of one call of conv */
+    const snn_conv *conv;       /* of one slice */
+    const snn_conv *back;       /* gradient of the input; NULL: conv's */
+    size_t slices, back_slices;
+    size_t images;              /* of one call; 1 where there are slices */
     size_t part_images;         /* of one part of the gradient */
     size_t first_part;
-    const void *weights;        /* blocked */
-    float *sums;                /* [parts at once][sum_count]: weights, biases */
+    char *weights;              /* blocked, slice after slice */
+    size_t weight_bytes;        /* of a slice */
+    float *sums;                /* [parts at once][slices][sum_count]: weights, biases */
     size_t sum_count, bias_at;
 } job;
-
-static int is_team(const layer *l) { return l->batch < snn_threads(); }
 
 static size_t largest_divisor(size_t n, size_t at_most)
 {
@@ -46,41 +53,129 @@ static size_t largest_divisor(size_t n, size_t at_most)
 static size_t part_images(const layer *l)
 {
     size_t batch = (size_t)l->batch;
-    return is_team(l) ? batch : batch / largest_divisor(batch, PARTS);
+    return batch / largest_divisor(batch, PARTS);
 }
 
 static size_t images_at_once(const layer *l)
 {
     size_t bytes = ((size_t)l->inputs + (size_t)l->outputs) * sizeof(float);
-    return is_team(l) ? (size_t)l->batch : largest_divisor(part_images(l), PIECE_BYTES / bytes);
+    return largest_divisor(part_images(l), PIECE_BYTES / bytes);
 }
 
-static const snn_conv *conv_of(const layer *l)
+static size_t groups_of(const layer *l) { return l->groups > 1 ? (size_t)l->groups : 1; }
+
+static size_t slices_of(const layer *l, int channels)
+{
+    size_t threads = (size_t)snn_threads(), batch = (size_t)l->batch, groups = groups_of(l);
+    size_t most = (threads + batch - 1) / batch;
+    if (images_at_once(l) > 1) return 1;
+    /* one group alone would be another primitive, which rounds differently */
+    if (groups > 1) return largest_divisor(groups, most < groups / 2 ? most : groups / 2);
+    if (most > (size_t)channels / LEAST_CHANNELS) most = (size_t)channels / LEAST_CHANNELS;
+    return largest_divisor((size_t)channels, most);
+}
+
+/* Of one slice of the filters and one of the input. */
+static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels)
 {
     snn_conv_shape s;
     memset(&s, 0, sizeof s);
     s.batch = (int)images_at_once(l);
-    s.c = l->c;
+    s.c = l->c / (int)channels;
     s.h = l->h;
     s.w = l->w;
-    s.n = l->n;
+    s.n = l->n / (int)filters;
     s.out_h = l->out_h;
     s.out_w = l->out_w;
-    s.groups = l->groups > 1 ? l->groups : 1;
+    s.groups = l->groups > 1 ? l->groups / (int)filters : 1;
+    s.filter_c = l->c / (int)groups_of(l);
     s.size = l->size;
     s.stride_x = snn_stride_x(l);
     s.stride_y = snn_stride_y(l);
     s.pad = l->pad;
     s.dilation = snn_dilation(l);
     s.bias = !l->batch_normalize;
-    s.threads = is_team(l) ? snn_threads() : 1;
     return snn_conv_of(&s);
+}
+
+static job job_of(const layer *l, snn_state s)
+{
+    int is_grouped = groups_of(l) > 1;
+    job j;
+    memset(&j, 0, sizeof j);
+    j.l = l;
+    j.s = s;
+    j.images = images_at_once(l);
+    j.part_images = part_images(l);
+    j.slices = slices_of(l, l->n);
+    j.back_slices = is_grouped ? j.slices : slices_of(l, l->c);
+    j.conv = conv_of(l, j.slices, is_grouped ? j.slices : 1);
+    if (!is_grouped && (j.slices > 1 || j.back_slices > 1)) j.back = conv_of(l, 1, j.back_slices);
+    return j;
 }
 
 int snn_conv_fits(const layer *l)
 {
     return !l->binary && !l->xnor && snn_conv_is_plain(l) && snn_activation_is_plain(l->activation) &&
-           conv_of(l) != NULL;
+           conv_of(l, 1, 1) != NULL;
+}
+
+/* ------------------------------------------------------------------ weights */
+
+typedef struct {
+    const snn_conv *conv;
+    snn_conv_pass pass;
+    const float *weights;
+    size_t stride, bytes;       /* from slice to slice: plain, blocked */
+    char *blocked;
+} blocking;
+
+static void block_slices(void *context, size_t begin, size_t end)
+{
+    const blocking *b = (const blocking *)context;
+    size_t k;
+    for (k = begin; k < end; ++k) {
+        snn_conv_block_weights(b->conv, b->pass, b->weights + k * b->stride, b->blocked + k * b->bytes);
+    }
+}
+
+/* Sets weight_bytes, returns the bytes of all slices. */
+static size_t blocked_bytes(job *j, snn_conv_pass pass)
+{
+    int is_back = j->back && pass == SNN_CONV_BACKWARD;
+    j->weight_bytes = snn_scratch_round(snn_conv_weight_bytes(is_back ? j->back : j->conv, pass));
+    return j->weight_bytes * (is_back ? j->back_slices : j->slices);
+}
+
+static void block_weights(const job *j, snn_conv_pass pass)
+{
+    const layer *l = j->l;
+    blocking b;
+    b.conv = j->conv;
+    b.pass = pass;
+    b.weights = l->weights;
+    b.stride = (size_t)l->nweights / j->slices;
+    b.bytes = j->weight_bytes;
+    b.blocked = j->weights;
+    if (!j->back || pass == SNN_CONV_FORWARD) {
+        snn_parallel(j->slices, 1, block_slices, &b);
+        return;
+    }
+    b.conv = j->back;
+    b.stride = (size_t)l->c / j->back_slices * (size_t)l->size * (size_t)l->size;
+    snn_parallel(j->back_slices, 1, block_slices, &b);
+}
+
+/* Where slice k of what an image has of `values` begins. */
+static size_t at_slice(size_t image, size_t values, size_t slices, size_t k)
+{
+    return image * values + values / slices * k;
+}
+
+/* The input of slice k: only slices of groups read slices of it. */
+static size_t input_of(const job *j, size_t image, size_t k)
+{
+    return at_slice(image, (size_t)j->l->inputs, j->slices, groups_of(j->l) > 1 ? k : 0);
 }
 
 /* ------------------------------------------------------------------ forward */
@@ -89,28 +184,23 @@ static void forward_pieces(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
     const layer *l = j->l;
-    size_t i, count = j->images * (size_t)l->outputs;
+    size_t i, count = j->images * (size_t)l->outputs / j->slices;
     float *out = l->batch_normalize && l->x ? l->x : l->output;
     for (i = begin; i < end; ++i) {
-        float *y = out + i * count;
-        snn_conv_forward(j->conv, j->s.input + i * j->images * (size_t)l->inputs, j->weights, l->biases, y);
+        size_t image = i / j->slices * j->images, k = i % j->slices;
+        float *y = out + at_slice(image, (size_t)l->outputs, j->slices, k);
+        snn_conv_forward(j->conv, j->s.input + input_of(j, image, k), j->weights + k * j->weight_bytes,
+                         l->biases + at_slice(0, (size_t)l->n, j->slices, k), y);
         if (!l->batch_normalize) snn_activate(y, count, l->activation);
     }
 }
 
 void snn_forward_conv(layer l, snn_state s)
 {
-    job j;
-    void *weights;
-    memset(&j, 0, sizeof j);
-    j.l = &l;
-    j.s = s;
-    j.conv = conv_of(&l);
-    j.images = images_at_once(&l);
-    weights = snn_scratch(SNN_SCRATCH_LAYER, snn_conv_weight_bytes(j.conv, SNN_CONV_FORWARD));
-    snn_conv_block_weights(j.conv, SNN_CONV_FORWARD, l.weights, weights);
-    j.weights = weights;
-    snn_parallel((size_t)l.batch / j.images, 1, forward_pieces, &j);
+    job j = job_of(&l, s);
+    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, blocked_bytes(&j, SNN_CONV_FORWARD));
+    block_weights(&j, SNN_CONV_FORWARD);
+    snn_parallel((size_t)l.batch / j.images * j.slices, 1, forward_pieces, &j);
     if (l.batch_normalize) snn_forward_batchnorm(&l, l.x ? l.x : l.output, s.train);
 }
 
@@ -122,29 +212,42 @@ SNN_SIMD static void add_array(const float *x, float *sum, size_t n)
     for (i = 0; i < n; ++i) sum[i] += x[i];
 }
 
-static void backward_piece(const job *j, size_t image, float *dw, float *dbias)
+static void backward_piece(const job *j, size_t image, size_t k, float *dw, float *dbias)
 {
     const layer *l = j->l;
-    size_t at = image * (size_t)l->outputs, count = j->images * (size_t)l->outputs;
-    size_t in = image * (size_t)l->inputs;
+    size_t at = at_slice(image, (size_t)l->outputs, j->slices, k), in = input_of(j, image, k);
+    size_t count = j->images * (size_t)l->outputs / j->slices;
+    float *dx = j->s.delta && !j->back ? j->s.delta + in : NULL;
     if (!l->batch_normalize) snn_activation_gradient(l->output + at, count, l->activation, l->delta + at);
-    snn_conv_backward(j->conv, j->s.input + in, l->delta + at, j->weights,
-                      j->s.delta ? j->s.delta + in : NULL, dw, dbias);
+    snn_conv_backward(j->conv, j->s.input + in, l->delta + at, j->weights + k * j->weight_bytes, dx, dw, dbias);
 }
 
 static void backward_parts(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
-    size_t k, i;
-    for (k = begin; k < end; ++k) {
-        float *sum = j->sums + k * j->sum_count;
-        size_t image = (j->first_part + k) * j->part_images;
-        backward_piece(j, image, sum, sum + j->bias_at);
+    size_t q, i;
+    for (q = begin; q < end; ++q) {
+        float *sum = j->sums + q * j->sum_count;
+        size_t image = (j->first_part + q / j->slices) * j->part_images, k = q % j->slices;
+        backward_piece(j, image, k, sum, sum + j->bias_at);
         for (i = j->images; i < j->part_images; i += j->images) {
             float *more = (float *)snn_scratch(SNN_SCRATCH_WORK, j->sum_count * sizeof *more);
-            backward_piece(j, image + i, more, more + j->bias_at);
+            backward_piece(j, image + i, k, more, more + j->bias_at);
             add_array(more, sum, j->sum_count);
         }
+    }
+}
+
+/* The gradient of the input, where slices of the filters leave that open. */
+static void backward_inputs(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    size_t i;
+    for (i = begin; i < end; ++i) {
+        size_t image = i / j->back_slices * j->images, k = i % j->back_slices;
+        snn_conv_backward(j->back, NULL, j->l->delta + image * (size_t)j->l->outputs,
+                          j->weights + k * j->weight_bytes,
+                          j->s.delta + at_slice(image, (size_t)j->l->inputs, j->back_slices, k), NULL, NULL);
     }
 }
 
@@ -163,50 +266,55 @@ static void add_range(void *context, size_t begin, size_t end)
     }
 }
 
+/* Adds the sums of all parts to the layer's updates. `room`: a slice's sum. */
+static void add_to_updates(const job *j, const float *total, float *room)
+{
+    const layer *l = j->l;
+    size_t weights = (size_t)l->nweights / j->slices, filters = (size_t)l->n / j->slices, k;
+    for (k = 0; k < j->slices; ++k, total += j->sum_count) {
+        addition a;
+        a.sums = snn_conv_plain_gradient(j->conv, total, room);
+        a.parts = 1;
+        a.stride = 0;
+        a.total = l->weight_updates + k * weights;
+        snn_parallel(weights, 16384, add_range, &a);
+        if (!l->batch_normalize) add_array(total + j->bias_at, l->bias_updates + k * filters, filters);
+    }
+}
+
 void snn_backward_conv(layer l, snn_state s)
 {
-    job j;
+    job j = job_of(&l, s);
     addition a;
     size_t parts, at_once, bytes, weight_bytes, left;
-    char *room;
-    memset(&j, 0, sizeof j);
-    j.l = &l;
-    j.s = s;
-    j.conv = conv_of(&l);
-    j.images = images_at_once(&l);
-    j.part_images = part_images(&l);
     j.bias_at = snn_conv_gradient_count(j.conv);
-    j.sum_count = snn_scratch_round((j.bias_at + (size_t)l.n) * sizeof(float)) / sizeof(float);
+    j.sum_count = snn_scratch_round((j.bias_at + (size_t)l.n / j.slices) * sizeof(float)) / sizeof(float);
     if (l.batch_normalize) snn_backward_batchnorm(&l, s.train);
 
     parts = (size_t)l.batch / j.part_images;
-    bytes = j.sum_count * sizeof(float);
+    a.stride = j.sum_count * j.slices;
+    bytes = a.stride * sizeof(float);
     at_once = SUM_BYTES / bytes;
     if (at_once < (size_t)snn_threads()) at_once = (size_t)snn_threads();
     if (at_once > parts) at_once = parts;
-    weight_bytes = snn_scratch_round(snn_conv_weight_bytes(j.conv, SNN_CONV_BACKWARD));
-    room = (char *)snn_scratch(SNN_SCRATCH_LAYER, weight_bytes + (at_once + 1) * bytes);
-    if (s.delta) snn_conv_block_weights(j.conv, SNN_CONV_BACKWARD, l.weights, room);
-    j.weights = room;
-    a.total = (float *)(void *)(room + weight_bytes);
-    a.stride = j.sum_count;
-    j.sums = a.total + j.sum_count;
+    weight_bytes = blocked_bytes(&j, SNN_CONV_BACKWARD);
+    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, weight_bytes + (at_once + 1) * bytes);
+    if (s.delta) block_weights(&j, SNN_CONV_BACKWARD);
+    a.total = (float *)(void *)(j.weights + weight_bytes);
+    j.sums = a.total + a.stride;
     for (left = parts; left; left -= a.parts) {
         int is_first = left == parts;
         j.first_part = parts - left;
         a.parts = left < at_once ? left : at_once;
-        snn_parallel(a.parts, 1, backward_parts, &j);
+        snn_parallel(a.parts * j.slices, 1, backward_parts, &j);
         a.sums = j.sums;
         if (is_first) memcpy(a.total, j.sums, bytes);
-        if (is_first) a.sums += j.sum_count, --a.parts;
-        snn_parallel(j.sum_count, 16384, add_range, &a);
+        if (is_first) a.sums += a.stride, --a.parts;
+        snn_parallel(a.stride, 16384, add_range, &a);
         if (is_first) ++a.parts;
     }
-    a.sums = snn_conv_plain_gradient(j.conv, a.total, j.sums);
-    a.parts = 1;
-    a.total = l.weight_updates;
-    snn_parallel((size_t)l.nweights, 16384, add_range, &a);
-    if (!l.batch_normalize) add_array(j.sums - j.sum_count + j.bias_at, l.bias_updates, (size_t)l.n);
+    if (j.back && s.delta) snn_parallel((size_t)l.batch / j.images * j.back_slices, 1, backward_inputs, &j);
+    add_to_updates(&j, a.total, j.sums);
 }
 
 #endif

@@ -12,10 +12,9 @@ extern "C" {
  * binary weights and inputs do not. */
 int snn_conv_fits(const layer *l);
 
-/* What the host's do. The images of a mini-batch are spread over the threads;
- * gradients of the weights are added up in an order that does not depend on how
- * many there are. A mini-batch of fewer images than threads leaves the
- * spreading to oneDNN, which rounds differently for another number of them. */
+/* What the host's do. The images of a mini-batch are spread over the threads, and
+ * where they are fewer than threads each image's channels as well; gradients of the
+ * weights are added up in an order that does not depend on how many there are. */
 void snn_forward_conv(layer l, snn_state s);
 void snn_backward_conv(layer l, snn_state s);
 

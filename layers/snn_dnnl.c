@@ -56,7 +56,9 @@ static dnnl_stream_t thread_stream(void)
     return stream;
 }
 
-static void run(dnnl_primitive_t primitive, int threads, int count, const argument *arguments)
+/* Threads are the plugin's own: OpenMP, by which oneDNN would spread a call, is
+ * to give it one. The host's own setting comes back. */
+static void run(dnnl_primitive_t primitive, int count, const argument *arguments)
 {
     dnnl_exec_arg_t list[6];
     int i, before = omp_get_max_threads();
@@ -65,17 +67,17 @@ static void run(dnnl_primitive_t primitive, int threads, int count, const argume
         check(dnnl_memory_create(&list[i].memory, arguments[i].layout, engine,
                                  (void *)arguments[i].data), "memory");
     }
-    omp_set_num_threads(threads);
+    omp_set_num_threads(1);
     check(dnnl_primitive_execute(primitive, thread_stream(), count, list), "execution");
     omp_set_num_threads(before);
     for (i = 0; i < count; ++i) dnnl_memory_destroy(list[i].memory);
 }
 
-static void reorder(const operand *o, int threads, const dnnl_memory_desc_t *from, const void *a,
+static void reorder(const operand *o, const dnnl_memory_desc_t *from, const void *a,
                     const dnnl_memory_desc_t *to, void *b)
 {
     argument arguments[] = { { DNNL_ARG_FROM, from, a }, { DNNL_ARG_TO, to, b } };
-    run(o->reorder, threads, 2, arguments);
+    run(o->reorder, 2, arguments);
 }
 
 /* ------------------------------------------------------------------- making */
@@ -142,12 +144,15 @@ static geometry describe(const snn_conv_shape *s, pass *p)
     dnnl_dims_t bias = { s->n };
     dnnl_dims_t one = { s->n, s->c, s->size, s->size };
     dnnl_dims_t grouped = { s->groups, s->n / s->groups, s->c / s->groups, s->size, s->size };
+    dnnl_dim_t kernel = (dnnl_dim_t)s->size * s->size, filter = s->filter_c * kernel;
+    dnnl_dims_t one_strides = { filter, kernel, s->size, 1 };
+    dnnl_dims_t grouped_strides = { s->n / s->groups * filter, filter, kernel, s->size, 1 };
     int several = s->groups > 1;
     dnnl_dim_t *weights = several ? grouped : one;
     check(dnnl_memory_desc_init_by_tag(&p->src.plain, 4, src, dnnl_f32, dnnl_nchw), "source");
     check(dnnl_memory_desc_init_by_tag(&p->dst.plain, 4, dst, dnnl_f32, dnnl_nchw), "destination");
-    check(dnnl_memory_desc_init_by_tag(&p->weights.plain, 4 + several, weights, dnnl_f32,
-                                       several ? dnnl_goihw : dnnl_oihw), "weights");
+    check(dnnl_memory_desc_init_by_strides(&p->weights.plain, 4 + several, weights, dnnl_f32,
+                                           several ? grouped_strides : one_strides), "weights");
     check(dnnl_memory_desc_init_by_tag(&p->bias, 1, bias, dnnl_f32, dnnl_x), "bias");
     check(dnnl_memory_desc_init_by_tag(&g.src, 4, src, dnnl_f32, dnnl_format_tag_any), "source");
     check(dnnl_memory_desc_init_by_tag(&g.dst, 4, dst, dnnl_f32, dnnl_format_tag_any), "destination");
@@ -218,12 +223,12 @@ static snn_conv *make(const snn_conv_shape *shape)
     return c;
 }
 
-/* A primitive is made for as many threads as the caller's OpenMP has. */
-static snn_conv *make_for_threads(const snn_conv_shape *shape)
+/* A primitive is made for as many threads as OpenMP has. */
+static snn_conv *make_for_one_thread(const snn_conv_shape *shape)
 {
     int before = omp_get_max_threads();
     snn_conv *c;
-    omp_set_num_threads(shape->threads);
+    omp_set_num_threads(1);
     c = make(shape);
     omp_set_num_threads(before);
     return c;
@@ -248,7 +253,7 @@ const snn_conv *snn_conv_of(const snn_conv_shape *shape)
     pthread_mutex_lock(&lock);
     if (!engine) check(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine");
     for (c = *bucket; c && memcmp(&c->shape, shape, sizeof *shape); c = c->next) { }
-    if (!c && (c = make_for_threads(shape)) != NULL) {
+    if (!c && (c = make_for_one_thread(shape)) != NULL) {
         c->next = *bucket;
         *bucket = c;
     }
@@ -266,16 +271,16 @@ size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass p)
 void snn_conv_block_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *blocked)
 {
     const operand *o = p == SNN_CONV_FORWARD ? &c->forward.weights : &c->data.weights;
-    if (o->reorder) reorder(o, c->shape.threads, &o->plain, weights, &o->wanted, blocked);
+    if (o->reorder) reorder(o, &o->plain, weights, &o->wanted, blocked);
     else memcpy(blocked, weights, o->bytes);
 }
 
 /* The operand as wanted: reordered into *room, which is advanced, or as it is. */
-static const void *wanted(const operand *o, int threads, const void *plain, char **room)
+static const void *wanted(const operand *o, const void *plain, char **room)
 {
     void *here = *room;
     if (!o->reorder) return plain;
-    reorder(o, threads, &o->plain, plain, &o->wanted, here);
+    reorder(o, &o->plain, plain, &o->wanted, here);
     *room += snn_scratch_round(o->bytes);
     return here;
 }
@@ -290,7 +295,7 @@ void snn_conv_forward(const snn_conv *c, const float *x, const void *weights, co
 {
     const pass *p = &c->forward;
     char *room = room_for(p);
-    const void *src = wanted(&p->src, c->shape.threads, x, &room);
+    const void *src = wanted(&p->src, x, &room);
     void *dst = p->dst.reorder ? room : (char *)(void *)y;
     argument arguments[] = {
         { DNNL_ARG_SRC, &p->src.wanted, src },
@@ -299,8 +304,8 @@ void snn_conv_forward(const snn_conv *c, const float *x, const void *weights, co
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room + (p->dst.reorder ? snn_scratch_round(p->dst.bytes) : 0) },
         { DNNL_ARG_BIAS, &p->bias, bias },
     };
-    run(p->run, c->shape.threads, c->shape.bias ? 5 : 4, arguments);
-    if (p->dst.reorder) reorder(&p->dst, c->shape.threads, &p->dst.wanted, dst, &p->dst.plain, y);
+    run(p->run, c->shape.bias ? 5 : 4, arguments);
+    if (p->dst.reorder) reorder(&p->dst, &p->dst.wanted, dst, &p->dst.plain, y);
 }
 
 static void backward_data(const snn_conv *c, const void *dst, const void *weights, float *dx, char *room)
@@ -312,15 +317,15 @@ static void backward_data(const snn_conv *c, const void *dst, const void *weight
         { DNNL_ARG_DIFF_SRC, &p->src.wanted, room },
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room + snn_scratch_round(p->src.bytes) },
     };
-    run(p->run, c->shape.threads, 4, arguments);
-    reorder(&p->src, c->shape.threads, &p->src.wanted, room, &p->src.plain, dx);
+    run(p->run, 4, arguments);
+    reorder(&p->src, &p->src.wanted, room, &p->src.plain, dx);
 }
 
 static void backward_weights(const snn_conv *c, const float *x, const void *dst, float *dw,
                              float *dbias, char *room)
 {
     const pass *p = &c->weights;
-    const void *src = wanted(&p->src, c->shape.threads, x, &room);
+    const void *src = wanted(&p->src, x, &room);
     argument arguments[] = {
         { DNNL_ARG_SRC, &p->src.wanted, src },
         { DNNL_ARG_DIFF_DST, &p->dst.wanted, dst },
@@ -328,7 +333,7 @@ static void backward_weights(const snn_conv *c, const float *x, const void *dst,
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room },
         { DNNL_ARG_DIFF_BIAS, &p->bias, dbias },
     };
-    run(p->run, c->shape.threads, c->shape.bias ? 5 : 4, arguments);
+    run(p->run, c->shape.bias ? 5 : 4, arguments);
 }
 
 void snn_conv_backward(const snn_conv *c, const float *x, const float *dy, const void *weights,
@@ -340,12 +345,15 @@ void snn_conv_backward(const snn_conv *c, const float *x, const float *dy, const
     size_t need_b = snn_scratch_round(b->src.bytes) + b->scratch_bytes;
     char *room = (char *)snn_scratch(SNN_SCRATCH_PRIMITIVE, dst + (need_a > need_b ? need_a : need_b));
     char *rest = room;
-    const void *blocked = wanted(&a->dst, c->shape.threads, dy, &rest);
-    backward_weights(c, x, blocked, dw, dbias, room + dst);
+    const void *blocked = NULL;
+    if (dw) {
+        blocked = wanted(&a->dst, dy, &rest);
+        backward_weights(c, x, blocked, dw, dbias, room + dst);
+    }
     if (!dx) return;
-    if (!dnnl_memory_desc_equal(&a->dst.wanted, &b->dst.wanted)) {
+    if (!dw || !dnnl_memory_desc_equal(&a->dst.wanted, &b->dst.wanted)) {
         rest = room;
-        blocked = wanted(&b->dst, c->shape.threads, dy, &rest);
+        blocked = wanted(&b->dst, dy, &rest);
     }
     backward_data(c, blocked, weights, dx, room + dst);
 }
@@ -356,7 +364,7 @@ const float *snn_conv_plain_gradient(const snn_conv *c, const float *dw, float *
 {
     const operand *o = &c->weights.weights;
     if (!o->reorder) return dw;
-    reorder(o, c->shape.threads, &o->wanted, dw, &o->plain, room);
+    reorder(o, &o->wanted, dw, &o->plain, room);
     return room;
 }
 

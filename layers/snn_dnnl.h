@@ -4,7 +4,8 @@
  * [filter][channel][row][column]: "plain" below. oneDNN computes in layouts of
  * its own, "blocked"; what is read and written here is plain except where it
  * says blocked. Primitives are made once for a shape and kept until the process
- * ends. Any number of threads may run one at the same time.
+ * ends. A call runs on its caller's thread alone; any number of threads may call
+ * at the same time.
  */
 #ifndef SNN_DNNL_H
 #define SNN_DNNL_H
@@ -20,8 +21,9 @@ typedef struct {
     int batch;                      /* images in one call */
     int c, h, w, n, out_h, out_w;   /* input, output */
     int groups, size, stride_x, stride_y, pad, dilation;
+    int filter_c;                   /* channels that a plain filter has in memory;
+                                     * more than are used: c is a slice */
     int bias;                       /* 0: none */
-    int threads;                    /* that one call spreads itself over */
 } snn_conv_shape;
 
 typedef struct snn_conv snn_conv;
@@ -41,9 +43,9 @@ void snn_conv_block_weights(const snn_conv *c, snn_conv_pass pass,
 void snn_conv_forward(const snn_conv *c, const float *x, const void *weights,
                       const float *bias, float *y);
 
-/* From dy, the gradient of y: dx += the gradient of x (NULL: none wanted), by
- * `weights` blocked for SNN_CONV_BACKWARD; dw = that of the weights, blocked,
- * and dbias [n] = that of the bias. */
+/* From dy, the gradient of y: dx += the gradient of x (NULL: not wanted), by
+ * `weights` blocked for SNN_CONV_BACKWARD; dw = that of the weights (NULL: not
+ * wanted, nor x), blocked, and dbias [n] = that of the bias. */
 void snn_conv_backward(const snn_conv *c, const float *x, const float *dy,
                        const void *weights, float *dx, float *dw, float *dbias);
 

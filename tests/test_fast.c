@@ -35,6 +35,13 @@ static const fast_case cases[] = {
     { "depthwise", 8, 24, 9, 8, CONV(24, 3, 1, "groups=24\nactivation=selu") },
     { "depthwise stride 2", 8, 16, 10, 8, CONV(16, 3, 2, "groups=16\nactivation=relu") },
     { "one pixel", 8, 16, 1, 1, CONV(8, 3, 1, "activation=tanh") },
+    /* channels that are cut into slices where threads outnumber images */
+    { "one image of many channels", 1, 64, 9, 8, CONV(112, 3, 1, "activation=selu") },
+    { "one image, many channels of few", 1, 3, 17, 16, CONV(64, 3, 2, "activation=selu") },
+    { "one image, few channels of many", 1, 96, 9, 8, CONV(9, 1, 1, "activation=linear") },
+    { "one image in groups", 1, 64, 9, 8, CONV(32, 3, 1, "groups=4\nactivation=selu") },
+    { "one image, depthwise", 1, 14, 9, 8, CONV(14, 3, 1, "groups=14\nactivation=leaky") },
+    { "three images of many channels", 3, 48, 9, 8, CONV(96, 3, 2, "batch_normalize=1\nactivation=selu") },
     { "elu", 8, 3, 6, 6, CONV(8, 3, 1, "activation=elu") },
     { "large images", 8, 8, 160, 160, CONV(8, 3, 1, "activation=selu") },
     { "many weights", 16, 256, 2, 2, CONV(256, 3, 1, "activation=selu") },
@@ -330,7 +337,7 @@ TEST(any_number_of_threads_gives_the_same_bits)
     for (threads = 2; threads <= 7; threads += 5) {
         digests(threads, other);
         for (i = 0; i < CASES; ++i) {
-            if (cases[i].batch < threads || !strcmp(one[i], other[i])) continue;
+            if (!strcmp(one[i], other[i])) continue;
             ++checks_failed;
             printf("FAIL %s: %d threads: got %s, want %s", cases[i].name, threads, other[i], one[i]);
         }
