@@ -118,7 +118,7 @@ report-run: build/darknet build/data build/data-unet
 # costs accuracy fails. EXPECT="--expect-these" writes the expectation anew.
 QUICK_CFGS := cfg/tiny-yolo.cfg cfg/tiny-yolo-snn.cfg
 QUICK_DATA := build/data-quick/uneven/scenes.data
-QUICK_OPTIONS := --set batch=16 --set burn_in=20 --iterations 200 --seeds 1,2,3 --out build/regress-quick
+QUICK_OPTIONS := --set batch=16 --set burn_in=20 --iterations 300 --seeds 1,2,3 --out build/regress-quick
 QUICK_EXPECTATION := tests/regress_quick.json
 
 regress-quick: deps  ## parent and variant in a few minutes, against the committed expectation

@@ -80,16 +80,16 @@ def expectations(plan, expected):
 
 def summarize(plan, strict=False, expected=None):
     """The content of summary.json."""
-    rows, expected = compare(plan), expectations(plan, expected or {})
+    rows, against = compare(plan), expectations(plan, expected or {})
     guards = [row for row in rows if row["guards"]]
     bad = [row for row in guards if row["verdict"] == FAILED or strict and row["verdict"] == "undecided"]
-    bad += [row for row in expected if row["verdict"] == FAILED]
-    expected = sum(c.guards for c in plan.comparisons) * len(plan.data) * len(plan.settings.mini_batches)
+    bad += [row for row in against if row["verdict"] == FAILED]
+    complete = sum(c.guards for c in plan.comparisons) * len(plan.data) * len(plan.settings.mini_batches)
     settings = {key: value for key, value in vars(plan.settings).items() if key not in ("out", "darknet")}
     return {"settings": dict(settings, strict=strict, data=[
                 {"name": d.name, "test_images": d.images, "held_out_images": d.held} for d in plan.data]),
-            "runs": run_rows(plan), "comparisons": rows, "expectations": expected,
-            "verdict": "failed" if bad else "passed" if len(guards) == expected else "unfinished"}
+            "runs": run_rows(plan), "comparisons": rows, "expectations": against,
+            "verdict": "failed" if bad else "passed" if len(guards) == complete else "unfinished"}
 
 
 def as_csv(summary):
