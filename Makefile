@@ -130,7 +130,7 @@ regress-quick-run: build/darknet build/data-quick
 build/data-quick:
 	$(Q)$(PYTHON) scripts/scenes.py build/data-quick --lighting uneven --train 800 --test 200
 
-corpus: deps  ## the converter over every cfg of the tree: parse, shapes, moments, 20 steps; under 15 minutes
+corpus: deps  ## the converter over every cfg of the tree: parse, shapes, moments, 20 steps
 	$(Q)$(MAKE) --no-print-directory corpus-run
 
 corpus-run: build/darknet $(TESTS)/corpus_driver build/data

@@ -2,7 +2,7 @@
 """Whether a trained parent's weights are worth something to its variant.
 
     scripts/warm_start.py [--parent cfg/tiny-yolo-aided.cfg] [--data build/data/uneven/scenes.data]
-                          [--rate .04] [--options=--keep-activations] [--share .5]
+                          [--rate .02] [--options=--keep-activations] [--share .5]
                           [--darknet build/darknet] [--out build/warm-start]
 
 Trains the parent. Folds its batch normalization into its weights (`snn fold`): the
@@ -46,8 +46,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parent", default="cfg/tiny-yolo-aided.cfg")
     parser.add_argument("--data", default="build/data/uneven/scenes.data")
-    parser.add_argument("--rate", default=".04")
-    parser.add_argument("--options", default="")
+    parser.add_argument("--rate", default=".02")
+    parser.add_argument("--options", default="--keep-activations")
     parser.add_argument("--share", type=float, default=.5)
     parser.add_argument("--darknet", default="build/darknet")
     parser.add_argument("--out", default="build/warm-start")
