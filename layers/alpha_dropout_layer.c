@@ -18,6 +18,7 @@ typedef struct {
     float probability;
     int spatial;
     uint64_t key;
+    int copy;           /* which one of the networks that train together */
     int masked;         /* whether the last forward pass drew a mask */
 } alpha_dropout;
 
@@ -73,6 +74,15 @@ void resize_alpha_dropout_layer(layer *l)
 #ifdef GPU
     if (snn_on_gpu()) snn_gpu_array(&l->rand_gpu, words);
 #endif
+}
+
+void number_alpha_dropout_layer(layer *l, int copy) { options_of(*l)->copy = copy; }
+
+/* What masks of the layer differ by: copies count the images that each has seen
+ * for itself, of which there are fewer than 2^48. */
+static uint64_t iteration_of(const layer *l, snn_state s)
+{
+    return (uint64_t)options_of(*l)->copy << 48 | snn_images_seen(s);
 }
 
 typedef struct {
@@ -239,7 +249,7 @@ void forward_alpha_dropout_layer(layer l, snn_state s)
         memcpy(l.output, s.input, j.count * sizeof(float));
         return;
     }
-    j.iteration = snn_images_seen(s);
+    j.iteration = iteration_of(&l, s);
     if (!o->spatial) {
         snn_parallel(mask_blocks(&l), GRAIN / DRAWN, forward_range, &j);
         return;
@@ -259,7 +269,7 @@ void backward_alpha_dropout_layer(layer l, snn_state s)
 }
 
 #ifdef GPU
-static snn_drop drop_of(const layer *l, size_t iteration)
+static snn_drop drop_of(const layer *l, uint64_t iteration)
 {
     const alpha_dropout *o = options_of(*l);
     snn_drop d;
@@ -278,7 +288,7 @@ void forward_alpha_dropout_layer_gpu(layer l, snn_state s)
     const float *x = snn_gpu_input(s);
     o->masked = s.train && o->probability > 0;
     if (!o->masked) snn_copy_gpu(x, l.output_gpu, snn_batch_outputs(&l));
-    else snn_drop_forward_gpu(drop_of(&l, snn_images_seen(s)), x, l.output_gpu,
+    else snn_drop_forward_gpu(drop_of(&l, iteration_of(&l, s)), x, l.output_gpu,
                               snn_batch_outputs(&l));
 }
 

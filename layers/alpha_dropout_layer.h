@@ -10,7 +10,9 @@
  * seed=             integer in [0, 2^31); default: that of [net]
  *
  * The mask is a function of seed, images seen, layer and element: the same on
- * any number of threads and after a resume.
+ * any number of threads, on CPU and GPU, and after a resume. Where networks
+ * train together on several GPUs each has masks of its own, the first those
+ * that it has alone.
  */
 #ifndef ALPHA_DROPOUT_LAYER_H
 #define ALPHA_DROPOUT_LAYER_H
@@ -30,6 +32,8 @@ extern const snn_key alpha_dropout_keys[ALPHA_DROPOUT_KEYS];
 layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
                                const snn_section *net);
 void resize_alpha_dropout_layer(layer *l);
+/* l is that layer in copy 0, 1, ... of a network. */
+void number_alpha_dropout_layer(layer *l, int copy);
 
 /* s.input   [batch][inputs]  read
  * l.output  [batch][inputs]  written

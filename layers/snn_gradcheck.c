@@ -327,10 +327,12 @@ static void expect_finite(check *c)
 
 static int run(char *cfg, int only)
 {
-    network *net = snn_train_network(cfg, BATCH);
+    network *net;
     check c;
     double largest = 0;
     int i, checked = 0;
+    snn_use_cpu();
+    net = snn_train_network(cfg, BATCH);
     memset(&c, 0, sizeof c);
     if (only >= net->n) snn_fatal("--layer: expected 0 to %d, got %d", net->n - 1, only);
     c.pass = snn_pass_new(net);

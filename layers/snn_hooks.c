@@ -118,6 +118,15 @@ int snn_resize(layer *l, int w, int h)
     return 1;
 }
 
+void snn_number_net(network *net, int copy)
+{
+    int i;
+    for (i = 0; i < net->n; ++i) {
+        const snn_layer_type *type = snn_type_of(&net->layers[i]);
+        if (type && type->number) type->number(&net->layers[i], copy);
+    }
+}
+
 void snn_check_list(const char *file, int lines)
 {
     if (!lines) snn_fatal("%s: expected one path a line, got an empty file", file);

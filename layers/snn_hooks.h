@@ -48,6 +48,10 @@ void snn_check_step(network *net);
 /* 1 where the layer is ours, resized to an input of w x h; otherwise 0. */
 int snn_resize(layer *l, int w, int h);
 
+/* Before networks train together on several GPUs: `net` is number `copy` of
+ * them, from 0, so that each draws dropout masks of its own. */
+void snn_number_net(network *net, int copy);
+
 /* `darknet snn VERB ...`: returns 0 where argv[1] is another command, and
  * otherwise does not return. */
 int snn_main(int argc, char **argv);

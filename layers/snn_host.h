@@ -297,17 +297,23 @@ static inline int snn_on_gpu(void)
 #endif
 }
 
+/* Networks that are made from now on compute on the CPU. */
+static inline void snn_use_cpu(void) { gpu_index = -1; }
+
 #ifdef GPU
-/* In GPU callbacks: the input, and the gradient for it (NULL: none is asked
- * for), both on the device; the stream that the host's own kernels run in. */
+/* In GPU callbacks: the input, the gradient for it (NULL: none is asked for) and
+ * the truth (NULL: there is none), all on the device; the stream that the host's
+ * own kernels run in. */
 #ifdef SNN_ALEXEYAB
 static inline float *snn_gpu_input(snn_state s) { return s.input; }
 static inline float *snn_gpu_delta(snn_state s) { return s.delta; }
+static inline float *snn_gpu_truth(snn_state s) { return s.truth; }
 static inline cudaStream_t snn_gpu_stream(void) { return get_cuda_stream(); }
 static inline void snn_gpu_check(cudaError_t status) { CHECK_CUDA(status); }
 #else
 static inline float *snn_gpu_input(snn_state s) { return s.input_gpu; }
 static inline float *snn_gpu_delta(snn_state s) { return s.delta_gpu; }
+static inline float *snn_gpu_truth(snn_state s) { return s.truth ? s.truth_gpu : NULL; }
 static inline cudaStream_t snn_gpu_stream(void) { return 0; }
 static inline void snn_gpu_check(cudaError_t status) { check_error(status); }
 #endif

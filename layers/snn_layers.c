@@ -10,11 +10,12 @@
 enum { SNN_MAGIC = 0x534e4e31 };
 
 const snn_layer_type snn_layer_types[SNN_LAYER_TYPES] = {
-    { "selu", NULL, 0, 0, make_selu_layer, NULL },
+    { "selu", NULL, 0, 0, make_selu_layer, NULL, NULL },
     { "alpha_dropout", alpha_dropout_keys, ALPHA_DROPOUT_KEYS, 0,
-      make_alpha_dropout_layer, resize_alpha_dropout_layer },
+      make_alpha_dropout_layer, resize_alpha_dropout_layer,
+      number_alpha_dropout_layer },
     { "local_whitening", local_whitening_keys, LOCAL_WHITENING_KEYS, 1,
-      make_local_whitening_layer, resize_local_whitening_layer },
+      make_local_whitening_layer, resize_local_whitening_layer, NULL },
 };
 
 const snn_layer_type *snn_type_by_name(const char *name)

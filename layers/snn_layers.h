@@ -30,6 +30,7 @@ typedef struct {
     int needs_image;
     layer (*make)(snn_shape in, const snn_section *s, const snn_section *net);
     void (*resize)(layer *l);   /* its own buffers; NULL: it has none */
+    void (*number)(layer *l, int copy);     /* as snn_number_net; or NULL */
 } snn_layer_type;
 
 /* Every type, SNN_LAYER_TYPES of them. Adding one: its files, and a row. */

@@ -95,7 +95,6 @@ snn_pass *snn_pass_new(network *net)
 {
     snn_pass *p = (snn_pass *)snn_alloc(1, sizeof *p);
     int i;
-    if (snn_on_gpu()) snn_fatal("expected -nogpu: this verb works on the CPU");
     p->net = net;
     p->input = (float *)snn_alloc((size_t)net->batch * (size_t)net->inputs,
                                   sizeof(float));

@@ -31,10 +31,10 @@ typedef struct {
     int keeps_all;      /* 1: dropout drops nothing */
 } snn_pass;
 
-/* Takes the losses out of a network for training (snn_train_network) and makes
- * the input and the gradients. Exits with status 1 where a pass cannot be
- * made: on a GPU, or in a recurrent network. The network and the pass stay
- * until the process ends. */
+/* Takes the losses out of a network for training on the CPU (snn_use_cpu,
+ * snn_train_network) and makes the input and the gradients. Exits with status 1
+ * where a pass cannot be made: in a recurrent network. The network and the pass
+ * stay until the process ends. */
 snn_pass *snn_pass_new(network *net);
 
 /* One layer forward or backward as the host's loops would, but with the same

@@ -33,6 +33,7 @@ static snn_pass *pass_of(const snn_data *data, char *cfg, char *weights, int ima
     network *net;
     snn_pass *p;
     if ((size_t)images > data->images.count) images = (int)data->images.count;
+    snn_use_cpu();
     net = snn_train_network(cfg, images);
     if (!net->w || !net->h || net->c * net->w * net->h != net->inputs) {
         fprintf(stderr, "%s: expected a network that takes images\n", cfg);

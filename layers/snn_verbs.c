@@ -136,6 +136,8 @@ int snn_main(int argc, char **argv)
     const verb *v;
     int i;
     if (strcmp(argv[1], "snn")) return 0;
+    /* What the host has read, -nogpu and -i, it takes out and leaves NULL for. */
+    while (!argv[argc - 1]) --argc;
     if (argc < 3) {
         print_verbs(stderr);
         exit(2);
