@@ -2,7 +2,9 @@
 
 # A tree to use in place of the fetched one; and what install patches.
 DARKNET ?=
+# 1: with CUDA. host: the same, with every kernel run on the host (tests/cuda_host).
 GPU ?= 0
+NVCC ?= $(firstword $(shell command -v nvcc 2> /dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDNN ?= 0
 OPENMP ?= 0
 DEBUG ?= 0
@@ -21,7 +23,7 @@ Q := $(if $(filter 1,$(V)),,@)
 
 # One tree for each set of options, so that going back and forth is cheap.
 comma := ,
-CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(CPU_FAST)),,-nofast)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu$(if $(filter 1,$(CUDNN)),-cudnn)$(if $(ARCH),-$(shell printf %s "$(ARCH)" | cksum | cut -d' ' -f1)))$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
+CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(CPU_FAST)),,-nofast)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu$(if $(filter 1,$(CUDNN)),-cudnn)$(if $(ARCH),-$(shell printf %s "$(ARCH)" | cksum | cut -d' ' -f1)))$(if $(filter host,$(GPU)),-gpuhost)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
 UPSTREAM := $(if $(DARKNET),$(DARKNET),build/upstream/darknet)
 BUILD := $(CONFIG)$(if $(DARKNET),-$(shell printf %s "$(DARKNET)" | cksum | cut -d' ' -f1))
 TREE := build/tree$(BUILD)
@@ -29,9 +31,25 @@ TESTS := build/tests$(BUILD)
 STOCK := build/stock$(if $(filter 1,$(OPENCV)),,-noopencv)
 
 SANITIZER := $(if $(SANITIZE),-g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-HOST_OPTIONS = GPU=$(GPU) CUDNN=$(CUDNN) OPENMP=$(OPENMP) DEBUG=$(DEBUG) OPENCV=$(OPENCV) BLAS=$(BLAS) CPU_FAST=$(CPU_FAST) LIBSO=1 \
+
+# CUDA's own, or what stands in for it.
+CUDA_HOST := $(CURDIR)/tests/cuda_host
+CUDA_HOST_LIB := $(CURDIR)/build/cuda_host$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+CUDA_HOST_CXX := g++ -O1 -g -fPIC -ffp-contract=off -fno-math-errno $(SANITIZER) -I$(CUDA_HOST) -include cuda_runtime.h
+CUDA_INCLUDE = $(if $(filter host,$(GPU)),-I$(CUDA_HOST),-I/usr/local/cuda/include)
+CUDA_LIB = $(if $(filter host,$(GPU)),-L$(CUDA_HOST_LIB),-L/usr/local/cuda/lib64 -L/usr/local/cuda/lib64/stubs)
+ifeq ($(GPU),host)
+NVCC := $(CUDA_HOST)/nvcc
+export CUDA_HOST_CXX
+endif
+ifeq ($(GPU)$(NVCC),1)
+$(error GPU=1: expected nvcc in PATH or in /usr/local/cuda/bin)
+endif
+
+HOST_FLAGS = $(SANITIZER) $(if $(filter host,$(GPU)),$(CUDA_INCLUDE) $(CUDA_LIB))
+HOST_OPTIONS = GPU=$(if $(filter 0,$(GPU)),0,1) $(if $(filter 0,$(GPU)),,NVCC="$(NVCC)") CUDNN=$(CUDNN) OPENMP=$(OPENMP) DEBUG=$(DEBUG) OPENCV=$(OPENCV) BLAS=$(BLAS) CPU_FAST=$(CPU_FAST) LIBSO=1 \
 	$(if $(ARCH),ARCH="$(ARCH)") \
-	$(if $(SANITIZE),CC="gcc $(SANITIZER)" CPP="g++ -std=c++11 $(SANITIZER)")
+	$(if $(strip $(HOST_FLAGS)),CC="gcc $(HOST_FLAGS)" CPP="g++ -std=c++11 $(HOST_FLAGS)")
 LAYERS := $(wildcard layers/*)
 
 all: build/darknet  ## fetch upstream if absent, patch it, build build/darknet and build/libdarknet.so
@@ -45,8 +63,9 @@ $(TREE)/snn.manifest: $(LAYERS) $(wildcard patches/*) scripts/patch.py | $(UPSTR
 	$(Q)$(PYTHON) scripts/patch.py $(TREE) $(addprefix --without ,$(WITHOUT)) > build/patch.log
 	$(Q)touch $@
 
-$(TREE)/darknet: $(TREE)/snn.manifest
+$(TREE)/darknet: $(TREE)/snn.manifest $(if $(filter host,$(GPU)),$(CUDA_HOST_LIB)/libcudart.a)
 	@echo "building $(TREE): BLAS=$(BLAS) OPENCV=$(OPENCV) GPU=$(GPU)"
+	$(Q)mkdir -p $(TREE)/obj
 	$(Q)$(MAKE) --no-print-directory -C $(TREE) $(HOST_OPTIONS) $(if $(filter 1,$(V)),,> $(TREE).log 2>&1 || { tail -20 $(TREE).log; exit 1; })
 	$(Q)touch $@
 
@@ -54,6 +73,13 @@ $(TREE)/darknet: $(TREE)/snn.manifest
 build/darknet: $(TREE)/darknet
 	$(Q)ln -sf $(notdir $(TREE))/darknet build/darknet
 	$(Q)if [ -f $(TREE)/libdarknet.so ]; then ln -sf $(notdir $(TREE))/libdarknet.so build/libdarknet.so; fi
+
+# All of it in the first library, where the linker asks for four.
+$(CUDA_HOST_LIB)/libcudart.a: $(wildcard tests/cuda_host/*)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CUDA_HOST_CXX) -c tests/cuda_host/cuda_host.cpp -o $(@D)/cuda_host.o
+	$(Q)for l in cuda cublas curand; do $(AR) rcs $(@D)/lib$$l.a; done
+	$(Q)$(AR) rcs $@ $(@D)/cuda_host.o
 
 # Unpatched, for comparison.
 $(STOCK)/darknet: | $(UPSTREAM)
@@ -152,20 +178,22 @@ UNIT := math layers gradients whitening init centre residual lsuv ap segmentatio
 UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
 UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
 UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter $(SANITIZER)
-LIBRARIES = -lstdc++ -lm -lpthread $(if $(filter 1,$(CPU_FAST)),-ldnnl -lgomp) $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \
+CUDA_LIBRARIES = $(CUDA_LIB) -lcuda -lcudart -lcublas -lcurand $(if $(filter 1,$(CUDNN)),-lcudnn)
+CUDA_FLAGS = -DGPU $(CUDA_INCLUDE) $(if $(filter 1,$(CUDNN)),-DCUDNN)
+LIBRARIES = $(if $(filter 0,$(GPU)),,$(CUDA_LIBRARIES)) -lstdc++ -lm -lpthread $(if $(filter 1,$(CPU_FAST)),-ldnnl -lgomp) $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \
 	$(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4))
 
 # AlexeyAB's tree makes no static library: its objects without main, then.
 $(TESTS)/%: tests/%.c tests/test.h tests/net.h $(TREE)/darknet
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(UNIT_FLAGS) $(if $(filter 1,$(OPENCV)),-DOPENCV) -I$(TREE)/include -I$(TREE)/src -I$(TREE)/3rdparty/stb/include -Itests $< \
+	$(Q)$(CC) $(UNIT_FLAGS) $(if $(filter 0,$(GPU)),,$(CUDA_FLAGS)) $(if $(filter 1,$(OPENCV)),-DOPENCV) -I$(TREE)/include -I$(TREE)/src -I$(TREE)/3rdparty/stb/include -Itests $< \
 		$$(ls $(TREE)/libdarknet.a 2> /dev/null || ls $(TREE)/obj/*.o | grep -v /darknet.o) $(LIBRARIES) -o $@
 
 # The kernels, compiled for the host (tests/cuda_host), and the layers with GPU
 # callbacks: no Darknet, whose own kernels are nvcc's alone.
 KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standardize snn_whiten snn_layers \
 	snn_cfg snn_gate snn_gate_host snn_gate_shapes snn_upstream snn_graph snn_init snn_filters snn_clip snn_centre \
-	snn_step snn_sums snn_mem snn_threads
+	snn_step snn_sums snn_loss snn_mem snn_threads
 KERNEL_SOURCES := $(notdir $(wildcard layers/*_kernels.cu))
 KERNEL_OBJECTS := $(addprefix $(TESTS)/kernels/,$(KERNEL_LAYERS:%=%.o) $(KERNEL_SOURCES:%=%.o) host_stubs.o cuda_host.o)
 KERNEL_CC = $(CC) -O1 -g -Wall -Wextra -Wno-unused-parameter -ffp-contract=off -fno-math-errno $(SANITIZER) -DGPU -DSNN_SIMD= \
@@ -173,6 +201,7 @@ KERNEL_CC = $(CC) -O1 -g -Wall -Wextra -Wno-unused-parameter -ffp-contract=off -
 KERNEL_NEEDS := $(LAYERS) $(wildcard tests/cuda_host/*) $(TREE)/snn.manifest
 VPATH = layers tests/cuda_host
 
+ifeq ($(GPU),0)
 $(TESTS)/kernels/%.o: %.c $(KERNEL_NEEDS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(KERNEL_CC) -c $< -o $@
@@ -187,6 +216,7 @@ $(TESTS)/kernels/%.o: %.cpp $(KERNEL_NEEDS)
 
 $(TESTS)/test_kernels: tests/test_kernels.c tests/test.h $(KERNEL_OBJECTS)
 	$(Q)$(KERNEL_CC) $< $(KERNEL_OBJECTS) -lstdc++ -lm -lpthread -o $@
+endif
 
 # The pool of threads, without Darknet; the second one under the thread sanitizer.
 THREADS_TESTS := build/tests/test_threads build/tests-thread/test_threads
@@ -214,8 +244,11 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%) build/tests-noopencv/corpus_driver
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(patsubst %,build/tests-noopencv-address-undefined/test_%,$(UNIT) kernels)
+	$(Q)$(MAKE) --no-print-directory -j2 GPU=host gpu-programs
+	$(Q)$(PYTHON) scripts/bench_gpu.py build/tests-gpuhost/bench_gpu --elements 20000 --json build/bench-gpu-host.json > /dev/null
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(THREADS_TESTS) $(VARIANT_PROGRAMS) \
 		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
+		build/tests-gpuhost/test_gpu_net "make --no-print-directory gpu-build" "make --no-print-directory gpu-check" \
 		'tests/test_mutants.py --compile "$(KERNEL_CC)" --objects $(TESTS)/kernels --test tests/test_kernels.c' \
 		"tests/test_gate.py build/darknet" \
 		"tests/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver" \
@@ -278,6 +311,56 @@ fuzz-run: fuzz-build
 	done
 	$(Q)$(PYTHON) tests/fuzz/anchors.py $(SECONDS)
 
+# ----------------------------------------------------------------------- CUDA
+
+# What tests build for unless ARCH says otherwise: the cards of three generations,
+# and what the driver compiles for any other; without those that nvcc does not know.
+GPU_CARDS := 80 90 120
+GPU_KNOWN = $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))
+GPU_ARCH = $(foreach n,$(filter $(GPU_KNOWN),$(GPU_CARDS)),-gencode arch=compute_$(n),code=sm_$(n)) \
+	$(foreach n,$(firstword $(GPU_KNOWN)),-gencode arch=compute_$(n),code=compute_$(n))
+GPU_MAKE = $(MAKE) --no-print-directory GPU=$(if $(filter host,$(GPU)),host,1 ARCH="$(or $(ARCH),$(GPU_ARCH))")
+NO_NVCC = @echo "SKIP $@: no nvcc in PATH or in /usr/local/cuda/bin"; echo "0 passed, 0 failed, 1 skipped"
+
+# Programs that a GPU runs; GPU=host: the processor in its place.
+gpu-check:  ## kernels and whole nets on the first GPU against the CPU; SKIP where there is none
+ifeq ($(NVCC),)
+	$(NO_NVCC)
+else
+	$(Q)$(GPU_MAKE) gpu-check-run
+endif
+
+gpu-check-run: $(TESTS)/test_kernels $(TESTS)/test_gpu_net
+	$(Q)$(PYTHON) tests/run.py $^
+
+gpu-bench:  ## the kernels' GB/s on the first GPU, against its own copy and PyTorch; SKIP where there is none
+ifeq ($(NVCC),)
+	@echo "SKIP $@: no nvcc in PATH or in /usr/local/cuda/bin"
+else
+	$(Q)$(GPU_MAKE) gpu-bench-run
+endif
+
+gpu-bench-run: $(TESTS)/bench_gpu
+	$(Q)$(PYTHON) scripts/bench_gpu.py $< $(if $(CASES),--only $(CASES))
+
+$(TESTS)/bench_gpu: tests/layer_on_gpu.h tests/bench.h
+$(TESTS)/test_kernels: tests/layer_on_gpu.h
+
+# Needs no GPU. The build takes two processes, as what it is part of may have to
+# do with two cores.
+gpu-build:  ## build with CUDA, and check what is in the executable
+ifeq ($(NVCC),)
+	$(NO_NVCC)
+else
+	$(Q)$(GPU_MAKE) -j2 gpu-programs
+	$(Q)$(GPU_MAKE) gpu-build-run
+endif
+
+gpu-programs: $(TREE)/darknet $(TESTS)/test_kernels $(TESTS)/test_gpu_net $(TESTS)/bench_gpu
+
+gpu-build-run:
+	$(Q)$(PYTHON) tests/test_cuda_build.py $(TREE) --nvcc "$(NVCC)" --arch 80,90,120
+
 # -------------------------------------------------------------------- timings
 
 # PyTorch is the peer that upstream is not; only here is it needed.
@@ -310,4 +393,4 @@ help:  ## this text
 
 .PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run \
 	report report-run corpus corpus-run demo-unet demo-unet-run uninstall check test test-run thread thread-run \
-	fuzz fuzz-build fuzz-run
+	fuzz fuzz-build fuzz-run gpu-build gpu-build-run gpu-bench gpu-bench-run gpu-check gpu-check-run gpu-programs

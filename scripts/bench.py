@@ -76,7 +76,7 @@ def whitened(size, root):
         products = (centred[:, :, None] * centred[:, None]).reshape(n, c * c, h, w)
         covariance = mean(products).reshape(n, c, c, h, w) - m[:, :, None] * m[:, None]
         added = .001 * (centred * centred).mean((1, 2, 3)) + 1e-6
-        covariance = covariance.permute(0, 3, 4, 1, 2) + added[:, None, None, None, None] * torch.eye(c)
+        covariance = covariance.permute(0, 3, 4, 1, 2) + added[:, None, None, None, None] * torch.eye(c, device=x.device)
         return root(covariance, (centred - m).permute(0, 2, 3, 1)[..., None])[..., 0].permute(0, 3, 1, 2)
     return run
 

@@ -4,28 +4,15 @@
  *
  * Element-wise layers give the CPU's bits. Whitening adds in another order, in
  * double: results are floats, and may round to a neighbour. */
-#include "test.h"
+#include "layer_on_gpu.h"
 
 #include "alpha_dropout_layer.h"
 #include "local_whitening_layer.h"
 #include "snn_clip.h"
 #include "snn_step.h"
 #include "snn_filters.h"
-#include "snn_mem.h"
-#include "snn_random.h"
-
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#ifdef CUDA_HOST_H
-extern int cuda_host_reversed;
-#endif
-
-typedef struct {
-    const char *section;        /* cfg text */
-    int batch, c, h, w;
-} shape_case;
+#include "snn_finite_kernels.h"
+#include "snn_loss.h"
 
 /* Blocks have 256 threads of 4 values (selu), 8192 values (alpha dropout), bands
  * of 32 rows or 4 radii (whitening); rows go to warps of 32. */
@@ -78,194 +65,6 @@ static const shape_case whitening[] = {
     { "[local_whitening]\nmode=cholesky\nsize=0\neps=.1\n", 1, 9, 8, 11 },
     { "[local_whitening]\nmode=cholesky\nsize=3\n", 1, 2, 3, 2001 },
 };
-
-#define COUNT(table) (sizeof (table) / sizeof *(table))
-
-static float *normals(size_t count, int stream)
-{
-    uint64_t key = snn_random_key(7, SNN_STREAM_WEIGHTS, stream);
-    float *x = (float *)snn_alloc(count, sizeof *x);
-    size_t i;
-    for (i = 0; i < count; ++i) x[i] = (float)snn_random_normal(key, i);
-    return x;
-}
-
-static float *zeros_on_gpu(const float *from, size_t count)
-{
-    return cuda_make_array((float *)(size_t)from, count);
-}
-
-/* The layer of a case, quietly. */
-static layer layer_of(const shape_case *k)
-{
-    char path[] = "/tmp/snn-kernels-XXXXXX";
-    int fd = mkstemp(path), saved = dup(2);
-    FILE *f = fdopen(fd, "w");
-    snn_cfg *cfg;
-    snn_shape in = { k->batch, k->w, k->h, k->c, k->c * k->h * k->w, 3, 1 };
-    layer l;
-    fprintf(f, "[net]\nseed=11\n%s", k->section);
-    fclose(f);
-    cfg = snn_cfg_read(path);
-    unlink(path);
-    fflush(stderr);
-    if (!freopen("/dev/null", "w", stderr)) exit(1);
-    l = snn_type_by_name(cfg->sections[1].name)->make(in, &cfg->sections[1],
-                                                      &cfg->sections[0]);
-    fflush(stderr);
-    dup2(saved, 2);
-    close(saved);
-    snn_cfg_free(cfg);
-    return l;
-}
-
-static void free_buffers(layer *l)
-{
-    float *cpu[] = { l->output, l->delta, l->rand, l->norms, l->variance, l->mean,
-                     l->x };
-    float *gpu[] = { l->output_gpu, l->delta_gpu, l->rand_gpu, l->norms_gpu,
-                     l->variance_gpu, l->mean_gpu, l->squared_gpu };
-    size_t i;
-    for (i = 0; i < COUNT(cpu); ++i) free(cpu[i]);
-    for (i = 0; i < COUNT(gpu); ++i) {
-        if (gpu[i]) cuda_free(gpu[i]);
-    }
-    free(l->indexes);
-    free(l->cweights);
-}
-
-#ifdef SNN_ALEXEYAB
-typedef uint64_t seen_count;
-#else
-typedef size_t seen_count;
-#endif
-
-static snn_state state_of(float *input, float *delta, int gpu, int train)
-{
-    static seen_count seen = 96;
-    snn_state s;
-    memset(&s, 0, sizeof s);
-    s.train = train;
-#ifdef SNN_ALEXEYAB
-    (void)gpu;
-    s.net.seen = (void *)&seen;
-    s.input = input;
-    s.delta = delta;
-#else
-    s.seen = (void *)&seen;
-    if (gpu) {
-        s.input_gpu = input;
-        s.delta_gpu = delta;
-    } else {
-        s.input = input;
-        s.delta = delta;
-    }
-#endif
-    return s;
-}
-
-/* What a pass over the layer leaves. */
-typedef struct { float *output, *delta; } results;
-
-static void free_results(results r)
-{
-    free(r.output);
-    free(r.delta);
-}
-
-/* Forward, and backward onto a delta that holds something. `shift` floats
- * before the arrays that neighbours own take them out of alignment. */
-static results run_cpu(layer l, float *x, const float *g, int train)
-{
-    size_t count = snn_batch_outputs(&l);
-    results r = { normals(count, 9), normals(count, 3) };
-    l.forward(l, state_of(x, NULL, 0, train));
-    memcpy(r.output, l.output, count * sizeof *x);
-    memcpy(l.delta, g, count * sizeof *g);
-    l.backward(l, state_of(x, NULL, 0, train));
-    l.backward(l, state_of(x, r.delta, 0, train));
-    return r;
-}
-
-static results run_gpu(layer l, const float *x, const float *g, int train,
-                       int shift)
-{
-    size_t count = snn_batch_outputs(&l);
-    results r = { normals(count, 9), normals(count, 3) };
-    float *input = cuda_make_array(NULL, count + (size_t)shift);
-    float *delta = cuda_make_array(NULL, count + (size_t)shift);
-    cuda_push_array(input + shift, (float *)(size_t)x, count);
-    cuda_push_array(delta + shift, r.delta, count);
-    cuda_push_array(l.delta_gpu, (float *)(size_t)g, count);
-    l.forward_gpu(l, state_of(input + shift, NULL, 1, train));
-    cuda_pull_array(l.output_gpu, r.output, count);
-    l.backward_gpu(l, state_of(input + shift, NULL, 1, train));
-    l.backward_gpu(l, state_of(input + shift, delta + shift, 1, train));
-    /* the whole array, as what is pulled is checked from its beginning */
-    if (shift) {
-        float *all = (float *)snn_alloc(count + (size_t)shift, sizeof *all);
-        cuda_pull_array(delta, all, count + (size_t)shift);
-        memcpy(r.delta, all + shift, count * sizeof *all);
-        free(all);
-    } else {
-        cuda_pull_array(delta, r.delta, count);
-    }
-    cuda_free(input);
-    cuda_free(delta);
-    return r;
-}
-
-/* Whether got is want, or within the tolerance of it in units of the largest
- * value; NaN where want is NaN and nowhere else. */
-static int agree(const char *what, const shape_case *k, const float *got,
-                 const float *want, size_t count, double tolerance)
-{
-    double largest = 1;
-    size_t i;
-    for (i = 0; i < count; ++i) {
-        if (isfinite(want[i]) && fabs(want[i]) > largest) largest = fabs(want[i]);
-    }
-    for (i = 0; i < count; ++i) {
-        if (!tolerance && snn_float_bits(got[i]) == snn_float_bits(want[i])) continue;
-        if (tolerance && isnan(got[i]) && isnan(want[i])) continue;
-        if (tolerance && fabs((double)got[i] - want[i]) <= tolerance * largest) continue;
-        printf("FAIL %s: value %zu of %zu: got %.9g, want %.9g (largest %.3g) "
-               "batch %d, %dx%dx%d\n%s", what, i, count, got[i], want[i], largest,
-               k->batch, k->c, k->h, k->w, k->section);
-        ++checks_failed;
-        return 0;
-    }
-    return 1;
-}
-
-static void compare(const char *what, const shape_case *k, layer l, float *x,
-                    double tolerance, int train, int shift)
-{
-    size_t count = snn_batch_outputs(&l);
-    float *g = normals(count, 2);
-    results cpu = run_cpu(l, x, g, train);
-    results gpu = run_gpu(l, x, g, train, shift);
-    char name[99];
-    snprintf(name, sizeof name, "%s, output", what);
-    agree(name, k, gpu.output, cpu.output, count, tolerance);
-    snprintf(name, sizeof name, "%s, gradient", what);
-    agree(name, k, gpu.delta, cpu.delta, count, tolerance);
-#ifdef CUDA_HOST_H
-    {
-        results again;
-        cuda_host_reversed = 1;
-        again = run_gpu(l, x, g, train, shift);
-        cuda_host_reversed = 0;
-        snprintf(name, sizeof name, "%s, threads in reverse", what);
-        agree(name, k, again.output, gpu.output, count, 0);
-        agree(name, k, again.delta, gpu.delta, count, 0);
-        free_results(again);
-    }
-#endif
-    free_results(cpu);
-    free_results(gpu);
-    free(g);
-}
 
 /* The largest difference allowed, in units of the largest value: means round to a
  * neighbouring float, which a window of little contrast multiplies by up to
@@ -354,6 +153,25 @@ TEST(masks_have_the_bits_of_the_cpu)
         free(x);
         free_buffers(&l);
     }
+}
+
+TEST(copies_of_a_network_have_masks_of_their_own)
+{
+    static const shape_case k = { "[alpha_dropout]\nprobability=.5\n", 1, 1, 8, 32 };
+    uint32_t masks[3][8];
+    layer l = layer_of(&k);
+    float *x = normals(snn_batch_outputs(&l), 1);
+    int copy;
+    for (copy = 0; copy < 3; ++copy) {
+        number_alpha_dropout_layer(&l, copy);
+        compare("copy", &k, l, x, 0, 1, 0);
+        memcpy(masks[copy], l.rand, sizeof masks[copy]);
+    }
+    CHECK(memcmp(masks[0], masks[1], sizeof masks[0]));
+    CHECK(memcmp(masks[0], masks[2], sizeof masks[0]));
+    CHECK(memcmp(masks[1], masks[2], sizeof masks[0]));
+    free(x);
+    free_buffers(&l);
 }
 
 TEST(layers_follow_a_resize_and_a_smaller_batch)
@@ -461,9 +279,9 @@ static void clip_one(const clip_case *k)
     if (filters > 2) {
         for (i = 0; i < f.taps; ++i) u[snn_tap(&f, 2, i)] = 0;
     }
-    l.weights_gpu = zeros_on_gpu(l.weights, count);
-    l.weight_updates_gpu = zeros_on_gpu(u, count);
-    l.bias_updates_gpu = zeros_on_gpu(b, filters);
+    l.weights_gpu = array_on_gpu(l.weights, count);
+    l.weight_updates_gpu = array_on_gpu(u, count);
+    l.bias_updates_gpu = array_on_gpu(b, filters);
     got = (float *)snn_alloc(count, sizeof *got);
     snn_clip_filters(&l, u, b, .3);
     snn_clip_filters_gpu(&l, .3);
@@ -530,9 +348,9 @@ TEST(updates_on_the_gpu_clip_first)
     l.weights = &weight;
     l.update = count_update;
     l.update_gpu = count_update_gpu;
-    l.weights_gpu = zeros_on_gpu(&weight, 1);
-    l.weight_updates_gpu = zeros_on_gpu(&update, 1);
-    l.bias_updates_gpu = zeros_on_gpu(&update, 1);
+    l.weights_gpu = array_on_gpu(&weight, 1);
+    l.weight_updates_gpu = array_on_gpu(&update, 1);
+    l.bias_updates_gpu = array_on_gpu(&update, 1);
     CHECK(snn_step_layer(&l, .5, 0));
     {
 #ifdef SNN_ALEXEYAB
@@ -556,19 +374,202 @@ TEST(updates_on_the_gpu_clip_first)
     free(l.cweights);
 }
 
+/* -------------------------------------------------------------------- losses */
+
+/* A host's layer of that type, with our forward passes. */
+static layer loss_layer(LAYER_TYPE type, const shape_case *k)
+{
+    layer l;
+    size_t count = (size_t)(k->batch * k->c * k->h * k->w);
+    memset(&l, 0, sizeof l);
+    l.type = type;
+    l.spatial = type == SOFTMAX;
+    l.temperature = 2;
+    l.batch = k->batch;
+    l.c = k->c;
+    l.h = k->h;
+    l.w = k->w;
+    l.inputs = l.outputs = k->c * k->h * k->w;
+    l.output = (float *)snn_alloc(count, sizeof(float));
+    l.delta = (float *)snn_alloc(count, sizeof(float));
+    l.loss = (float *)snn_alloc(count, sizeof(float));
+    l.cost = (float *)snn_alloc(1, sizeof(float));
+    l.output_gpu = cuda_make_array(NULL, count);
+    l.delta_gpu = array_on_gpu(l.delta, count);
+    l.loss_gpu = cuda_make_array(NULL, count);
+    snn_loss_layer(NULL, &l);
+    return l;
+}
+
+/* The host passes a truth for the CPU beside the device's. */
+static snn_state with_truth(snn_state s, float *truth, float *truth_gpu)
+{
+#ifdef SNN_ALEXEYAB
+    s.truth = truth_gpu ? truth_gpu : truth;
+#else
+    s.truth = truth;
+    s.truth_gpu = truth_gpu;
+#endif
+    return s;
+}
+
+/* exp and log of a GPU are off by an ulp or two of the processor's. */
+static void compare_loss(LAYER_TYPE type, const shape_case *k)
+{
+    const double tolerance = 1e-6;
+    layer l = loss_layer(type, k);
+    size_t count = snn_batch_outputs(&l), i;
+    float *x = normals(count, 1), *truth = normals(count, 2), *x_gpu, *truth_gpu;
+    float *got = (float *)snn_alloc(count, sizeof *got), want;
+    for (i = 0; i < count; ++i) {
+        x[i] *= i % 7 ? 4 : 400;        /* some saturate */
+        truth[i] = (float)(truth[i] > .5f);
+    }
+    x_gpu = array_on_gpu(x, count);
+    truth_gpu = array_on_gpu(truth, count);
+    l.forward(l, with_truth(state_of(x, NULL, 0, 1), truth, NULL));
+    want = l.cost[0];
+    CHECK(snn_is_finite(want) && want > 0);
+    l.cost[0] = 0;
+    l.forward_gpu(l, with_truth(state_of(x_gpu, NULL, 1, 1), truth, truth_gpu));
+    CHECK_NEAR(l.cost[0], want, 1e-6 * want);
+    cuda_pull_array(l.output_gpu, got, count);
+    agree("loss, output", k, got, l.output, count, tolerance);
+    cuda_pull_array(l.delta_gpu, got, count);
+    agree("loss, gradient", k, got, l.delta, count, tolerance);
+    /* without a truth: the output alone */
+    l.cost[0] = -1;
+    memset(got, 0, count * sizeof *got);
+    cuda_push_array(l.delta_gpu, got, count);
+    l.forward_gpu(l, state_of(x_gpu, NULL, 1, 0));
+    CHECK(l.cost[0] == -1);
+    cuda_pull_array(l.output_gpu, got, count);
+    agree("loss, inference", k, got, l.output, count, tolerance);
+    cuda_pull_array(l.delta_gpu, got, count);
+    for (i = 0; i < count; ++i) CHECK(got[i] == 0);
+    cuda_free(x_gpu);
+    cuda_free(truth_gpu);
+    cuda_free(l.loss_gpu);
+    free(l.loss);
+    free(l.cost);
+    free_buffers(&l);
+    free(x);
+    free(truth);
+    free(got);
+}
+
+TEST(losses_agree_with_the_cpu)
+{
+    static const shape_case cases[] = {
+        { "loss\n", 1, 1, 1, 1 },   { "loss\n", 1, 2, 1, 255 },
+        { "loss\n", 1, 3, 16, 16 }, { "loss\n", 2, 11, 1, 257 },
+        { "loss\n", 3, 5, 17, 19 },
+    };
+    size_t i;
+    for (i = 0; i < COUNT(cases); ++i) {
+        compare_loss(LOGXENT, &cases[i]);
+        if (cases[i].c > 1) compare_loss(SOFTMAX, &cases[i]);
+    }
+}
+
+/* ------------------------------------------------------------ what is no number */
+
+/* Two layers with gradients of all kinds, one without any. */
+static void make_updates(layer *layers)
+{
+    size_t weights = 7 * 5 * 9, i;
+    memset(layers, 0, 3 * sizeof *layers);
+    for (i = 0; i < 3; i += 2) {
+        layer *l = &layers[i];
+        l->type = CONVOLUTIONAL;
+        l->n = 7;
+        l->c = 5;
+        l->size = 3;
+        l->groups = 1;
+        l->weights = normals(weights, 1);
+        l->weight_updates_gpu = array_on_gpu(l->weights, weights);
+        l->bias_updates_gpu = array_on_gpu(l->weights, 7);
+        if (i) l->scale_updates_gpu = array_on_gpu(l->weights, 7);
+    }
+}
+
+TEST(one_gradient_that_is_no_number_is_found)
+{
+    static const float bad[] = { NAN, INFINITY, -INFINITY };
+    layer layers[3];
+    size_t i;
+    make_updates(layers);
+    CHECK(snn_updates_are_finite_gpu(layers, 3));
+    {
+        struct { float *values; size_t at; } places[] = {
+            { layers[0].weight_updates_gpu, 0 },
+            { layers[0].weight_updates_gpu, 7 * 5 * 9 - 1 },
+            { layers[0].bias_updates_gpu, 6 },
+            { layers[2].weight_updates_gpu, 256 },
+            { layers[2].scale_updates_gpu, 0 },
+            { layers[2].scale_updates_gpu, 6 },
+        };
+        for (i = 0; i < COUNT(places); ++i) {
+            float good = .5f, *at = places[i].values + places[i].at;
+            cuda_push_array(at, (float *)(size_t)&bad[i % COUNT(bad)], 1);
+            CHECK(!snn_updates_are_finite_gpu(layers, 3));
+            cuda_push_array(at, &good, 1);
+            CHECK(snn_updates_are_finite_gpu(layers, 3));
+        }
+    }
+    for (i = 0; i < 3; i += 2) {
+        cuda_free(layers[i].weight_updates_gpu);
+        cuda_free(layers[i].bias_updates_gpu);
+        if (i) cuda_free(layers[i].scale_updates_gpu);
+        free(layers[i].weights);
+    }
+}
+
+/* More values than one round of all threads reads. */
+TEST(every_one_of_many_gradients_is_read)
+{
+    enum { TAPS = 300001 };
+    layer l;
+    float *all = normals(TAPS, 1);
+    size_t i;
+    memset(&l, 0, sizeof l);
+    l.type = CONNECTED;
+    l.outputs = 1;
+    l.inputs = TAPS;
+    l.weights = all;
+    for (i = 0; i < 3; ++i) {
+        size_t at = i * (TAPS - 1) / 2;
+        float saved = all[at];
+        all[at] = NAN;
+        l.weight_updates_gpu = array_on_gpu(all, TAPS);
+        CHECK(!snn_updates_are_finite_gpu(&l, 1));
+        cuda_free(l.weight_updates_gpu);
+        all[at] = saved;
+    }
+    l.weight_updates_gpu = array_on_gpu(all, TAPS);
+    CHECK(snn_updates_are_finite_gpu(&l, 1));
+    cuda_free(l.weight_updates_gpu);
+    free(all);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!has_gpu()) test_skip_all = "no CUDA device";
     RUN(element_wise_layers_have_the_bits_of_the_cpu);
     RUN(arrays_need_no_alignment);
     RUN(inference_agrees);
     RUN(selu_agrees_on_special_values);
     RUN(masks_have_the_bits_of_the_cpu);
+    RUN(copies_of_a_network_have_masks_of_their_own);
     RUN(whitening_agrees_with_the_cpu);
     RUN(layers_follow_a_resize_and_a_smaller_batch);
     RUN(values_that_are_not_finite_stay_where_they_are);
     RUN(whitening_agrees_on_flat_and_offset_images);
     RUN(clipping_agrees_with_the_cpu);
     RUN(updates_on_the_gpu_clip_first);
+    RUN(losses_agree_with_the_cpu);
+    RUN(one_gradient_that_is_no_number_is_found);
+    RUN(every_one_of_many_gradients_is_read);
     return test_report();
 }

@@ -1,9 +1,15 @@
-/* Runs kernels on the host: see cuda_runtime.h here. And the host's functions
- * for device memory: an array is followed by guard values that are checked, and
- * holds NaN until it is written; so does a block's dynamic shared memory. The
- * address sanitizer takes guards for what they are. */
+/* Runs kernels on the host: see cuda_runtime.h here.
+ *
+ * Device memory is the host's. An array, and a block's dynamic shared memory,
+ * holds NaN until it is written. Arrays are followed by guard values that are
+ * checked; the address sanitizer takes guards for what they are. The device's
+ * side of a copy must be within one array. */
 #include "cuda_runtime.h"
+#include "cublas_v2.h"
+#include "curand.h"
 
+#include <map>
+#include <mutex>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,34 +23,19 @@
     __sanitizer_start_switch_fiber(save, bottom, size)
 #define SWITCH_END(save, bottom, size) \
     __sanitizer_finish_switch_fiber(save, bottom, size)
-#define FORBID(from, count) __asan_poison_memory_region(from, (count) * 4)
-#define ALLOW(from, count) __asan_unpoison_memory_region(from, (count) * 4)
+#define FORBID(from, bytes) __asan_poison_memory_region(from, bytes)
+#define ALLOW(from, bytes) __asan_unpoison_memory_region(from, bytes)
 #else
-#define FORBID(from, count)
-#define ALLOW(from, count)
+#define FORBID(from, bytes)
+#define ALLOW(from, bytes)
 #define SWITCH_BEGIN(save, bottom, size) (void)(bottom), (void)(size)
 #define SWITCH_END(save, bottom, size) (void)(save)
 #endif
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
+int cuda_host_devices = 1;
 int cuda_host_reversed;
 void *cuda_host_shared;
-
-enum { THREADS = 1024, STACK = 256 << 10 };
-
-struct fiber {
-    ucontext_t context;
-    char *stack;
-    int waits, done;
-    void *asan;
-};
-
-static fiber fibers[THREADS], *current;
-static ucontext_t launcher;
-static void *launcher_asan;             /* the address sanitizer's */
-static const void *launcher_stack;
-static size_t launcher_size;
-static const std::function<void()> *running;
 
 static void fail(const char *why)
 {
@@ -53,6 +44,30 @@ static void fail(const char *why)
     abort();
 }
 
+/* -------------------------------------------------------------------- launches
+ *
+ * A fiber runs one thread after the other until one comes to a barrier: there it
+ * stays, and another fiber takes the threads that are left. */
+
+enum { THREADS = 1024, STACK = 256 << 10 };
+
+struct fiber {
+    ucontext_t context;
+    char *stack;
+    unsigned thread;
+    int waits;
+    void *asan;
+};
+
+static std::mutex busy;                 /* several devices have one processor */
+static fiber fibers[THREADS], *current;
+static ucontext_t launcher;
+static void *launcher_asan;             /* the address sanitizer's */
+static const void *launcher_stack;
+static size_t launcher_size;
+static const std::function<void()> *running;
+static unsigned begun, threads;         /* of the block */
+
 static void to_launcher(int ends)
 {
     fiber *me = current;
@@ -60,6 +75,14 @@ static void to_launcher(int ends)
     SWITCH_BEGIN(ends ? NULL : &me->asan, launcher_stack, launcher_size);
     swapcontext(&me->context, &launcher);
     SWITCH_END(me->asan, &launcher_stack, &launcher_size);
+}
+
+static void set_thread(unsigned t)
+{
+    current->thread = t;
+    threadIdx.x = t % blockDim.x;
+    threadIdx.y = t / blockDim.x % blockDim.y;
+    threadIdx.z = t / blockDim.x / blockDim.y;
 }
 
 void __syncthreads(void)
@@ -71,19 +94,24 @@ void __syncthreads(void)
 static void fiber_main(void)
 {
     SWITCH_END(NULL, &launcher_stack, &launcher_size);
-    (*running)();
-    current->done = 1;
+    while (begun < threads) {
+        unsigned t = begun++;
+        set_thread(cuda_host_reversed ? threads - 1 - t : t);
+        (*running)();
+    }
     to_launcher(1);
 }
 
-static void resume(unsigned t)
+/* 1 where the fiber now waits at a barrier. */
+static int resume(fiber *f)
 {
-    current = &fibers[t];
-    current->waits = 0;
-    threadIdx.x = t;
-    SWITCH_BEGIN(&launcher_asan, current->stack, STACK);
-    swapcontext(&launcher, &current->context);
+    current = f;
+    if (f->waits) set_thread(f->thread);
+    f->waits = 0;
+    SWITCH_BEGIN(&launcher_asan, f->stack, STACK);
+    swapcontext(&launcher, &f->context);
     SWITCH_END(launcher_asan, NULL, NULL);
+    return f->waits;
 }
 
 static void begin(fiber *f)
@@ -93,105 +121,203 @@ static void begin(fiber *f)
     f->context.uc_stack.ss_sp = f->stack;
     f->context.uc_stack.ss_size = STACK;
     f->context.uc_link = NULL;
-    f->done = 0;
+    f->waits = 0;
     makecontext(&f->context, fiber_main, 0);
 }
 
-static void run_block(unsigned threads)
+static void run_block(void)
 {
-    unsigned k, left = threads, waiting;
-    for (k = 0; k < threads; ++k) begin(&fibers[k]);
-    while (left) {
-        for (k = waiting = left = 0; k < threads; ++k) {
-            unsigned t = cuda_host_reversed ? threads - 1 - k : k;
-            if (!fibers[t].done) resume(t);
-            left += !fibers[t].done;
-            waiting += fibers[t].waits;
-        }
-        if (waiting && waiting != threads) fail("a barrier that not all threads reach");
+    unsigned waiting = 0, k, some;
+    for (begun = 0; begun < threads; waiting += some) {
+        begin(&fibers[waiting]);
+        some = (unsigned)resume(&fibers[waiting]);
+    }
+    while (waiting) {
+        if (waiting != threads) fail("a barrier that not all threads reach");
+        for (k = waiting = 0; k < threads; ++k) waiting += (unsigned)resume(&fibers[k]);
     }
 }
 
-void cuda_host_launch(unsigned blocks, unsigned threads, size_t bytes,
+void cuda_host_launch(dim3 blocks, dim3 block, size_t bytes,
                       const std::function<void()> &kernel)
 {
-    unsigned k;
-    if (!blocks || !threads || threads > THREADS) fail("a launch of no such size");
+    std::lock_guard<std::mutex> lock(busy);
+    size_t count = (size_t)blocks.x * blocks.y * blocks.z, k;
+    gridDim = blocks;
+    blockDim = block;
+    threads = block.x * block.y * block.z;
+    if (!count || !threads || threads > THREADS) fail("a launch of no such size");
     running = &kernel;
-    gridDim.x = blocks;
-    blockDim.x = threads;
-    gridDim.y = gridDim.z = blockDim.y = blockDim.z = 1;
-    for (k = 0; k < blocks; ++k) {
-        blockIdx.x = cuda_host_reversed ? blocks - 1 - k : k;
+    for (k = 0; k < count; ++k) {
+        size_t b = cuda_host_reversed ? count - 1 - k : k;
+        blockIdx = dim3((unsigned)(b % blocks.x), (unsigned)(b / blocks.x % blocks.y),
+                        (unsigned)(b / blocks.x / blocks.y));
         cuda_host_shared = malloc(bytes);
         memset(cuda_host_shared, 0xff, bytes);
-        run_block(threads);
+        run_block();
         free(cuda_host_shared);
     }
 }
 
-/* ------------------------------------------------------------- device memory */
+/* --------------------------------------------------------------- device memory */
+
+/* Bytes after an array: as much as a block without a bound check writes. */
+enum { GUARDS = 4096 };
+static const unsigned char guard = 0xa5;
+
+static std::mutex mapping;
+static std::map<char *, size_t> arrays; /* their lengths in bytes */
+static thread_local int device;
+
+static void check_guards(char *x, size_t bytes)
+{
+    int k = 0;
+    ALLOW(x + bytes, GUARDS);
+    while (k < GUARDS && (unsigned char)x[bytes + (size_t)k] == guard) ++k;
+    if (k < GUARDS) fail("a kernel wrote beyond an array's end");
+    FORBID(x + bytes, GUARDS);
+}
+
+/* That the bytes are within an array. */
+static void check_array(const void *at, size_t bytes)
+{
+    std::lock_guard<std::mutex> lock(mapping);
+    char *x = (char *)(size_t)at;
+    std::map<char *, size_t>::iterator i = arrays.upper_bound(x);
+    if (i == arrays.begin()) fail("a copy from or to what is no array of the device");
+    --i;
+    if (x + bytes > i->first + i->second) fail("a copy beyond an array's end");
+    check_guards(i->first, i->second);
+}
 
 extern "C" {
 
-int gpu_index = 0;
-
-/* Before the array its length, after it as many guards. */
-enum { HEAD = 4, GUARDS = 64 };
-static const uint32_t guard = 0x5eed5eed;
-
-static size_t length_of(const float *x)
+cudaError_t cudaGetDeviceCount(int *count)
 {
-    size_t n;
-    ALLOW(x - HEAD, HEAD);
-    memcpy(&n, x - HEAD, sizeof n);
-    FORBID(x - HEAD, HEAD);
-    return n;
+    *count = cuda_host_devices;
+    return cudaSuccess;
 }
 
-static void check(const float *x)
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int)
 {
-    size_t n = length_of(x), k;
-    ALLOW(x + n, GUARDS);
-    for (k = 0; k < GUARDS; ++k) {
-        if (memcmp(x + n + k, &guard, sizeof guard)) {
-            fail("a kernel wrote beyond an array's end");
+    strcpy(properties->name, "the processor, in a GPU's place");
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int n)
+{
+    if (n < 0 || n >= cuda_host_devices) return cudaErrorInvalidDevice;
+    device = n;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int *n)
+{
+    *n = device;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **p, size_t bytes)
+{
+    std::lock_guard<std::mutex> lock(mapping);
+    char *x = (char *)aligned_alloc(16, (bytes + GUARDS + 15) / 16 * 16);
+    memset(x, 0xff, bytes);
+    memset(x + bytes, guard, GUARDS);
+    FORBID(x + bytes, GUARDS);
+    arrays[x] = bytes;
+    *p = x;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *p)
+{
+    std::lock_guard<std::mutex> lock(mapping);
+    std::map<char *, size_t>::iterator i = arrays.find((char *)p);
+    if (!p) return cudaSuccess;
+    if (i == arrays.end()) fail("what is freed is no array of the device");
+    check_guards(i->first, i->second);
+    ALLOW(i->first + i->second, GUARDS);
+    arrays.erase(i);
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes,
+                       enum cudaMemcpyKind kind)
+{
+    if (kind != cudaMemcpyHostToDevice) check_array(from, bytes);
+    if (kind != cudaMemcpyDeviceToHost) check_array(to, bytes);
+    memcpy(to, from, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
+                            enum cudaMemcpyKind kind, cudaStream_t)
+{
+    return cudaMemcpy(to, from, bytes, kind);
+}
+
+cudaError_t cudaDeviceSynchronize(void) { return cudaSuccess; }
+cudaError_t cudaGetLastError(void) { return cudaSuccess; }
+cudaError_t cudaPeekAtLastError(void) { return cudaSuccess; }
+
+const char *cudaGetErrorString(cudaError_t error)
+{
+    return error == cudaSuccess ? "no error" : "no such device";
+}
+
+/* ----------------------------------------------------------- cuBLAS and cuRAND */
+
+cublasStatus_t cublasCreate(cublasHandle_t *handle)
+{
+    *handle = NULL;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSgemm(cublasHandle_t, cublasOperation_t of_a,
+                           cublasOperation_t of_b, int m, int n, int k,
+                           const float *alpha, const float *a, int lda,
+                           const float *b, int ldb, const float *beta, float *c,
+                           int ldc)
+{
+    int row, column, i;
+    for (column = 0; column < n; ++column) {
+        for (row = 0; row < m; ++row) {
+            float *at = &c[(size_t)column * ldc + row], sum = 0;
+            for (i = 0; i < k; ++i) {
+                sum += (of_a == CUBLAS_OP_T ? a[(size_t)row * lda + i]
+                                            : a[(size_t)i * lda + row]) *
+                       (of_b == CUBLAS_OP_T ? b[(size_t)i * ldb + column]
+                                            : b[(size_t)column * ldb + i]);
+            }
+            *at = *alpha * sum + (*beta ? *beta * *at : 0);
         }
     }
-    FORBID(x + n, GUARDS);
+    return CUBLAS_STATUS_SUCCESS;
 }
 
-float *cuda_make_array(float *from, size_t n)
+int curandCreateGenerator(curandGenerator_t *generator, int)
 {
-    float *x = (float *)aligned_alloc(
-        16, ((HEAD + n + GUARDS) * sizeof(float) + 15) / 16 * 16) + HEAD;
-    size_t k;
-    memcpy(x - HEAD, &n, sizeof n);
-    memset(x, 0xff, n * sizeof(float));
-    if (from) memcpy(x, from, n * sizeof(float));
-    for (k = 0; k < GUARDS; ++k) memcpy(x + n + k, &guard, sizeof guard);
-    FORBID(x + n, GUARDS);
-    FORBID(x - HEAD, HEAD);
-    return x;
+    *generator = (curandGenerator_t)calloc(1, sizeof **generator);
+    return 0;
 }
 
-void cuda_free(float *x)
+int curandSetPseudoRandomGeneratorSeed(curandGenerator_t generator,
+                                       unsigned long long seed)
 {
-    check(x);
-    ALLOW(x - HEAD, HEAD + length_of(x) + GUARDS);
-    ALLOW(x - HEAD, HEAD);
-    free(x - HEAD);
+    *generator = seed;
+    return 0;
 }
 
-void cuda_push_array(float *x, float *from, size_t n)
+/* In (0, 1], as cuRAND has it. */
+int curandGenerateUniform(curandGenerator_t generator, float *x, size_t n)
 {
-    memcpy(x, from, n * sizeof(float));
-}
-
-void cuda_pull_array(float *x, float *to, size_t n)
-{
-    check(x);
-    memcpy(to, x, n * sizeof(float));
+    size_t i;
+    for (i = 0; i < n; ++i) {
+        *generator = *generator * 6364136223846793005u + 1442695040888963407u;
+        x[i] = (float)((*generator >> 40) + 1) / (1 << 24);
+    }
+    return 0;
 }
 
 }

@@ -1,22 +1,57 @@
-/* In place of CUDA's own header: the kernels compiled for the host, so that they
- * can be tested, and sanitized, where there is no GPU.
+/* In place of CUDA's own header: kernels compiled for the host, so that they
+ * can be tested, and sanitized, where there is no GPU. Holds what Darknet and
+ * the plugin use of CUDA; see cuda_host.cpp.
  *
- * A launch runs its blocks one after the other. The threads of a block are
- * fibers: each runs until __syncthreads or its end, then the next does, in order
- * or, where cuda_host_reversed is set, in reverse. Two runs that agree have no
- * missing barrier, as a value that is read too early differs between them.
- * Device memory is the host's; see cuda_host.cpp for what is checked.
+ * A launch runs its blocks one after the other, and the threads of a block each
+ * until __syncthreads or its end, in order or, where cuda_host_reversed is set,
+ * in reverse. Two runs that agree have no missing barrier, as a value that is
+ * read too early differs between them.
  */
 #ifndef CUDA_HOST_H
 #define CUDA_HOST_H
 
 #include <stddef.h>
 
-typedef enum { cudaSuccess = 0 } cudaError_t;
+typedef enum { cudaSuccess = 0, cudaErrorInvalidDevice = 101 } cudaError_t;
+enum cudaMemcpyKind {
+    cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice
+};
 typedef void *cudaStream_t;
-typedef struct { unsigned x, y, z; } dim3;
+struct cudaDeviceProp { char name[256]; };
 
 #ifdef __cplusplus
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+extern "C" {
+#else
+typedef struct { unsigned x, y, z; } dim3;
+#endif
+
+/* Devices are one; tests may ask for more. */
+extern int cuda_host_devices;
+extern int cuda_host_reversed;
+
+cudaError_t cudaGetDeviceCount(int *count);
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
+cudaError_t cudaSetDevice(int device);      /* of the calling thread */
+cudaError_t cudaGetDevice(int *device);
+cudaError_t cudaMalloc(void **p, size_t bytes);
+cudaError_t cudaFree(void *p);
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes,
+                       enum cudaMemcpyKind kind);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
+                            enum cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaDeviceSynchronize(void);
+cudaError_t cudaGetLastError(void);
+cudaError_t cudaPeekAtLastError(void);
+const char *cudaGetErrorString(cudaError_t error);
+
+#ifdef __cplusplus
+}
+
+#include <algorithm>
 #include <functional>
 #include <math.h>
 
@@ -27,13 +62,31 @@ typedef struct { unsigned x, y, z; } dim3;
 #define __align__(bytes) __attribute__((aligned(bytes)))
 #define __launch_bounds__(threads)
 
+struct float3 { float x, y, z; };
+static inline float3 make_float3(float x, float y, float z)
+{
+    float3 v = { x, y, z };
+    return v;
+}
+
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 void __syncthreads(void);
+static inline float atomicAdd(float *to, float v)
+{
+    float old = *to;
+    *to += v;
+    return old;
+}
+using std::max;
+using std::min;
 
-extern int cuda_host_reversed;
 extern void *cuda_host_shared;      /* the block's dynamic shared memory */
-void cuda_host_launch(unsigned blocks, unsigned threads, size_t bytes,
+void cuda_host_launch(dim3 blocks, dim3 threads, size_t bytes,
                       const std::function<void()> &kernel);
+
+/* kernel<<<blocks, threads>>>(...), as tests/cuda_host/nvcc writes it. */
+#define CUDA_HOST_LAUNCH(kernel, blocks, threads, ...) \
+    cuda_host_launch((blocks), (threads), 0, [=] { kernel(__VA_ARGS__); })
 
 #define SNN_LAUNCH(kernel, blocks, threads, bytes, ...) \
     cuda_host_launch((blocks), (threads), (bytes), [=] { kernel(__VA_ARGS__); })

@@ -1,8 +1,10 @@
-/* The host's functions that our objects refer to and the kernels' test, which
- * links no Darknet, does not need. */
+/* The host's functions that our objects refer to, for the kernels' test: it
+ * links no Darknet. */
 #include "snn_host.h"
 
 #include <stdlib.h>
+
+int gpu_index = 0;
 
 LAYER_TYPE string_to_layer_type(char *type)
 {
@@ -29,3 +31,23 @@ void check_error(cudaError_t s)
     if (s != cudaSuccess) abort();
 }
 #endif
+
+float *cuda_make_array(float *from, size_t n)
+{
+    void *x = NULL;
+    cudaMalloc(&x, n * sizeof *from);
+    if (from) cudaMemcpy(x, from, n * sizeof *from, cudaMemcpyHostToDevice);
+    return (float *)x;
+}
+
+void cuda_free(float *x) { cudaFree(x); }
+
+void cuda_push_array(float *x, float *from, size_t n)
+{
+    cudaMemcpy(x, from, n * sizeof *x, cudaMemcpyHostToDevice);
+}
+
+void cuda_pull_array(float *x, float *to, size_t n)
+{
+    cudaMemcpy(to, x, n * sizeof *x, cudaMemcpyDeviceToHost);
+}
