@@ -121,6 +121,7 @@ def reduced(text, side, batch):
     keys = {"batch": str(batch), "subdivisions": "1", "burn_in": "0"}
     if training.net_value(text, "width"):
         keys.update(width=size("width"), height=size("height"))
+    text = re.sub(r"(?m)^(crop_(?:width|height)\s*=\s*)(\d+)", lambda m: m[1] + str(min(most, int(m[2]))), text)
     return training.with_net_keys(text, keys)
 
 
