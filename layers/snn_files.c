@@ -16,12 +16,15 @@ void snn_mistake(size_t *mistakes, const char *file, int line,
 {
     va_list args;
     if ((*mistakes)++ >= SNN_MOST_MISTAKES) return;
+    /* Threads that load images meet mistakes at the same time: whole lines. */
+    flockfile(stderr);
     if (line) fprintf(stderr, "%s:%d: ", file, line);
     else fprintf(stderr, "%s: ", file);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 int snn_is_readable(const char *file)

@@ -9,6 +9,7 @@
 void snn_quit(void)
 {
     fflush(stdout);
+    flockfile(stderr);      /* no other thread is in the middle of a line */
     _exit(EXIT_FAILURE);
 }
 
@@ -16,6 +17,7 @@ void snn_fatal(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
+    flockfile(stderr);
     fputs("snn: ", stderr);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
