@@ -25,8 +25,8 @@ snn_centre *snn_centre_new(const layer *l)
 #ifdef GPU
     if (snn_on_gpu()) {
         float *doubles = NULL;
-        snn_gpu_array(&c->mean_gpu, c->channels);
-        snn_gpu_array(&c->bias_momentum_gpu, f.filters);
+        c->mean_gpu = cuda_make_array(c->mean, c->channels);
+        c->bias_momentum_gpu = cuda_make_array(c->bias_momentum, f.filters);
         snn_gpu_array(&doubles, 2 * f.filters);
         c->product_gpu = (double *)(void *)doubles;
     }

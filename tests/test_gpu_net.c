@@ -12,7 +12,7 @@ enum { BATCH = 4, CHANNELS = 3, SIDE = 20, CLASSES = 5, ITERATIONS = 12 };
 /* Convolutions, each of our layers, a sum, a pool; then one more, where the
  * host has it, which it cannot resize. */
 #define BODY \
-    "learning_rate=.05\nmomentum=.9\ndecay=.0005\nagc=.2\ninit=lecun_normal\n" \
+    "learning_rate=.05\nmomentum=.9\ndecay=.0005\nagc=.2\ncentre=1\ninit=lecun_normal\n" \
     "[local_whitening]\nsize=5\ngain=1\n" \
     "[convolutional]\nfilters=8\nsize=3\nstride=1\npad=1\nactivation=selu\n" \
     "[alpha_dropout]\nprobability=.2\n" \

@@ -313,6 +313,92 @@ TEST(clipping_agrees_with_the_cpu)
     for (i = 0; i < COUNT(cases); ++i) clip_one(&cases[i]);
 }
 
+/* ------------------------------------------------------------------ centring */
+
+enum { CENTRE_BATCH = 3, CENTRE_SIDE = 17 };
+
+/* Two passes and a step, on the CPU and on the GPU. */
+static void centre_one(const clip_case *k)
+{
+    shape_case where = { "centre\n", k->n, k->c, k->size, k->groups };
+    int on_gpu = gpu_index;
+    layer l;
+    snn_filters f;
+    snn_centre *cpu, *gpu;
+    size_t count, inputs, i, filters = (size_t)k->n;
+    float *u, *b, *x, *more, *got;
+    memset(&l, 0, sizeof l);
+    l.type = k->type;
+    l.batch = CENTRE_BATCH;
+    l.n = l.outputs = k->n;
+    l.c = k->c;
+    l.inputs = k->c * (k->type == CONNECTED ? 1 : CENTRE_SIDE * CENTRE_SIDE);
+    l.size = k->type == CONNECTED ? 1 : k->size;
+    l.groups = k->groups;
+    l.stride = 1;
+    count = filters * (size_t)(l.size * l.size * k->c / k->groups);
+    inputs = CENTRE_BATCH * (size_t)l.inputs;
+    l.weights = normals(count, 1);
+    l.weight_updates = u = normals(count, 2);
+    l.bias_updates = b = normals(filters, 3);
+    l.biases = normals(filters, 4);
+    x = normals(inputs, 5);
+    more = normals(inputs, 6);
+    got = (float *)snn_alloc(count, sizeof *got);
+    CHECK(snn_filters_of(&l, &f));
+    l.weights_gpu = array_on_gpu(l.weights, count);
+    l.weight_updates_gpu = array_on_gpu(u, count);
+    l.bias_updates_gpu = array_on_gpu(b, filters);
+    l.biases_gpu = array_on_gpu(l.biases, filters);
+    gpu = snn_centre_new(&l);
+    gpu_index = -1;
+    cpu = snn_centre_new(&l);
+    gpu_index = on_gpu;
+    for (i = 0; i < 2; ++i) {
+        float *input = i ? more : x, *on_device = array_on_gpu(input, inputs);
+        snn_centre_input(cpu, &l, input);
+        snn_centre_input_gpu(gpu, &l, on_device);
+        cuda_free(on_device);
+    }
+    cuda_pull_array(gpu->mean_gpu, got, cpu->channels < count ? cpu->channels : count);
+    agree("means", &where, got, cpu->mean, cpu->channels < count ? cpu->channels : count, 1e-5);
+    snn_centre_before(cpu, &l);
+    snn_centre_before_gpu(gpu, &l);
+    cuda_pull_array(l.weight_updates_gpu, got, count);
+    agree("updates", &where, got, u, count, 1e-5);
+    /* A step that changes the weights. */
+    for (i = 0; i < count; ++i) l.weights[i] += .01f * u[i];
+    cuda_push_array(l.weights_gpu, l.weights, count);
+    snn_centre_after(cpu, &l);
+    snn_centre_after_gpu(gpu, &l);
+    cuda_pull_array(l.biases_gpu, got, filters);
+    agree("biases", &where, got, l.biases, filters, 1e-5);
+    cuda_pull_array(gpu->bias_momentum_gpu, got, filters);
+    agree("bias momentum", &where, got, cpu->bias_momentum, filters, 0);
+    cuda_free(l.weights_gpu);
+    cuda_free(l.weight_updates_gpu);
+    cuda_free(l.bias_updates_gpu);
+    cuda_free(l.biases_gpu);
+    free(l.weights);
+    free(l.biases);
+    free(u);
+    free(b);
+    free(x);
+    free(more);
+    free(got);
+}
+
+TEST(centring_agrees_with_the_cpu)
+{
+    static const clip_case cases[] = {
+        { CONVOLUTIONAL, 1, 1, 1, 1 },   { CONVOLUTIONAL, 5, 256, 1, 1 },
+        { CONVOLUTIONAL, 3, 257, 1, 1 }, { CONVOLUTIONAL, 6, 8, 3, 2 },
+        { CONVOLUTIONAL, 33, 70, 3, 1 }, { CONNECTED, 7, 1000, 1, 1 },
+    };
+    size_t i;
+    for (i = 0; i < COUNT(cases); ++i) centre_one(&cases[i]);
+}
+
 static int updates;
 static void count_update(layer l, SNN_UPDATE_PARAMS)
 {
@@ -567,6 +653,7 @@ int main(void)
     RUN(values_that_are_not_finite_stay_where_they_are);
     RUN(whitening_agrees_on_flat_and_offset_images);
     RUN(clipping_agrees_with_the_cpu);
+    RUN(centring_agrees_with_the_cpu);
     RUN(updates_on_the_gpu_clip_first);
     RUN(losses_agree_with_the_cpu);
     RUN(one_gradient_that_is_no_number_is_found);
