@@ -101,8 +101,8 @@ def data_of(form):
 class Run(training.Training):
     """A training that is measured by its losses alone, and a look at its start."""
 
-    def __init__(self, darknet, form, folder, threads):
-        super().__init__(form, darknet, data_of(form), f"cfg/thread/{form}.cfg", folder, threads=threads)
+    def __init__(self, darknet, form, folder, threads, data=None):
+        super().__init__(form, darknet, data or data_of(form), f"cfg/thread/{form}.cfg", folder, threads=threads)
 
     def evaluate(self):
         self.state = "evaluating"

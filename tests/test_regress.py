@@ -290,7 +290,7 @@ def out_of(options):
 
 def regress(options, *arguments):
     """(the finished process, content of summary.json)"""
-    command = [*REGRESS, options.data, *arguments, *shlex.split(options.options), "--darknet", options.darknet]
+    command = [*REGRESS, options.data, *shlex.split(options.options), *arguments, "--darknet", options.darknet]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     try:
         with open(os.path.join(out_of(options), "summary.json")) as f:

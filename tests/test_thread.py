@@ -16,7 +16,6 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import thread                                                # noqa: E402
-import training                                              # noqa: E402
 
 counts = {True: 0, False: 0}
 
@@ -37,10 +36,10 @@ def every_cfg_belongs_to_a_case():
 
 def start_of(darknet, form, scenes, folder):
     """(what snn probe finds, whether snn init reaches its target)"""
-    run = thread.Run(darknet, form, os.path.join(folder, form), None)
+    data = os.path.join(scenes, os.path.basename(thread.data_of(form)))
+    run = thread.Run(darknet, form, os.path.join(folder, form), None, data)
     os.makedirs(run.folder)
-    data = "segments.data" if training.task_of(run.cfg_text) is training.SEGMENTER else "scenes.data"
-    run.write("train.data", training.with_backup(os.path.join(scenes, data), run.folder))
+    run.write("train.data", run.data_text)
     run.write("cfg.cfg", run.cfg_text)
     return run.start(), run.reaches_lsuv()
 
