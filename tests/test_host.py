@@ -44,7 +44,7 @@ except ImportError:
     cv2 = None
 
 SIZE, SCENES, BATCHES = 64, 40, 12
-LIMIT = 120             # seconds for one command; the longest takes about 20
+LIMIT = 600             # seconds for one command; the longest takes about 20
 RACES = 3               # runs of what several loading threads meet at once
 HEADER = 20             # bytes before the floats of a weights file
 
