@@ -1,20 +1,7 @@
 #include "snn_clip.h"
 #include "snn_filters.h"
 #include "snn_math.h"
-#include "snn_simd.h"
-
-/* In lanes that do not depend on the processor. */
-SNN_SIMD static double sum_of_squares(const float *x, size_t n)
-{
-    double lane[8] = { 0 }, sum = 0;
-    size_t i, k;
-    for (i = 0; i + 8 <= n; i += 8) {
-        for (k = 0; k < 8; ++k) lane[k] += (double)x[i + k] * x[i + k];
-    }
-    for (; i < n; ++i) sum += (double)x[i] * x[i];
-    for (k = 0; k < 8; ++k) sum += lane[k];
-    return sum;
-}
+#include "snn_sums.h"
 
 /* A filter's taps stand in runs (snn_filters.h). */
 static double norm_of(const snn_filters *f, const float *values, size_t filter)
@@ -22,7 +9,7 @@ static double norm_of(const snn_filters *f, const float *values, size_t filter)
     double sum = 0;
     size_t t;
     for (t = 0; t < f->taps; t += f->run) {
-        sum += sum_of_squares(&values[snn_tap(f, filter, t)], f->run);
+        sum += snn_sum_of_squares(&values[snn_tap(f, filter, t)], f->run);
     }
     return sqrt(sum);
 }

@@ -7,9 +7,9 @@
 Trains the batch-normalized parent as users have it (bn), the same parent with
 the variant's aids (bn_aided: locally normalized input, small last layer,
 clipped gradients) and the self-normalizing variant (snn), each at the learning
-rate of its cfg. Prints a table, writes OUT/summary.json and a picture, OUT/detections.png or OUT/masks.png: truth and
-what each net finds. Finished trainings are not repeated: remove OUT to start
-over. Exit status 0 where the variant's score (mAP@0.5, mean Dice) is at least
+rate of its cfg. Prints a table, writes OUT/summary.json and a picture,
+OUT/detections.png or OUT/masks.png: truth and what each net finds. Finished
+trainings are not repeated: remove OUT to start over. Exit status 0 where the variant's score (mAP@0.5, mean Dice) is at least
 the plain parent's and no loss was non-finite, otherwise 1.
 """
 import argparse
