@@ -257,6 +257,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		"tests/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/test_verbs.py build/darknet" \
 		"tests/test_finite.py build/darknet" \
+		"tests/test_finite.py build/tree-gpuhost/darknet" \
 		"tests/test_scenes.py" \
 		"tests/test_pictures.py" \
 		"tests/test_patch.py build/upstream/darknet" \

@@ -31,8 +31,8 @@ static inline double snn_clip_bound(double agc, double momentum, int batch)
 /* Holds the norm of each filter's `updates` and the size of its bias's update
  * (bias_updates may be NULL) to `bound` times its own weights' norm, at least
  * 1e-3. Returns the number of filters that were clipped. Updates that are not
- * finite become 0: on the CPU training has stopped before that (snn_finite.h),
- * on a GPU it stops for the loss alone, and weights are to stay numbers. */
+ * finite become 0: where the host trains, training has stopped before that
+ * (snn_finite.h). */
 size_t snn_clip_filters(const layer *l, float *updates, float *bias_updates,
                         double bound);
 

@@ -1,4 +1,5 @@
 #include "snn_finite.h"
+#include "snn_finite_kernels.h"
 #include "snn_math.h"
 #include "snn_mem.h"
 #include "snn_moments.h"
@@ -70,11 +71,13 @@ int snn_find_nonfinite(const network *net, snn_fault *f)
 }
 
 /* A layer's loss is a sum over the batch, and its weights' gradients are sums
- * over everything that the layer read: what is not finite reaches one of them.
- * On a GPU the loss alone is here to be looked at. */
+ * over everything that the layer read: what is not finite reaches one of them. */
 static int is_suspect(const network *net)
 {
     int i, k;
+#ifdef GPU
+    if (snn_on_gpu() && !snn_updates_are_finite_gpu(net->layers, net->n)) return 1;
+#endif
     for (i = 0; i < net->n; ++i) {
         const layer *l = &net->layers[i];
         snn_parameters p[SNN_MOST_PARAMETERS];
