@@ -48,6 +48,21 @@ static const char *const segmenting_text =
     "[convolutional]\nfilters=5\nsize=1\nstride=1\nactivation=linear\n"
     "[softmax]\nspatial=1\n";
 
+#ifndef SNN_ALEXEYAB
+/* Boxes. */
+static const char *const detecting_text =
+    "learning_rate=.01\nmomentum=.9\ndecay=.0005\nagc=.2\ninit=lecun_normal\n"
+    "[local_whitening]\nsize=5\n"
+    "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\nactivation=selu\n"
+    "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\nactivation=selu\n"
+    "[convolutional]\nfilters=30\nsize=1\nstride=1\nactivation=linear\n%s";
+static const char *const heads[] = {
+    "[yolo]\nmask=0,1,2\nanchors=4,4, 8,8, 12,12\nclasses=5\nnum=3\nmax=30\n",
+    "[region]\nanchors=1,1, 2,2, 3,3\nclasses=5\ncoords=4\nnum=3\nsoftmax=1\n"
+    "object_scale=5\nnoobject_scale=1\nclass_scale=1\ncoord_scale=1\nthresh=.6\n",
+};
+#endif
+
 /* -1: the CPU. */
 static void use_device(int index)
 {
@@ -61,16 +76,20 @@ static network *net_on(int device, const char *text)
     return net_of(BATCH, CHANNELS, SIDE, SIDE, text);
 }
 
+enum { OF_IMAGES, OF_PIXELS, OF_BOXES };
+
 /* `count` images, each with a square at its class's place in noise. The truth is
- * the class, or of each pixel the class within the square, 0 elsewhere. */
-static data images_of(int count, int of_pixels)
+ * the class; or of each pixel the class within the square, 0 elsewhere; or the
+ * square, and 29 boxes that are none. */
+static data images_of(int count, int truth)
 {
+    static const int columns[] = { CLASSES, CLASSES * SIDE * SIDE, 150 };
     data d;
     float *x = normals((size_t)count * CHANNELS * SIDE * SIDE, 3);
     int i, c, p;
     memset(&d, 0, sizeof d);
     d.X = make_matrix(count, CHANNELS * SIDE * SIDE);
-    d.y = make_matrix(count, CLASSES * (of_pixels ? SIDE * SIDE : 1));
+    d.y = make_matrix(count, columns[truth]);
     for (i = 0; i < count; ++i) {
         int kind = i * 7 % CLASSES;
         for (p = 0; p < d.X.cols; ++p) d.X.vals[i][p] = .2f * x[i * d.X.cols + p];
@@ -78,10 +97,16 @@ static data images_of(int count, int of_pixels)
             for (p = 0; p < SIDE * SIDE; ++p) {
                 int inside = p / SIDE / 8 == kind / 3 && p % SIDE / 8 == kind % 3;
                 d.X.vals[i][c * SIDE * SIDE + p] += (float)(inside * (c + 1));
-                if (of_pixels) d.y.vals[i][(inside ? kind : 0) * SIDE * SIDE + p] = 1;
+                if (truth == OF_PIXELS) d.y.vals[i][(inside ? kind : 0) * SIDE * SIDE + p] = 1;
             }
         }
-        if (!of_pixels) d.y.vals[i][kind] = 1;
+        if (truth == OF_IMAGES) d.y.vals[i][kind] = 1;
+        if (truth == OF_BOXES) {
+            const float box[] = { (float)(kind % 3 * 8 + 4) / SIDE,
+                                  (float)(kind / 3 * 8 + 4) / SIDE, 8.f / SIDE,
+                                  8.f / SIDE, (float)kind };
+            memcpy(d.y.vals[i], box, sizeof box);
+        }
     }
     free(x);
     return d;
@@ -159,9 +184,9 @@ TEST(weights_of_init_are_on_the_device)
 
 /* Sums are taken in another order in every layer, and each iteration carries on
  * what differs. */
-static void train_on_both(const char *text, int of_pixels)
+static void train_on_both(const char *text, int truth)
 {
-    data d = images_of(BATCH, of_pixels);
+    data d = images_of(BATCH, truth);
     network *cpu = net_on(-1, text), *first = net_on(-1, text);
     network *gpu = net_on(0, text);
     int step;
@@ -185,13 +210,26 @@ static void train_on_both(const char *text, int of_pixels)
 
 TEST(training_gives_the_losses_and_weights_of_the_cpu)
 {
-    train_on_both(net_text, 0);
+    train_on_both(net_text, OF_IMAGES);
 }
 
 TEST(segmentation_trains_as_on_the_cpu)
 {
-    train_on_both(segmenting_text, 1);
+    train_on_both(segmenting_text, OF_PIXELS);
 }
+
+#ifndef SNN_ALEXEYAB
+/* AlexeyAB's [yolo] has no activations on the CPU in a build for GPUs. */
+TEST(detection_trains_as_on_the_cpu)
+{
+    char text[2048];
+    size_t i;
+    for (i = 0; i < COUNT(heads); ++i) {
+        snprintf(text, sizeof text, detecting_text, heads[i]);
+        train_on_both(text, OF_BOXES);
+    }
+}
+#endif
 
 static void predict_both(network *cpu, network *gpu, int side)
 {
@@ -231,7 +269,7 @@ TEST(predictions_follow_a_resize)
 TEST(files_hold_what_was_trained_on_the_device)
 {
     char path[] = "/tmp/snn-weights-XXXXXX";
-    data d = images_of(BATCH, 0);
+    data d = images_of(BATCH, OF_IMAGES);
     network *gpu = net_on(0, net_text), *cpu = net_on(-1, net_text);
     int saved;
     close(mkstemp(path));
@@ -283,7 +321,7 @@ TEST(several_gpus_draw_masks_of_their_own_and_end_alike)
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices < 2) {
         SKIP("one CUDA device");
     }
-    d = images_of(2 * BATCH, 0);
+    d = images_of(2 * BATCH, OF_IMAGES);
     half = d;
     half.X.rows = half.y.rows = BATCH;
     for (i = 0; i < 2; ++i) nets[i] = net_on(i, net_text);
@@ -332,6 +370,9 @@ int main(void)
     RUN(weights_of_init_are_on_the_device);
     RUN(training_gives_the_losses_and_weights_of_the_cpu);
     RUN(segmentation_trains_as_on_the_cpu);
+#ifndef SNN_ALEXEYAB
+    RUN(detection_trains_as_on_the_cpu);
+#endif
     RUN(predictions_follow_a_resize);
     RUN(files_hold_what_was_trained_on_the_device);
     RUN(several_gpus_draw_masks_of_their_own_and_end_alike);
