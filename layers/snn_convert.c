@@ -36,16 +36,16 @@
  * variance .56 (independent pixels) to 1 is left. */
 #define POOL_GAIN "1.15"
 #define CLIP ".1"
-#define HEAD_GAIN ".1"
+#define HEAD_GAIN ".3"
 #define WINDOW "17"
 
 typedef enum {
-    BATCHNORM, ACTIVATIONS, DROPOUT, INIT, AGC, INPUT, HEAD, SUMS, STEPS
+    BATCHNORM, ACTIVATIONS, DROPOUT, INIT, AGC, CENTRE, INPUT, HEAD, SUMS, STEPS
 } step;
 
 static const char *const step_names[STEPS] = {
     "--keep-batchnorm", "--keep-activations", "--keep-dropout", "--keep-init",
-    "--keep-agc", "--keep-input", "--keep-head", "--keep-sums"
+    "--keep-agc", "--keep-centre", "--keep-input", "--keep-head", "--keep-sums"
 };
 
 typedef struct {
@@ -56,7 +56,6 @@ typedef struct {
     int keep[STEPS];
     int global;                         /* whitening over the whole image */
     int stride;                         /* pools become strides */
-    int centre;                         /* centred gradients */
     char said[512];                     /* the options, for the header */
 } options;
 
@@ -337,9 +336,9 @@ static void convert_net(conversion *c)
                 "share of itself, as nothing brings it back to scale");
         insert_key(c, line, "agc", CLIP);
     }
-    if (c->o->centre && !snn_find(net, "centre")) {
+    if (!c->o->keep[CENTRE] && !snn_find(net, "centre")) {
         explain(net, line, "centre", "1: steps as if the inputs of layers had mean 0, "
-                "as told");
+                "which batch normalization gave them");
         insert_key(c, line, "centre", "1");
     }
     convert_learning_rate(c);
@@ -688,9 +687,6 @@ static int parse_options(int argc, char **argv, options *o)
         for (k = 0; k < STEPS && strcmp(argv[i], step_names[k]); ++k) continue;
         if (k < STEPS) {
             o->keep[k] = 1;
-            remember(o, argv[i], NULL);
-        } else if (!strcmp(argv[i], "--centre")) {
-            o->centre = 1;
             remember(o, argv[i], NULL);
         } else if (!strcmp(argv[i], "--weights")) {
             if (i + 2 >= argc || !argv[i + 1] || !argv[i + 2]) {

@@ -25,9 +25,9 @@ static const verb verbs[] = {
       "build/demo/snn.weights --coco" },
     { "convert", snn_convert,
       "IN.cfg OUT.cfg [--learning-rate R] [--whiten local|global|none] "
-      "[--pool keep|stride] [--dropout keep|P] [--centre] [--keep-batchnorm] "
+      "[--pool keep|stride] [--dropout keep|P] [--keep-batchnorm] "
       "[--keep-activations] [--keep-dropout] [--keep-init] [--keep-agc] "
-      "[--keep-input] [--keep-head] [--keep-sums] "
+      "[--keep-centre] [--keep-input] [--keep-head] [--keep-sums] "
       "[--weights IN.weights OUT.weights]",
       "makes a cfg with batch normalization one without: each change with its "
       "reason; --weights folds trained weights for a warm start",

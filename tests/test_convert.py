@@ -77,12 +77,12 @@ class Converter:
 # ------------------------------------------------------------------ word for word
 
 NET = "[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\n"
-NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\ninit=lecun_normal\nagc=.1\nlearning_rate=.1\n"
+NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.1\n"
            "\n[local_whitening]\nsize=17\ngain=1\n")
 CONV = "\n[convolutional]\nbatch_normalize=1\nfilters=4\nactivation=relu\n"
 CONV_SNN = "\n[convolutional]\nfilters=4\nactivation=selu\n"
 HEAD = "\n[convolutional]\nfilters=4\nactivation=linear\n"
-HEAD_SNN = "\n[convolutional]\ninit_gain=.1\nfilters=4\nactivation=linear\n"
+HEAD_SNN = "\n[convolutional]\ninit_gain=.3\nfilters=4\nactivation=linear\n"
 PLAIN, ALEXEYAB = "a Darknet with the snn plugin", "AlexeyAB's Darknet with the snn plugin, for "
 
 
@@ -187,16 +187,16 @@ CASES = [
          net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
     case("whitening_over_the_whole_image", CONV, CONV_SNN, "--whiten global", net_snn=NET_SNN.replace("=17\ngain=1", "=0")),
     case("no_whitening_of_vectors", CONV, CONV_SNN, net="[net]\ninputs=9\nlearning_rate=.1\n",
-         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.1\nlearning_rate=.1\n"),
+         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.1\n"),
     case("a_whitened_input_stays", "\n[local_whitening]\nsize=5\n" + CONV, "\n[local_whitening]\nsize=5\n" + CONV_SNN,
          net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
     # [net].
     case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("=.1\n\n", "=2e-3\n\n")),
     case("no_learning_rate", CONV, CONV_SNN, "--learning-rate .2", net="[net]\nwidth=8\nheight=8\nchannels=1\n",
-         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.1\nlearning_rate=.2\n"
+         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.2\n"
                  "\n[local_whitening]\nsize=17\ngain=1\n"),
-    case("init_and_agc_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\n",
-         net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\ninit=orthogonal\nagc=0\n"
+    case("init_agc_and_centre_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\ncentre=0\n",
+         net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\ninit=orthogonal\nagc=0\ncentre=0\n"
                  "\n[local_whitening]\nsize=17\ngain=1\n"),
     # Text.
     case("comments_and_blanks_stay",
@@ -215,7 +215,7 @@ CASES = [
          CONV_SNN.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n", "--keep-init",
          net_snn=NET_SNN.replace("init=lecun_normal\n", "")),
     case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.1\n", "")),
-    case("centre", CONV, CONV_SNN, "--centre", net_snn=NET_SNN.replace("agc=.1\n", "agc=.1\ncentre=1\n")),
+    case("keep_centre", CONV, CONV_SNN, "--keep-centre", net_snn=NET_SNN.replace("agc=.1\ncentre=1\n", "agc=.1\n")),
     case("keep_input", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=0\n", "--keep-input",
          net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
     case("keep_head", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n", "--keep-head"),
@@ -343,7 +343,7 @@ VARIANT = """# made
 filters=4
 size=3
 [convolutional]
-init_gain=.1
+init_gain=.3
 filters=4
 [shortcut]
 from=-2
