@@ -23,6 +23,10 @@ SHAPES = [(1, 16, 32, 32), (1, 255, 13, 13), (4, 32, 104, 104), (32, 16, 64, 64)
 IMAGES = [(4, 3, 416, 416), (4, 32, 104, 104), (32, 16, 64, 64), (8, 64, 128, 128)]
 COLOURS = [(4, 3, 64, 64), (4, 3, 416, 416)]
 PROBABILITY = .05
+# What PyTorch reads and writes for an element where that is all it does: backward it reads the gradient and its output
+# or the mask, floats, and writes.
+TORCH_BYTES = {"selu_forward": 8, "selu_backward": 12, "alpha_dropout_backward": 12,
+               "spatial_alpha_dropout_backward": 8}
 
 
 def stock_peer(case):
@@ -58,6 +62,16 @@ def windowed(size):
         variance = (mean(centred * centred) - m * m).clamp(min=0)
         whole = (centred * centred).mean((2, 3), keepdim=True)
         return (centred - m) * (variance + .001 * whole + 1e-6).rsqrt()
+    return run
+
+
+def layer(keys):
+    """[local_whitening] of a cfg, mode=standardize."""
+    plain, gain = windowed(int(keys.get("size", 9))), float(keys.get("gain", 0))
+
+    def run(x):
+        y = plain(x)
+        return y * gain / (y * y).mean((2, 3), keepdim=True).sqrt() if gain else y
     return run
 
 
@@ -220,11 +234,17 @@ def summarize(results):
             stock = median_row(results.get(("stock", 1), []), (stock_peer(case), shape))
             torch = median_row(results.get(("torch", threads), []), (torch_peer(case), shape))
             copies = [row[1] / row[2] for row in (rows[case, shape] for rows in rounds)]
+            copied = size / ns * statistics.median(copies)
+            moved = TORCH_BYTES.get(case)
             table.append(({"case": case, "shape": list(shape), "threads": threads, "ns_per_element": round(ns, 4),
                            "memcpy_ratio": round(statistics.median(copies), 3),
                            "thread_speedup": None,
                            "stock_speedup": stock and round(stock[1] / ns, 2),
-                           "pytorch_speedup": torch and round(torch[1] / ns, 2)}, size))
+                           "pytorch_speedup": torch and round(torch[1] / ns, 2),
+                           "gb_per_s": round(size / ns, 1), "memcpy_gb_per_s": round(copied, 1),
+                           "pytorch_bytes": moved,
+                           "pytorch_gb_per_s": torch and moved and round(moved / torch[1], 1),
+                           "pytorch_limit": torch and round(torch[1] / ns * statistics.median(copies), 2)}, size))
     one = {(row["case"], tuple(row["shape"])): row["ns_per_element"] for row, _ in table if row["threads"] == 1}
     for row, _ in table:
         if row["threads"] > 1:
@@ -243,6 +263,15 @@ def show(table, results):
                                                                                     "pytorch_speedup")]
         print(f"| {row['case']} | {'x'.join(map(str, row['shape']))} | {row['threads']} | {row['ns_per_element']:.2f} "
               f"| {size / row['ns_per_element']:.1f} | {row['memcpy_ratio']:.2f} | {' | '.join(ratios)} |")
+    bounded = [(row, size) for row, size in table if row["pytorch_gb_per_s"] and tuple(row["shape"]) == SHAPES[-1]]
+    if bounded:
+        print("\nOut of cache, where both do little but read and write; the last column is what PyTorch / ours would be if ours ran at "
+              "memcpy's speed:\n\n| case | shape | threads | bytes, ours | bytes, PyTorch | GB/s, ours | GB/s, PyTorch "
+              "| GB/s, memcpy | PyTorch / ours | its limit |\n| --- | --- |" + " ---: |" * 8)
+    for row, size in bounded:
+        print(f"| {row['case']} | {'x'.join(map(str, row['shape']))} | {row['threads']} | {size:.0f} "
+              f"| {row['pytorch_bytes']} | {row['gb_per_s']:.1f} | {row['pytorch_gb_per_s']:.1f} "
+              f"| {row['memcpy_gb_per_s']:.1f} | {row['pytorch_speedup']:.1f} | {row['pytorch_limit']:.1f} |")
     for threads in THREADS:
         for (case, shape) in results.get(("torch", threads), [{}])[0]:
             if case.startswith("local_response_norm"):
@@ -254,29 +283,32 @@ def show(table, results):
 def main():
     if sys.argv[1:2] == ["--torch"]:
         return run_torch(int(sys.argv[2]), sys.argv[3])
-    if sys.argv[1:2] == ["--torch-training"]:
+    if sys.argv[1:2] == ["--torch-net"]:
         # Whole images: a window of this composition would take longer than the rest of the net.
-        return bench_training.run_torch(int(sys.argv[2]), sys.argv[3], windowed(0))
+        return bench_training.run_torch(int(sys.argv[2]), sys.argv[3], sys.argv[4], lambda _: windowed(0))
+    if sys.argv[1:2] == ["--torch-check"]:
+        return bench_training.check_torch(sys.argv[2], sys.argv[3], layer)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ours")
     parser.add_argument("stock")
-    parser.add_argument("--darknet", default="build/darknet")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="cases whose name contains this; training: that alone")
+    parser.add_argument("--only", default="", help="cases whose name contains this; " + ", ".join(bench_training.TABLES) + ": that table")
     parser.add_argument("--json", default="build/bench.json")
     options = parser.parse_args()
-    table, training = [], []
-    if options.only != "training":
+    table, nets = [], {name: [] for name in bench_training.TABLES}
+    if options.only not in nets:
         results = measure(options)
         table = summarize(results)
         show(table, results)
-    if options.only in ("", "training"):
-        torch = [sys.executable, os.path.abspath(__file__), "--torch-training"] if has_torch() else None
-        training = bench_training.measure(options.darknet, os.path.join(options.ours, "bench_training"),
-                                          os.path.join(options.stock, "bench_training"), torch, options.rounds, THREADS)
-        bench_training.show(training)
+    if options.only in nets or not options.only:
+        torch = [sys.executable, os.path.abspath(__file__)] if has_torch() else None
+        measured = bench_training.measure(os.path.join(options.ours, "bench_training"),
+                                          os.path.join(options.stock, "bench_training"), torch, options.rounds, THREADS,
+                                          options.only)
+        bench_training.show(measured)
+        nets.update(measured)
     with open(options.json + ".new", "w") as f:
-        json.dump({"rows": [row for row, _ in table], "training": training}, f, indent=1)
+        json.dump({"rows": [row for row, _ in table], **nets}, f, indent=1)
         f.write("\n")
     os.replace(options.json + ".new", options.json)
     return 0

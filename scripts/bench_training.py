@@ -1,4 +1,4 @@
-"""Times training steps of the sample nets beside unpatched Darknet and PyTorch: bench.py's second half."""
+"""Times training steps and inference of the sample nets beside unpatched Darknet and PyTorch: bench.py's second half."""
 import os
 import statistics
 import subprocess
@@ -6,11 +6,21 @@ import sys
 import tempfile
 import time
 
+import cfg_edit
+
 # Those of upstream's keys and sections alone run unpatched too.
 NETS = {"yolo-stride-bn": "cfg/tiny-yolo.cfg", "yolo-stride-snn": "cfg/tiny-yolo-snn.cfg",
-        "yolo-pool-bn": "cfg/tiny-yolo-pool.cfg", "yolo-pool-snn": "cfg/tiny-yolo-pool.cfg",
+        "yolo-pool-bn": "cfg/tiny-yolo-pool.cfg", "yolo-pool-snn": "cfg/tiny-yolo-pool-snn.cfg",
         "unet-bn": "cfg/unet.cfg", "unet-snn": "cfg/unet-snn.cfg"}
-SECONDS = 1.5
+INFERENCE = {"yolo-stride-bn": "cfg/tiny-yolo.cfg", "yolo-stride-snn": "cfg/tiny-yolo-snn.cfg",
+             "yolov3-tiny-bn": "cfg/yolov3-tiny.cfg", "yolov3-tiny-snn": "cfg/yolov3-tiny-snn.cfg"}
+INFERENCE_BATCHES = (1, 8)
+# A step of these against the mini-batch and against the image's side; the first of each pair is what others are
+# compared with.
+SCALED = ("yolo-stride-bn", "yolo-stride-snn")
+BATCHES = (32, 1, 2, 8, 128)
+SIDES = (128, 64, 96, 192, 256)
+SECONDS = 1.
 
 
 # ------------------------------------------------------------------ PyTorch
@@ -29,8 +39,9 @@ def sections(path):
 
 
 def torch_net(cfg, standardize):
-    """A function of the input, and its parameters, that computes what the cfg's layers do but for the last one's
-    loss, and with standardize(x) in place of whitening."""
+    """(run, modules) of what the cfg's layers do: run(x) gives what each layer with a loss reads, its own work left out;
+    modules are in the layers' order. standardize(keys): a function in place of [local_whitening]."""
+    import torch
     from torch import nn
     from torch.nn import functional
     activations = {"linear": lambda x: x, "leaky": lambda x: functional.leaky_relu(x, .1),
@@ -55,30 +66,47 @@ def torch_net(cfg, standardize):
             return x
         return run, filters
 
+    def maximum(keys):
+        size, stride = int(keys["size"]), int(keys["stride"])
+
+        def padding(length):
+            """Before and behind: windows begin (size - 1) / 2 before the image, and there are as many as Darknet has."""
+            before = (size - 1) // 2
+            count = (length - 1) // stride + 1
+            return before, max((count - 1) * stride + size - before - length, 0)
+
+        def run(x, _):
+            around = padding(x.shape[3]) + padding(x.shape[2])
+            if any(around):
+                x = functional.pad(x, around, value=-float("inf"))
+            return functional.max_pool2d(x, size, stride)
+        return run
+
     def joined(keys, at):
         sources = [int(s) if int(s) >= 0 else at + int(s) for s in keys["layers"].split(",")]
-        import torch
-        return (lambda x, outputs: torch.cat([outputs[s] for s in sources], 1),
+        return (lambda x, outputs: torch.cat([outputs[s] for s in sources], 1) if sources[1:] else outputs[sources[0]],
                 sum(channels[s + 1] for s in sources))
 
+    losses = []
     for at, (name, keys) in enumerate(layers):
         filters = channels[-1]
         if name == "convolutional":
             step, filters = convolution(keys)
         elif name == "maxpool":
-            step = lambda x, _, k=int(keys["size"]), s=int(keys["stride"]): functional.max_pool2d(x, k, s)
+            step = maximum(keys)
         elif name == "upsample":
             step = lambda x, _, s=int(keys["stride"]): functional.interpolate(x, scale_factor=s)
         elif name == "route":
             step, filters = joined(keys, at)
         elif name == "dropout":
-            step = lambda x, _, p=float(keys["probability"]): functional.dropout(x, p)
+            step = lambda x, _, p=float(keys["probability"]): functional.dropout(x, p, modules.training)
         elif name == "alpha_dropout":
-            step = lambda x, _, p=float(keys.get("probability", .05)): functional.alpha_dropout(x, p, True)
+            step = lambda x, _, p=float(keys.get("probability", .05)): functional.alpha_dropout(x, p, modules.training)
         elif name == "local_whitening":
-            step = lambda x, _: standardize(x)
-        elif name in ("yolo", "softmax") and at == len(layers) - 1:
+            step = lambda x, _, run=standardize(keys): run(x)
+        elif name in ("yolo", "softmax"):
             step = lambda x, _: x
+            losses.append(at)
         else:
             raise ValueError(f"{cfg}: [{name}]: expected a layer that this benchmark knows")
         steps.append(step)
@@ -89,43 +117,101 @@ def torch_net(cfg, standardize):
         for step in steps:
             x = step(x, outputs)
             outputs.append(x)
-        return x
-    return run, modules.parameters()
+        return [outputs[at] for at in losses]
+    return run, modules
 
 
-def run_torch(threads, cfg, standardize):
-    """Prints the median seconds of a step: forward, backward, update."""
+def images(torch, cfg, values=None):
+    net = sections(cfg)[0][1]
+    shape = [int(net[key]) for key in ("batch", "channels", "height", "width")]
+    return torch.randn(shape) if values is None else torch.from_numpy(values).reshape(shape)
+
+
+def run_torch(threads, cfg, mode, standardize):
+    """Prints the median seconds of a step (forward, backward, update) or of an inference."""
     import torch
     torch.set_num_threads(threads)
-    keys = dict(sections(cfg)[0][1])
-    x = torch.randn(*(int(keys[k]) for k in ("batch", "channels", "height", "width")))
-    net, parameters = torch_net(cfg, standardize)
-    update = torch.optim.SGD(list(parameters), lr=1e-3, momentum=.9, weight_decay=5e-4)
+    x = images(torch, cfg)
+    net, modules = torch_net(cfg, standardize)
+    modules.train(mode == "train")
+    update = torch.optim.SGD(modules.parameters(), lr=1e-3, momentum=.9, weight_decay=5e-4)
 
-    def step():
+    def train():
         update.zero_grad()
-        net(x).square().mean().backward()
+        sum(y.square().mean() for y in net(x)).backward()
         update.step()
-    times = []
-    step()
-    step()
+
+    def infer():
+        with torch.no_grad():
+            net(x)
+    run, times = train if mode == "train" else infer, []
+    run()
+    run()
     while len(times) < 5 or sum(times) < SECONDS:
         start = time.perf_counter()
-        step()
+        run()
         times.append(time.perf_counter() - start)
     print(statistics.median(times))
 
 
+def load_weights(modules, path):
+    """Darknet's file: a header of 20 bytes; each convolution's biases, batch normalization's three arrays, weights."""
+    import numpy
+    import torch
+    values, at = torch.from_numpy(numpy.fromfile(path, numpy.float32, offset=20)), 0
+
+    def read(parameter):
+        nonlocal at
+        parameter.data.copy_(values[at:at + parameter.numel()].view_as(parameter))
+        at += parameter.numel()
+    left = list(modules)
+    while left:
+        convolution = left.pop(0)
+        if convolution.bias is None:
+            norm = left.pop(0)
+            for parameter in norm.bias, norm.weight, norm.running_mean, norm.running_var:
+                read(parameter)
+        else:
+            read(convolution.bias)
+        read(convolution.weight)
+    if at != len(values):
+        raise ValueError(f"{path}: expected {at} weights, got {len(values)}")
+
+
+def check_torch(cfg, path, standardize):
+    """Compares an inference with `bench_training CFG outputs PATH`."""
+    import numpy
+    import torch
+    net, modules = torch_net(cfg, standardize)
+    modules.eval()
+    load_weights(modules, path + ".weights")
+    values = numpy.fromfile(path, numpy.float32)
+    x = images(torch, cfg, values[:images(torch, cfg).numel()])
+    with torch.no_grad():
+        got = torch.cat([y.flatten() for y in net(x)])
+    want = torch.from_numpy(values[x.numel():])
+    if got.shape != want.shape:
+        raise ValueError(f"{cfg}: expected {len(want)} outputs, got {len(got)}")
+    error = float((got - want).abs().max() / want.abs().max())
+    if not error < 1e-3:
+        raise ValueError(f"{cfg}: outputs differ from Darknet's by {error:.2g} of the largest one")
+
+
 # ------------------------------------------------------------------- rounds
 
-def seconds(command, threads):
-    """What the last word of the command's output says."""
+def call(command, threads, **environment):
+    """What the command prints."""
     environment = dict(os.environ, SNN_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
-                       OMP_WAIT_POLICY="PASSIVE")
+                       OMP_WAIT_POLICY="PASSIVE", **environment)
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr[-2000:]}")
-    return float(done.stdout.split()[-1])
+    return done.stdout
+
+
+def seconds(command, threads):
+    """What the last word of the command's output says."""
+    return float(call(command, threads).split()[-1])
 
 
 def is_upstreams(cfg):
@@ -134,46 +220,135 @@ def is_upstreams(cfg):
     return not {name for name, _ in sections(cfg)} & {"local_whitening", "alpha_dropout", "selu"}
 
 
-def measure(darknet, ours, stock, torch, rounds, threads_list):
-    """The rows of bench.json's `training`; torch: the command that runs run_torch, or None."""
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
+def side_of(cfg):
+    return int(sections(cfg)[0][1]["width"])
+
+
+class Bench:
+    """The programs to time, and a folder for cfgs. torch: the command before its mode, or None."""
+
+    def __init__(self, folder, ours, stock, torch, rounds, threads_list):
+        self.folder, self.ours, self.stock, self.torch = folder, ours, stock, torch
+        self.rounds, self.threads_list = rounds, threads_list
+
+    def cfg(self, cfg, **keys):
+        """A copy with other keys in [net]."""
+        path = os.path.join(self.folder, "net.cfg")
+        with open(cfg) as f:
+            text = cfg_edit.edit(f.read(), [f"{key}={value}" for key, value in {"subdivisions": 1, **keys}.items()])
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def medians(self, name, cfg, mode, with_stock=True):
+        """{(who, threads): seconds}, who being stock, snn or torch."""
+        times = {}
+        for i in range(self.rounds):
+            print(f"{mode}, round {i + 1} of {self.rounds}: {name}", file=sys.stderr)
+            if with_stock and is_upstreams(cfg):
+                times.setdefault(("stock", 1), []).append(seconds([self.stock, cfg, mode, str(SECONDS)], 1))
+            for threads in self.threads_list:
+                times.setdefault(("snn", threads), []).append(seconds([self.ours, cfg, mode, str(SECONDS)], threads))
+                if self.torch:
+                    times.setdefault(("torch", threads), []).append(
+                        seconds(self.torch + ["--torch-net", str(threads), cfg, mode], threads))
+        return {key: statistics.median(values) for key, values in times.items()}
+
+    def rows(self, name, cfg, mode, with_stock=True):
+        medians, batch = self.medians(name, cfg, mode, with_stock), int(sections(cfg)[0][1]["batch"])
+        for threads in self.threads_list:
+            mine = medians["snn", threads]
+
+            def ratio(key):
+                return round(medians[key] / mine, 2) if key in medians else None
+            yield {"net": name, "batch": batch, "side": side_of(cfg), "threads": threads,
+                   "seconds_per_step": round(mine, 5), "thread_speedup": ratio(("snn", 1)) if threads > 1 else None,
+                   "stock_speedup": ratio(("stock", 1)), "pytorch_speedup": ratio(("torch", threads))}
+
+    def check(self, cfg):
+        """Ends where PyTorch's twin computes something else."""
+        if self.torch:
+            path = os.path.join(self.folder, "outputs")
+            call([self.ours, cfg, "outputs", path], 1)
+            call(self.torch + ["--torch-check", cfg, path], 1)
+
+    def training(self):
         for net, cfg in NETS.items():
-            if net == "yolo-pool-snn":
-                converted = os.path.join(folder, net + ".cfg")
-                subprocess.run([darknet, "snn", "convert", cfg, converted, "--pool", "keep"], check=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                cfg = converted
-            times = {}
-            for i in range(rounds):
-                print(f"training, round {i + 1} of {rounds}: {net}", file=sys.stderr)
-                if is_upstreams(cfg):
-                    times.setdefault(("stock", 1), []).append(seconds([stock, cfg, "train", str(SECONDS)], 1))
-                for threads in threads_list:
-                    times.setdefault(("snn", threads), []).append(
-                        seconds([ours, cfg, "train", str(SECONDS)], threads))
-                    if torch:
-                        times.setdefault(("torch", threads), []).append(
-                            seconds(torch + [str(threads), cfg], threads))
-            medians = {key: statistics.median(values) for key, values in times.items()}
-            for threads in threads_list:
-                mine = medians["snn", threads]
+            self.check(self.cfg(cfg, batch=2))
+            yield from self.rows(net, cfg, "train")
 
-                def ratio(key):
-                    return round(medians[key] / mine, 2) if key in medians else None
-                rows.append({"net": net, "batch": int(sections(cfg)[0][1]["batch"]), "threads": threads,
-                             "seconds_per_step": round(mine, 5), "thread_speedup": ratio(("snn", 1)) if threads > 1
-                             else None, "stock_speedup": ratio(("stock", 1)),
-                             "pytorch_speedup": ratio(("torch", threads))})
-    return rows
+    def inference(self):
+        for net, cfg in INFERENCE.items():
+            for batch in INFERENCE_BATCHES:
+                copy = self.cfg(cfg, batch=batch)
+                self.check(copy)
+                yield from self.rows(net, copy, "infer")
+
+    def scaling(self):
+        """Of steps, for batches and for sides; `linear`: the time of an image, and of a pixel, beside the first one's."""
+        for net in SCALED:
+            for key, values in ("batch", BATCHES), ("side", SIDES):
+                found, keys = {}, ("batch",) if key == "batch" else ("width", "height")
+                for value in values:
+                    copy = self.cfg(NETS[net], **{k: value for k in keys})
+                    for row in self.rows(f"{net}, {key} {value}", copy, "train", False):
+                        row["net"] = net
+                        row["against"] = key
+                        row["ms_per_image"] = round(1e3 * row["seconds_per_step"] / row["batch"], 4)
+                        each = row["seconds_per_step"] / (row["batch"] * row["side"] ** 2)
+                        row["linear"] = round(each / found.setdefault(row["threads"], each), 3)
+                        yield row
 
 
-def show(rows):
-    """The table as Markdown."""
-    print("\n| net | batch | threads | seconds a step | 1 thread / ours | stock / ours | PyTorch / ours |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for row in rows:
-        ratios = ["" if row[k] is None else f"{row[k]:.2f}" for k in ("thread_speedup", "stock_speedup",
-                                                                      "pytorch_speedup")]
-        print(f"| {row['net']} | {row['batch']} | {row['threads']} | {row['seconds_per_step']:.4f} "
-              f"| {' | '.join(ratios)} |")
+    def split(self):
+        """Of steps on one thread, what oneDNN says that its convolutions took, and its changes of layout; ms."""
+        for net, cfg in NETS.items():
+            found = []
+            for i in range(self.rounds):
+                print(f"split, round {i + 1} of {self.rounds}: {net}", file=sys.stderr)
+                text = call([self.ours, cfg, "train", str(SECONDS)], 1, DNNL_VERBOSE="1", ONEDNN_VERBOSE="1")
+                steps, total = text.split()[-2:]
+                took = {"convolution": 0, "reorder": 0}
+                for words in (line.split(",") for line in text.splitlines()):
+                    if words[0].endswith("dnn_verbose") and words[1] == "exec" and words[3] in took:
+                        took[words[3]] += float(words[-1]) / int(steps)
+                found.append((1e3 * float(total), took["convolution"], took["reorder"]))
+            step, convolution, reorder = (statistics.median(column) for column in zip(*found))
+            yield {"net": net, "batch": int(sections(cfg)[0][1]["batch"]), "side": side_of(cfg), "threads": 1,
+                   "ms_per_step": round(step, 3), "convolution_ms": round(convolution, 3),
+                   "reorder_ms": round(reorder, 3), "rest_ms": round(step - convolution - reorder, 3)}
+
+
+def measure(ours, stock, torch, rounds, threads_list, only):
+    """{table: rows} of bench.json: all of TABLES, or the one named `only`."""
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(folder, ours, stock, torch, rounds, threads_list)
+        return {name: list(getattr(bench, name)()) for name in TABLES if only in ("", name)}
+
+
+TABLES = ("training", "inference", "scaling", "split")
+COLUMNS = ["net", "batch", "side", "threads"]
+RATIOS = {"thread_speedup": "1 thread / ours", "stock_speedup": "stock / ours", "pytorch_speedup": "PyTorch / ours"}
+
+
+def show(tables):
+    """The tables as Markdown."""
+    for name, rows in tables.items():
+        print(f"\n{name}:\n")
+        if name == "scaling":
+            rows = sorted(rows, key=lambda r: (r["against"], r["net"], r["threads"], r["batch"], r["side"]))
+            figures = {"ms_per_image": "ms an image", "linear": "against linear", **RATIOS}
+            del figures["stock_speedup"]
+        elif name == "split":
+            figures = {"ms_per_step": "ms a step", "convolution_ms": "convolution", "reorder_ms": "layouts",
+                       "rest_ms": "the rest"}
+        else:
+            figures = {"seconds_per_step": "seconds", **RATIOS}
+        print("| " + " | ".join(COLUMNS + list(figures.values())) + " |")
+        print("| --- |" + " ---: |" * (len(COLUMNS) - 1 + len(figures)))
+        for row in rows:
+            words = [str(row[c]) for c in COLUMNS]
+            for key in figures:
+                digits = {"seconds_per_step": 4, "ms_per_image": 3}.get(key, 2)
+                words.append("" if row[key] is None else f"{row[key]:.{digits}f}")
+            print("| " + " | ".join(words) + " |")

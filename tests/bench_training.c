@@ -2,9 +2,13 @@
  * source is linked with the patched build and with an unpatched one.
  *
  *     bench_training CFG train|infer [SECONDS]
+ *     bench_training CFG outputs FILE
  *
- * Prints the median seconds of a step (forward, backward, update) or of a
- * forward pass, over about SECONDS (default 2), of random images and boxes. */
+ * The first prints how many steps (forward, backward, update) or forward passes
+ * it has made, of random images and boxes, and the median seconds of one, over
+ * about SECONDS (default 2).
+ * The second writes, of an inference, the net's input and what each layer with a
+ * loss reads, as floats, to FILE, and the weights to FILE.weights. */
 #include "bench.h"
 
 #include "darknet.h"
@@ -30,21 +34,30 @@ static void fill_truth(float *truth, int images, int values)
     free(random);
 }
 
-int main(int argc, char **argv)
+/* Statistics as training leaves them. Those of a new net are zeros, by which an
+ * inference would divide. */
+static void fill_statistics(network *net)
 {
-    double times[1001], limit = (argc > 3 ? atof(argv[3]) : 2) * 1e9, start;
-    int count = 0, is_training;
-    network *net;
-    float *input;
-    if (argc < 3) {
-        fprintf(stderr, "usage: bench_training CFG train|infer [SECONDS]\n");
-        return 2;
+    int i, c;
+    for (i = 0; i < net->n; ++i) {
+        layer *l = &net->layers[i];
+        float *random;
+        if (!l->rolling_variance) continue;
+        random = bench_values((size_t)l->out_c, (uint64_t)i + 10);
+        for (c = 0; c < l->out_c; ++c) {
+            l->rolling_mean[c] = .1f * random[c];
+            l->rolling_variance[c] = .5f + random[c] * random[c];
+            l->scales[c] = 1 + .1f * random[c];
+            l->biases[c] = -.1f * random[c];
+        }
+        free(random);
     }
-    is_training = !strcmp(argv[2], "train");
-    net = parse_network_cfg(argv[1]);
-    input = bench_values((size_t)net->inputs * (size_t)net->batch, 1);
-    memcpy(net->input, input, (size_t)net->inputs * (size_t)net->batch * sizeof *input);
-    if (net->truth) fill_truth(net->truth, net->batch, net->truths);
+}
+
+static void time_it(network *net, int is_training, double limit)
+{
+    double times[1001], start;
+    int count = 0;
     run(net, is_training);
     run(net, is_training);
     start = bench_now();
@@ -52,8 +65,57 @@ int main(int argc, char **argv)
         double begin = bench_now();
         run(net, is_training);
         times[count++] = bench_now() - begin;
+        if (bench_now() - start > 5 * limit) break;
     }
+    printf("%d %.6g\n", count + 2, bench_median(times, count) * 1e-9);
+}
+
+static void write_floats(FILE *f, const char *path, const float *values, int count)
+{
+    if (fwrite(values, sizeof *values, (size_t)count, f) == (size_t)count) return;
+    fprintf(stderr, "%s: expected to write %d values\n", path, count);
+    exit(1);
+}
+
+static void write_outputs(network *net, char *path)
+{
+    char weights[4096];
+    FILE *f = fopen(path, "wb");
+    int i;
+    if (!f) {
+        fprintf(stderr, "%s: expected a file that can be written\n", path);
+        exit(1);
+    }
+    run(net, 0);
+    write_floats(f, path, net->input, net->inputs * net->batch);
+    for (i = 1; i < net->n; ++i) {
+        const layer *l = &net->layers[i - 1];
+        if (net->layers[i].type != YOLO && net->layers[i].type != SOFTMAX) continue;
+        write_floats(f, path, l->output, l->outputs * net->batch);
+    }
+    fclose(f);
+    snprintf(weights, sizeof weights, "%s.weights", path);
+    save_weights(net, weights);
+}
+
+int main(int argc, char **argv)
+{
+    int is_training;
+    network *net;
+    float *input;
+    if (argc < 3 || (!strcmp(argv[2], "outputs") && argc < 4)) {
+        fprintf(stderr, "usage: bench_training CFG train|infer [SECONDS]\n"
+                        "       bench_training CFG outputs FILE\n");
+        return 2;
+    }
+    is_training = !strcmp(argv[2], "train");
+    net = parse_network_cfg(argv[1]);
+    input = bench_values((size_t)net->inputs * (size_t)net->batch, 1);
+    memcpy(net->input, input, (size_t)net->inputs * (size_t)net->batch * sizeof *input);
+    if (net->truth) fill_truth(net->truth, net->batch, net->truths);
+    if (!is_training) fill_statistics(net);
     fprintf(stderr, "\n");
-    printf("%.6g\n", bench_median(times, count) * 1e-9);
+    if (!strcmp(argv[2], "outputs")) write_outputs(net, argv[3]);
+    else time_it(net, is_training, (argc > 3 ? atof(argv[3]) : 2) * 1e9);
     return 0;
 }
