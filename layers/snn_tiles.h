@@ -26,9 +26,31 @@ SNN_HD int snn_lanes(const snn_windows *j, int first)
     return j->w - first < SNN_LANES ? j->w - first : SNN_LANES;
 }
 
+/* A tile's values of a row; the lanes that are not there get zeros. */
+SNN_HD void snn_load_lanes(float *to, const float *row, int lanes)
+{
+    int n;
+    if (lanes == SNN_LANES) {
+        memcpy(to, row, SNN_LANES * sizeof *to);
+        return;
+    }
+    SNN_EACH_LANE(n) to[n] = 0;
+    for (n = 0; n < lanes; ++n) to[n] = row[n];
+}
+
+SNN_HD void snn_store_lanes(float *row, const float *from, int lanes)
+{
+    int n;
+    if (lanes == SNN_LANES) {
+        memcpy(row, from, SNN_LANES * sizeof *row);
+        return;
+    }
+    for (n = 0; n < lanes; ++n) row[n] = from[n];
+}
+
 /* The tile of columns `first` and on. `sums` is the first of its window sums,
  * those of the next quantity stand `stride` further; `share` holds 1 / columns.
- * Lanes past the row's end, and those of bad windows, get zeros. */
+ * Lanes past the row's end get zeros, and their results are left out. */
 SNN_HD void snn_load_tile(const snn_windows *j, const double *sums,
                           size_t stride, const double *share, int k, int row,
                           int first, snn_tile *v)
@@ -57,18 +79,10 @@ SNN_HD void snn_load_tile(const snn_windows *j, const double *sums,
     }
     for (a = 0; a < k; ++a) {
         double centre = j->state[SNN_CENTRES + a];
-        const float *in = x + (size_t)a * plane;
-        if (lanes == SNN_LANES) {
-            SNN_EACH_LANE(n) {
-                v->x[a * SNN_LANES + n] =
-                    in[n] - centre - v->mean[a * SNN_LANES + n];
-            }
-            continue;
-        }
-        SNN_EACH_LANE(n) v->x[a * SNN_LANES + n] = 0;
-        for (n = 0; n < lanes; ++n) {
-            v->x[a * SNN_LANES + n] =
-                in[n] - centre - v->mean[a * SNN_LANES + n];
+        float in[SNN_LANES];
+        snn_load_lanes(in, x + (size_t)a * plane, lanes);
+        SNN_EACH_LANE(n) {
+            v->x[a * SNN_LANES + n] = in[n] - centre - v->mean[a * SNN_LANES + n];
         }
     }
 }
@@ -88,7 +102,9 @@ SNN_HD void snn_whiten_tile(const snn_windows *j, const double *sums,
         snn_zca(k, v->covariance, v->d, v->x, v->y, &v->room);
     }
     for (a = 0; a < k; ++a, out += plane) {
-        for (n = 0; n < lanes; ++n) out[n] = (float)v->y[a * SNN_LANES + n];
+        float y[SNN_LANES];
+        SNN_EACH_LANE(n) y[n] = (float)v->y[a * SNN_LANES + n];
+        snn_store_lanes(out, y, lanes);
     }
 }
 
@@ -104,12 +120,10 @@ SNN_HD void snn_fields_tile(const snn_windows *j, const double *sums,
     int a, b, n, lanes = snn_lanes(j, first);
     snn_load_tile(j, sums, stride, share, k, row, first, v);
     for (a = 0; a < k; ++a) {
-        const float *g = j->g + (size_t)a * plane + start;
-        const float *y = j->y + (size_t)a * plane + start;
-        SNN_EACH_LANE(n) v->g[a * SNN_LANES + n] = 0;
-        for (n = 0; n < lanes; ++n) {
-            v->g[a * SNN_LANES + n] = scale * g[n] - coupling * y[n];
-        }
+        float g[SNN_LANES], y[SNN_LANES];
+        snn_load_lanes(g, j->g + (size_t)a * plane + start, lanes);
+        snn_load_lanes(y, j->y + (size_t)a * plane + start, lanes);
+        SNN_EACH_LANE(n) v->g[a * SNN_LANES + n] = scale * g[n] - coupling * y[n];
     }
     if (j->cholesky) {
         snn_cholesky_gradient(k, v->covariance, v->d, v->x, v->g, v->h, v->ds,
@@ -120,24 +134,30 @@ SNN_HD void snn_fields_tile(const snn_windows *j, const double *sums,
     }
     for (a = 0; a < k; ++a) {
         for (b = a; b < k; ++b, field += plane) {
-            for (n = 0; n < lanes; ++n) {
-                field[n] =
-                    (float)(2 * v->share[n] * v->ds[SNN_ENTRY(a, b) + n]);
+            float entry[SNN_LANES];
+            SNN_EACH_LANE(n) {
+                entry[n] = (float)(2 * v->share[n] * v->ds[SNN_ENTRY(a, b) + n]);
             }
+            snn_store_lanes(field, entry, lanes);
         }
     }
     for (a = 0; a < k; ++a, field += plane) {
-        float *dx = j->dx + (size_t)a * plane + start;
+        float *dx = j->dx + (size_t)a * plane + start, to[SNN_LANES];
         double m[SNN_LANES];
-        SNN_EACH_LANE(n) m[n] = v->h[a * SNN_LANES + n];
-        for (n = 0; n < lanes; ++n) dx[n] += (float)m[n];
+        snn_load_lanes(to, dx, lanes);
+        SNN_EACH_LANE(n) {
+            m[n] = v->h[a * SNN_LANES + n];
+            to[n] += (float)m[n];
+        }
+        snn_store_lanes(dx, to, lanes);
         for (b = 0; b < k; ++b) {
             SNN_EACH_LANE(n) {
                 m[n] += 2 * v->ds[SNN_ENTRY(a, b) + n] *
                         v->mean[b * SNN_LANES + n];
             }
         }
-        for (n = 0; n < lanes; ++n) field[n] = (float)(-v->share[n] * m[n]);
+        SNN_EACH_LANE(n) to[n] = (float)(-v->share[n] * m[n]);
+        snn_store_lanes(field, to, lanes);
     }
 }
 

@@ -56,27 +56,50 @@ static void slide_rows(const sum_rows *t, int count, int rx, int w)
     }
 }
 
-/* sign times the products of two channels' rows, added to a column. */
+/* Where a row that enters the columns, and one that leaves them, stand in a plane;
+ * a row that is not there counts 0 times. */
+typedef struct {
+    size_t in, out;
+    double enter, leave;
+} exchange;
+
+static exchange exchange_of(const snn_windows *j, snn_moves m)
+{
+    exchange e;
+    e.enter = m.in >= 0;
+    e.leave = m.out >= 0;
+    e.in = (size_t)(m.in >= 0 ? m.in : m.out) * (size_t)j->w;
+    e.out = (size_t)(m.out >= 0 ? m.out : m.in) * (size_t)j->w;
+    return e;
+}
+
+/* The products of two channels, planes a and b, in a column. */
 SNN_SIMD
 static void move_products(double *restrict column, const float *a, const float *b,
-                          double centre_a, double centre_b, double sign, int w)
+                          double centre_a, double centre_b, exchange e, int w)
 {
+    const float *in_a = a + e.in, *in_b = b + e.in;
+    const float *out_a = a + e.out, *out_b = b + e.out;
     int x;
     for (x = 0; x < w; ++x) {
-        column[x] += sign * (a[x] - centre_a) * (b[x] - centre_b);
+        column[x] += e.enter * ((in_a[x] - centre_a) * (in_b[x] - centre_b)) -
+                     e.leave * ((out_a[x] - centre_a) * (out_b[x] - centre_b));
     }
 }
 
 SNN_SIMD
-static void move_values(double *restrict column, const float *restrict a,
-                        double centre, double sign, int w)
+static void move_values(double *restrict column, const float *plane, double centre,
+                        exchange e, int w)
 {
+    const float *in = plane + e.in, *out = plane + e.out;
     int x;
-    for (x = 0; x < w; ++x) column[x] += sign * (a[x] - centre);
+    for (x = 0; x < w; ++x) {
+        column[x] += e.enter * (in[x] - centre) - e.leave * (out[x] - centre);
+    }
 }
 
-static void move_bad_input(const snn_windows *j, const sum_rows *t, int row,
-                           double sign)
+static void move_bad_row(const snn_windows *j, const sum_rows *t, int row,
+                         double sign)
 {
     size_t w = (size_t)j->w, plane = w * (size_t)j->h;
     const double *centre = j->state + SNN_CENTRES;
@@ -101,26 +124,28 @@ static void move_bad_input(const snn_windows *j, const sum_rows *t, int row,
     }
 }
 
-static void move_input(const snn_windows *j, const sum_rows *t, int row,
-                       double sign)
+static void move_input(const snn_windows *j, const sum_rows *t, snn_moves m)
 {
-    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    size_t plane = (size_t)j->w * (size_t)j->h;
     const double *centre = j->state + SNN_CENTRES;
-    const float *x = j->x + (size_t)row * w;
     double *column = t->columns + j->rx;
+    exchange e;
     int a, b, k = j->depth;
+    if (m.in < 0 && m.out < 0) return;
     if (j->state[SNN_BAD]) {
-        move_bad_input(j, t, row, sign);
+        if (m.in >= 0) move_bad_row(j, t, m.in, 1);
+        if (m.out >= 0) move_bad_row(j, t, m.out, -1);
         return;
     }
+    e = exchange_of(j, m);
     for (a = 0; a < k; ++a) {
         for (b = a; b < k; ++b, column += t->row) {
-            move_products(column, x + (size_t)a * plane, x + (size_t)b * plane,
-                          centre[a], centre[b], sign, j->w);
+            move_products(column, j->x + (size_t)a * plane, j->x + (size_t)b * plane,
+                          centre[a], centre[b], e, j->w);
         }
     }
     for (a = 0; a < k; ++a, column += t->row) {
-        move_values(column, x + (size_t)a * plane, centre[a], sign, j->w);
+        move_values(column, j->x + (size_t)a * plane, centre[a], e, j->w);
     }
 }
 
@@ -162,23 +187,24 @@ static void spoil_row(const snn_windows *j, const double *bad, float *out,
 
 typedef void (*row_work)(const snn_windows *j, const sum_rows *t, int row);
 
-/* Calls work for each row of the band with the window sums of x. */
-static void for_rows(const snn_windows *j, int band, double *scratch,
-                     row_work work)
+/* Calls work for each row of the band with the window sums of x; returns where
+ * they stand. */
+static sum_rows for_rows(const snn_windows *j, int band, double *scratch,
+                         row_work work)
 {
     snn_span rows = snn_band(j, band);
     sum_rows t = begin_rows(j, scratch);
     int row;
     for (row = snn_first_row(j, rows); row < rows.right; ++row) {
         snn_moves m = snn_rows_that_move(j, rows, row);
-        if (m.in >= 0) move_input(j, &t, m.in, 1);
-        if (m.out >= 0) move_input(j, &t, m.out, -1);
+        move_input(j, &t, m);
         if (row < rows.left) continue;
         if (row == rows.left || m.in >= 0 || m.out >= 0) {
             slide_rows(&t, j->state[SNN_BAD] ? t.count : t.count - 1, j->rx, j->w);
         }
         work(j, &t, row);
     }
+    return t;
 }
 
 static const double *bad_sums(const sum_rows *t)
@@ -254,15 +280,64 @@ static void fields_of_row(const snn_windows *j, const sum_rows *t, int row)
     }
 }
 
+/* The sum over a row of a field, by the number of columns in each window. */
+SNN_SIMD
+static double trace_along(const float *field, const double *share, int w)
+{
+    double sums[SNN_LANES] = { 0 }, sum = 0;
+    int x, n;
+    for (x = 0; x + SNN_LANES <= w; x += SNN_LANES) {
+        for (n = 0; n < SNN_LANES; ++n) sums[n] += field[x + n] / share[x + n];
+    }
+    for (; x < w; ++x) sum += field[x] / share[x];
+    for (n = 0; n < SNN_LANES; ++n) sum += sums[n];
+    return sum;
+}
+
+/* What is not finite leaves something of itself. */
+SNN_SIMD
+static int are_finite(const float *x, int w)
+{
+    float left[SNN_LANES] = { 0 }, sum = 0;
+    int i, n;
+    for (i = 0; i + SNN_LANES <= w; i += SNN_LANES) {
+        for (n = 0; n < SNN_LANES; ++n) left[n] += x[i + n] - x[i + n];
+    }
+    for (; i < w; ++i) sum += x[i] - x[i];
+    for (n = 0; n < SNN_LANES; ++n) sum += left[n];
+    return sum == 0;
+}
+
+/* Adds the sum of tr ds over a row, as snn_add_trace does for each pixel, and
+ * returns 1; 0 where a field of the row is not finite. */
+static int add_trace_of_row(const snn_windows *j, const sum_rows *t, int row,
+                            double *sum)
+{
+    size_t w = (size_t)j->w, plane = w * (size_t)j->h;
+    const float *field = j->fields + (size_t)row * w;
+    snn_span rows = snn_window(row, j->ry, j->h);
+    double trace = 0;
+    int a, i, entry = 0, count = snn_whiten_quantities(j->depth);
+    for (i = 0; i < count; ++i) {
+        if (!are_finite(field + (size_t)i * plane, j->w)) return 0;
+    }
+    for (a = 0; a < j->depth; entry += j->depth - a, ++a) {
+        trace += trace_along(field + (size_t)entry * plane, t->share, j->w);
+    }
+    *sum += .5 * (rows.right - rows.left) * trace;
+    return 1;
+}
+
 /* partial: the sum of tr ds over the finite pixels, and whether all are. */
 static void fields_band(const snn_windows *j, int band, double *scratch)
 {
     snn_span rows = snn_band(j, band);
     double *partial = j->partial + band * snn_partials(j->depth);
+    sum_rows t = for_rows(j, band, scratch, fields_of_row);
     int row, x;
-    for_rows(j, band, scratch, fields_of_row);
     partial[0] = partial[1] = 0;
     for (row = rows.left; row < rows.right; ++row) {
+        if (add_trace_of_row(j, &t, row, partial)) continue;
         for (x = 0; x < j->w; ++x) snn_add_trace(j, row, x, partial);
     }
 }
@@ -271,24 +346,39 @@ static void fields_combine(const snn_windows *j) { snn_combine_trace(j); }
 
 const snn_pass snn_whiten_fields = { fields_band, fields_combine };
 
-static void move_fields(const snn_windows *j, const sum_rows *t, int row,
-                        double sign)
+/* Those of finite pixels. */
+static void move_bad_fields(const snn_windows *j, const sum_rows *t, int row,
+                            double sign)
 {
     size_t w = (size_t)j->w, plane = w * (size_t)j->h, start = (size_t)row * w;
     double *column = t->columns + j->rx;
     double *bad = column + (size_t)(t->count - 1) * t->row;
-    int i, x, all = !j->state[SNN_BAD_GRADIENT];
+    int i, x;
     for (i = 0; i < t->count - 1; ++i, column += t->row) {
         const float *field = j->fields + (size_t)i * plane + start;
-        if (all) {
-            move_values(column, field, 0, sign, j->w);
-            continue;
-        }
         for (x = 0; x < j->w; ++x) {
             int is_bad = snn_is_bad_field(j, start + (size_t)x);
             column[x] += is_bad ? 0 : sign * field[x];
             if (!i) bad[x] += is_bad ? sign : 0;
         }
+    }
+}
+
+static void move_fields(const snn_windows *j, const sum_rows *t, snn_moves m)
+{
+    size_t plane = (size_t)j->w * (size_t)j->h;
+    double *column = t->columns + j->rx;
+    exchange e;
+    int i;
+    if (m.in < 0 && m.out < 0) return;
+    if (j->state[SNN_BAD_GRADIENT]) {
+        if (m.in >= 0) move_bad_fields(j, t, m.in, 1);
+        if (m.out >= 0) move_bad_fields(j, t, m.out, -1);
+        return;
+    }
+    e = exchange_of(j, m);
+    for (i = 0; i < t->count - 1; ++i, column += t->row) {
+        move_values(column, j->fields + (size_t)i * plane, 0, e, j->w);
     }
 }
 
@@ -320,8 +410,7 @@ static void gradient_band(const snn_windows *j, int band, double *scratch)
         size_t start = (size_t)(row < 0 ? 0 : row) * w;
         const float *x = j->x + start;
         float *dx = j->dx + start;
-        if (m.in >= 0) move_fields(j, &t, m.in, 1);
-        if (m.out >= 0) move_fields(j, &t, m.out, -1);
+        move_fields(j, &t, m);
         if (row < rows.left) continue;
         slide_rows(&t, j->state[SNN_BAD_GRADIENT] ? t.count : t.count - 1, j->rx,
                    j->w);

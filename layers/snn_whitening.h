@@ -10,11 +10,11 @@
  * covariance, symmetric, off-diagonal entries holding half of what the pair
  * S_ab = S_ba has together.
  *
- * zca: with S = U diag(s^2) U', a = U' g, b = U' x (Daleckii and Krein; the
+ * zca: with S = U diag(r^-2) U', a = U' g, b = U' x (Daleckii and Krein; the
  * difference quotient of t^-1/2 simplified, so that equal eigenvalues are no
  * special case)
  *
- *     ds = U [ -(a_i b_j + a_j b_i) / (2 s_i s_j (s_i + s_j)) ] U'
+ *     ds = U [ -(a_i b_j + a_j b_i) (r_i r_j)^2 / (2 (r_i + r_j)) ] U'
  *
  * cholesky: dL = -tril(h y'), and as L' h = g its lower triangle L' dL is that
  * of -g y'. With the diagonal halved, Phi (Murray 2016, arXiv:1602.07527),
@@ -40,10 +40,18 @@
 #define SNN_ENTRY(i, j) (((i) * k + (j)) * SNN_LANES)
 
 /* Cyclic Jacobi: a [k][k] becomes diagonal, u [k][k] the eigenvectors, by
- * column. Sweeps end when no lane's off-diagonal counts any more (convergence
- * is quadratic; twelve are never needed). No division by zero: a rotation's
- * tangent is 2 a_pq / (d + sign(d) sqrt(d^2 + 4 a_pq^2)), and 0 for 0. */
-SNN_HD void snn_eigen(int k, double *SNN_RESTRICT a, double *SNN_RESTRICT u)
+ * column. Sweeps end when in no lane an a_pq counts beside a_pp + d and a_qq + d,
+ * d being what the eigenvalues will be added to (convergence is quadratic; twelve
+ * are never needed). A rotation, with o = 2 a_pq, e = a_qq - a_pp,
+ * r = sqrt(e^2 + o^2) and v = |e| + r, has the tangent sign(e) o / v, and as
+ * v^2 + o^2 = 2 r v
+ *
+ *     c = v / sqrt(2 r v),   s = sign(e) o / sqrt(2 r v),
+ *
+ * by which a_pp loses, and a_qq gains, sign(e) o^2 / (2 v) = s o r / sqrt(2 r v).
+ * It is none where 2 r v is no normal number: nothing is left to turn. */
+SNN_HD void snn_eigen(int k, const double *SNN_RESTRICT d, double *SNN_RESTRICT a,
+                      double *SNN_RESTRICT u)
 {
     int p, q, i, j, n, sweep;
     for (i = 0; i < k; ++i) {
@@ -52,33 +60,33 @@ SNN_HD void snn_eigen(int k, double *SNN_RESTRICT a, double *SNN_RESTRICT u)
         }
     }
     for (sweep = 0; sweep < 12; ++sweep) {
-        int done = 1;
-        for (n = 0; n < SNN_LANES; ++n) {
-            double on = 0, off = 0;
-            for (i = 0; i < k; ++i) {
-                double d = a[SNN_ENTRY(i, i) + n];
-                on += d * d;
-                for (j = 0; j < i; ++j) {
+        double over[SNN_LANES] = { 0 };
+        int left = 0;
+        for (i = 0; i < k; ++i) {
+            for (j = 0; j < i; ++j) {
+                SNN_EACH_LANE(n) {
                     double o = a[SNN_ENTRY(i, j) + n];
-                    off += o * o;
+                    double least = 1e-23 * (fabs(a[SNN_ENTRY(i, i) + n]) + d[n]) *
+                                   (fabs(a[SNN_ENTRY(j, j) + n]) + d[n]);
+                    over[n] += o * o > least;
                 }
             }
-            done &= !(off > 1e-31 * on);
         }
-        if (done) break;
+        for (n = 0; n < SNN_LANES; ++n) left |= over[n] > 0;
+        if (!left) break;
         for (p = 0; p < k - 1; ++p) {
             for (q = p + 1; q < k; ++q) {
                 double c[SNN_LANES], s[SNN_LANES];
                 double *app = a + SNN_ENTRY(p, p), *aqq = a + SNN_ENTRY(q, q);
                 double *apq = a + SNN_ENTRY(p, q), *aqp = a + SNN_ENTRY(q, p);
                 SNN_EACH_LANE(n) {
-                    double d = aqq[n] - app[n], o = 2 * apq[n];
-                    double root = sqrt(d * d + o * o);
-                    double t = o / ((d < 0 ? d - root : d + root) +
-                                    (d < 0 ? -1e-300 : 1e-300));
-                    double h = .5 * t * o;
-                    c[n] = 1 / sqrt(1 + t * t);
-                    s[n] = t * c[n];
+                    double e = aqq[n] - app[n], o = 2 * apq[n];
+                    double r = sqrt(e * e + o * o), v = fabs(e) + r;
+                    double product = 2 * r * v, least = 1e-300;
+                    double length = 1 / sqrt(product > least ? product : least);
+                    double t = (e < 0 ? -o : o) * length, h = t * o * r * length;
+                    c[n] = product > least ? v * length : 1;
+                    s[n] = product > least ? t : 0;
                     app[n] -= h;
                     aqq[n] += h;
                     apq[n] = aqp[n] = 0;
@@ -110,7 +118,7 @@ typedef struct {
     double second[SNN_WHITENING_MOST * SNN_WHITENING_MOST * SNN_LANES];
     double a[SNN_WHITENING_MOST * SNN_LANES];
     double b[SNN_WHITENING_MOST * SNN_LANES];
-    double root[SNN_WHITENING_MOST * SNN_LANES];
+    double inverse[SNN_WHITENING_MOST * SNN_LANES];
 } snn_whitening_room;
 
 /* out = U' v */
@@ -129,9 +137,10 @@ SNN_HD void snn_turn(int k, const double *SNN_RESTRICT u, const double *SNN_REST
     }
 }
 
-/* out = U (v / root) */
+/* out = U diag(inverse) v */
 SNN_HD void snn_turn_back(int k, const double *SNN_RESTRICT u,
-                          const double *SNN_RESTRICT v, const double *SNN_RESTRICT root,
+                          const double *SNN_RESTRICT v,
+                          const double *SNN_RESTRICT inverse,
                           double *SNN_RESTRICT out)
 {
     int i, j, n;
@@ -140,25 +149,25 @@ SNN_HD void snn_turn_back(int k, const double *SNN_RESTRICT u,
         for (j = 0; j < k; ++j) {
             SNN_EACH_LANE(n) {
                 sum[n] += u[SNN_ENTRY(i, j) + n] *
-                          (v[j * SNN_LANES + n] / root[j * SNN_LANES + n]);
+                          (v[j * SNN_LANES + n] * inverse[j * SNN_LANES + n]);
             }
         }
         SNN_EACH_LANE(n) out[i * SNN_LANES + n] = sum[n];
     }
 }
 
-/* room->second = U, room->root = s, room->b = U' x. A covariance has no
+/* room->second = U, room->inverse = r, room->b = U' x. A covariance has no
  * negative eigenvalues: those are rounding. */
 SNN_HD void snn_zca_begin(int k, const double *cov, const double *d,
                           const double *x, snn_whitening_room *room)
 {
     int i, n;
     for (i = 0; i < k * k * SNN_LANES; ++i) room->matrix[i] = cov[i];
-    snn_eigen(k, room->matrix, room->second);
+    snn_eigen(k, d, room->matrix, room->second);
     for (i = 0; i < k; ++i) {
         SNN_EACH_LANE(n) {
             double l = room->matrix[SNN_ENTRY(i, i) + n];
-            room->root[i * SNN_LANES + n] = sqrt((l > 0 ? l : 0) + d[n]);
+            room->inverse[i * SNN_LANES + n] = 1 / sqrt((l > 0 ? l : 0) + d[n]);
         }
     }
     snn_turn(k, room->second, x, room->b);
@@ -169,7 +178,7 @@ SNN_HD void snn_zca(int k, const double *cov, const double *d, const double *x,
                     double *y, snn_whitening_room *room)
 {
     snn_zca_begin(k, cov, d, x, room);
-    snn_turn_back(k, room->second, room->b, room->root, y);
+    snn_turn_back(k, room->second, room->b, room->inverse, y);
 }
 
 /* The same and g [k] read; h [k], ds [k][k] written */
@@ -178,19 +187,20 @@ SNN_HD void snn_zca_gradient(int k, const double *cov, const double *d,
                              double *ds, snn_whitening_room *room)
 {
     int i, j, l, n;
-    const double *u = room->second, *s = room->root;
+    const double *u = room->second, *r = room->inverse;
     const double *a = room->a, *b = room->b;
     double *m = room->matrix;
     snn_zca_begin(k, cov, d, x, room);
     snn_turn(k, u, g, room->a);
-    snn_turn_back(k, u, a, s, h);
+    snn_turn_back(k, u, a, r, h);
     for (i = 0; i < k; ++i) {
-        for (j = 0; j < k; ++j) {
+        for (j = 0; j <= i; ++j) {
             int p = i * SNN_LANES, q = j * SNN_LANES;
             SNN_EACH_LANE(n) {
-                m[SNN_ENTRY(i, j) + n] =
-                    -.5 * (a[p + n] * b[q + n] + a[q + n] * b[p + n]) /
-                    (s[p + n] * s[q + n] * (s[p + n] + s[q + n]));
+                double both = r[p + n] * r[q + n];
+                m[SNN_ENTRY(i, j) + n] = m[SNN_ENTRY(j, i) + n] =
+                    -.5 * (a[p + n] * b[q + n] + a[q + n] * b[p + n]) * both * both /
+                    (r[p + n] + r[q + n]);
             }
         }
     }
@@ -206,14 +216,16 @@ SNN_HD void snn_zca_gradient(int k, const double *cov, const double *d,
             }
             SNN_EACH_LANE(n) row[j * SNN_LANES + n] = sum[n];
         }
-        for (j = 0; j < k; ++j) {
+        for (j = 0; j <= i; ++j) {
             double sum[SNN_LANES] = { 0 };
             for (l = 0; l < k; ++l) {
                 SNN_EACH_LANE(n) {
                     sum[n] += row[l * SNN_LANES + n] * u[SNN_ENTRY(j, l) + n];
                 }
             }
-            SNN_EACH_LANE(n) ds[SNN_ENTRY(i, j) + n] = sum[n];
+            SNN_EACH_LANE(n) {
+                ds[SNN_ENTRY(i, j) + n] = ds[SNN_ENTRY(j, i) + n] = sum[n];
+            }
         }
     }
 }
