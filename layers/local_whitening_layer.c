@@ -8,6 +8,7 @@
  * l.squared_gpu for what the kernels have to put somewhere. */
 #include "local_whitening_layer.h"
 #include "local_whitening_kernels.h"
+#include "snn_fast.h"
 #include "snn_gate.h"
 #include "snn_mem.h"
 #include "snn_threads.h"
@@ -32,6 +33,7 @@ typedef struct {
     int radius;         /* of the window; -1: the whole image */
     int mode, groups;
     double eps, gain;
+    int keeps_delta;    /* 1: nothing waits, see local_whitening_can_wait */
     size_t scratch;     /* doubles of one slot */
     int slots;
     int *taken;         /* of l.indexes: which slots are in use */
@@ -174,6 +176,16 @@ layer make_local_whitening_layer(snn_shape in, const snn_section *s,
     return l;
 }
 
+int local_whitening_can_wait(const layer *l)
+{
+    return l->backward == backward_local_whitening_layer && !options_of(*l)->keeps_delta;
+}
+
+void local_whitening_keep_delta(layer *l)
+{
+    if (l->backward == backward_local_whitening_layer) options_of(*l)->keeps_delta = 1;
+}
+
 typedef struct {
     const layer *l;
     const local_whitening *o;
@@ -264,6 +276,7 @@ void backward_local_whitening_layer(layer l, snn_state s)
     const local_whitening *o = options_of(l);
     whitening_work p = begin_work(&l, s.input, s.delta);
     if (!s.delta) return;
+    snn_fast_left_out(&l, s);
     if (o->mode == STANDARDIZE) {
         p.passes[p.count++] = &snn_standardize_sums;
         p.passes[p.count++] = &snn_standardize_gradient;

@@ -1,4 +1,5 @@
 #include "snn_conv.h"
+#include "local_whitening_layer.h"
 #include "snn_activation.h"
 #include "snn_batchnorm.h"
 #include "snn_dnnl.h"
@@ -266,27 +267,50 @@ static void add_range(void *context, size_t begin, size_t end)
     }
 }
 
-/* Adds the sums of all parts to the layer's updates. `room`: a slice's sum. */
-static void add_to_updates(const job *j, const float *total, float *room)
+/* Adds the first part's sums, in which all are by now, to the layer's updates. */
+static void add_to_updates(void *context, size_t begin, size_t end)
 {
+    const job *j = (const job *)context;
     const layer *l = j->l;
     size_t weights = (size_t)l->nweights / j->slices, filters = (size_t)l->n / j->slices, k;
-    for (k = 0; k < j->slices; ++k, total += j->sum_count) {
-        addition a;
-        a.sums = snn_conv_plain_gradient(j->conv, total, room);
-        a.parts = 1;
-        a.stride = 0;
-        a.total = l->weight_updates + k * weights;
-        snn_parallel(weights, 16384, add_range, &a);
-        if (!l->batch_normalize) add_array(total + j->bias_at, l->bias_updates + k * filters, filters);
+    for (k = begin; k < end; ++k) {
+        const float *sum = j->sums + k * j->sum_count;
+        snn_conv_add_gradient(j->conv, sum, l->weight_updates + k * weights);
+        if (!l->batch_normalize) add_array(sum + j->bias_at, l->bias_updates + k * filters, filters);
     }
+}
+
+/* The layer itself, not a part of one at that place, and with what is one call. */
+int snn_conv_leaves_input(const layer *l, snn_state s)
+{
+    layer first, second;
+    if (s.index != 1 || !s.delta || groups_of(l) > 1) return 0;
+    first = snn_layer_at(s, 0);
+    second = snn_layer_at(s, 1);
+    return local_whitening_can_wait(&first) && s.delta == first.delta &&
+           l->backward == snn_backward_conv && l->delta == second.delta;
+}
+
+void snn_conv_input_gradient(const layer *l, float *dx)
+{
+    snn_state none;
+    job j;
+    memset(&none, 0, sizeof none);
+    none.delta = dx;
+    j = job_of(l, none);
+    if (!j.back) j.back = j.conv;
+    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, blocked_bytes(&j, SNN_CONV_BACKWARD));
+    block_weights(&j, SNN_CONV_BACKWARD);
+    snn_parallel((size_t)l->batch / j.images * j.back_slices, 1, backward_inputs, &j);
 }
 
 void snn_backward_conv(layer l, snn_state s)
 {
-    job j = job_of(&l, s);
     addition a;
-    size_t parts, at_once, bytes, weight_bytes, left;
+    job j;
+    size_t parts, at_once, bytes, weight_bytes, left, some;
+    if (snn_conv_leaves_input(&l, s)) s.delta = NULL;
+    j = job_of(&l, s);
     j.bias_at = snn_conv_gradient_count(j.conv);
     j.sum_count = snn_scratch_round((j.bias_at + (size_t)l.n / j.slices) * sizeof(float)) / sizeof(float);
     if (l.batch_normalize) snn_backward_batchnorm(&l, s.train);
@@ -298,23 +322,23 @@ void snn_backward_conv(layer l, snn_state s)
     if (at_once < (size_t)snn_threads()) at_once = (size_t)snn_threads();
     if (at_once > parts) at_once = parts;
     weight_bytes = blocked_bytes(&j, SNN_CONV_BACKWARD);
-    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, weight_bytes + (at_once + 1) * bytes);
+    /* The first part's sums stay where they are, and the others go to them. */
+    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER,
+                                    weight_bytes + (at_once + (parts > at_once)) * bytes);
     if (s.delta) block_weights(&j, SNN_CONV_BACKWARD);
-    a.total = (float *)(void *)(j.weights + weight_bytes);
-    j.sums = a.total + a.stride;
-    for (left = parts; left; left -= a.parts) {
-        int is_first = left == parts;
+    a.total = j.sums = (float *)(void *)(j.weights + weight_bytes);
+    for (left = parts; left; left -= some) {
+        some = left < at_once ? left : at_once;
         j.first_part = parts - left;
-        a.parts = left < at_once ? left : at_once;
-        snn_parallel(a.parts * j.slices, 1, backward_parts, &j);
-        a.sums = j.sums;
-        if (is_first) memcpy(a.total, j.sums, bytes);
-        if (is_first) a.sums += a.stride, --a.parts;
+        snn_parallel(some * j.slices, 1, backward_parts, &j);
+        a.parts = left == parts ? some - 1 : some;
+        a.sums = a.total + a.stride;
         snn_parallel(a.stride, 16384, add_range, &a);
-        if (is_first) ++a.parts;
+        j.sums = a.total + a.stride;
     }
     if (j.back && s.delta) snn_parallel((size_t)l.batch / j.images * j.back_slices, 1, backward_inputs, &j);
-    add_to_updates(&j, a.total, j.sums);
+    j.sums = a.total;
+    snn_parallel(j.slices, 1, add_to_updates, &j);
 }
 
 #endif

@@ -18,6 +18,13 @@ int snn_conv_fits(const layer *l);
 void snn_forward_conv(layer l, snn_state s);
 void snn_backward_conv(layer l, snn_state s);
 
+/* Whether snn_backward_conv leaves out the gradient of its input: where that is
+ * only for layer 0 of the net, a [local_whitening], which hardly ever passes it on. */
+int snn_conv_leaves_input(const layer *l, snn_state s);
+
+/* After it: dx += that gradient. */
+void snn_conv_input_gradient(const layer *l, float *dx);
+
 #ifdef __cplusplus
 }
 #endif

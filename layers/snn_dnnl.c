@@ -201,7 +201,7 @@ static void make_backward(snn_conv *c)
                   dnnl_query_diff_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the weights");
     dnnl_primitive_desc_destroy(description);
     make_reorder(&c->weights.src, INTO_WANTED);
-    make_reorder(&c->weights.weights, INTO_PLAIN);
+    make_reorder(&c->weights.weights, ADD_TO_PLAIN);
     make_reorder(&c->weights.dst, INTO_WANTED);
     dnnl_primitive_desc_destroy(forward);
 }
@@ -360,12 +360,10 @@ void snn_conv_backward(const snn_conv *c, const float *x, const float *dy, const
 
 size_t snn_conv_gradient_count(const snn_conv *c) { return c->weights.weights.bytes / sizeof(float); }
 
-const float *snn_conv_plain_gradient(const snn_conv *c, const float *dw, float *room)
+void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates)
 {
     const operand *o = &c->weights.weights;
-    if (!o->reorder) return dw;
-    reorder(o, &o->wanted, dw, &o->plain, room);
-    return room;
+    reorder(o, &o->wanted, dw, &o->plain, updates);
 }
 
 #endif

@@ -49,10 +49,10 @@ void snn_conv_forward(const snn_conv *c, const float *x, const void *weights,
 void snn_conv_backward(const snn_conv *c, const float *x, const float *dy,
                        const void *weights, float *dx, float *dw, float *dbias);
 
-/* Floats in a blocked gradient of the weights. And the same gradient plain, in
- * `room` of as many floats, or where it is when that is plain already. */
+/* Floats in a blocked gradient of the weights. And adding one to plain `updates`,
+ * which lie as the weights do. */
 size_t snn_conv_gradient_count(const snn_conv *c);
-const float *snn_conv_plain_gradient(const snn_conv *c, const float *dw, float *room);
+void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates);
 
 #ifdef __cplusplus
 }

@@ -46,6 +46,17 @@ void snn_fast_layer(layer *l)
     }
 }
 
+void snn_fast_left_out(const layer *l, snn_state s)
+{
+    layer next;
+    if (s.index != 0 || snn_layer_count(s) < 2) return;
+    next = snn_layer_at(s, 1);
+    if (next.backward != snn_backward_conv) return;
+    s.index = 1;
+    s.delta = l->delta;
+    if (snn_conv_leaves_input(&next, s)) snn_conv_input_gradient(&next, l->delta);
+}
+
 static void clear_range(void *context, size_t begin, size_t end)
 {
     memset((float *)context + begin, 0, (end - begin) * sizeof(float));
@@ -60,6 +71,12 @@ int snn_clear(float *x, int n)
 #else
 
 void snn_fast_layer(layer *l) { (void)l; }
+
+void snn_fast_left_out(const layer *l, snn_state s)
+{
+    (void)l;
+    (void)s;
+}
 
 int snn_clear(float *x, int n)
 {

@@ -17,6 +17,10 @@ extern "C" {
  * Does nothing on a GPU. */
 void snn_fast_layer(layer *l);
 
+/* For a [local_whitening] that is to pass its gradient on: adds to its delta what
+ * the layer behind it has left out (snn_conv.h). s: of its backward pass. */
+void snn_fast_left_out(const layer *l, snn_state s);
+
 #ifdef __cplusplus
 }
 #endif

@@ -103,6 +103,7 @@ static inline float snn_shortcut_alpha(const layer *l) { (void)l; return 1; }
 static inline float snn_shortcut_beta(const layer *l) { (void)l; return 1; }
 
 static inline layer snn_layer_at(snn_state s, int i) { return s.net.layers[i]; }
+static inline int snn_layer_count(snn_state s) { return s.net.n; }
 
 /* Batch normalization: what is divided by forward and backward, the share of
  * a mini-batch in the rolling values, and whether biases learn. */
@@ -228,6 +229,7 @@ static inline float snn_shortcut_alpha(const layer *l) { return l->alpha; }
 static inline float snn_shortcut_beta(const layer *l) { return l->beta; }
 
 static inline layer snn_layer_at(snn_state s, int i) { return s.layers[i]; }
+static inline int snn_layer_count(snn_state s) { return s.n; }
 
 #define SNN_ROLLING_SHARE .01f
 #define SNN_BATCHNORM_TRAINS_BIAS 1

@@ -64,6 +64,13 @@ static const fast_case cases[] = {
       "[shortcut]\nfrom=-2\nactivation=selu\n" },
     { "shortcut of other channels", 8, 5, 8, 9, CONV(4, 3, 1, "activation=linear") CONV(6, 3, 1, "activation=linear")
       "[shortcut]\nfrom=-2\nactivation=leaky\n" },
+    /* whose delta waits until it is asked for */
+    { "whitening first", 8, 3, 16, 17, "[local_whitening]\nsize=5\n" CONV(16, 3, 2, "activation=selu") },
+    { "whitening first, one image", 1, 3, 16, 17,
+      "[local_whitening]\nsize=5\ngain=1\n" CONV(64, 3, 1, "batch_normalize=1\nactivation=leaky") },
+    { "whitening first, groups", 8, 4, 16, 17, "[local_whitening]\nsize=5\n" CONV(16, 3, 1, "groups=2\nactivation=selu") },
+    { "whitening first, two consumers", 8, 3, 8, 9, "[local_whitening]\nsize=5\n" CONV(3, 3, 1, "activation=selu")
+      "[shortcut]\nfrom=-2\nactivation=linear\n" },
     { "two consumers", 8, 8, 9, 8,
       CONV(8, 3, 1, "activation=selu") CONV(8, 3, 1, "activation=selu") "[shortcut]\nfrom=-2\nactivation=linear\n"
       CONV(8, 1, 1, "activation=selu") "[route]\nlayers=-1,-3\n" CONV(8, 3, 1, "activation=selu") },
@@ -211,6 +218,30 @@ TEST(inference_gives_what_the_hosts_loops_give)
     }
 }
 
+/* Where nobody asks for the input's gradient, the first convolution does not
+ * compute it, and what is learnt is the same. */
+TEST(a_first_whitening_gets_no_gradient_that_nobody_asks_for)
+{
+    fast_case c = { "no gradient of the input", 8, 3, 16, 17,
+                    "[local_whitening]\nsize=5\n" CONV(16, 3, 2, "activation=selu") };
+    network *with = net_by(&c, 1), *without = net_by(&c, 1);
+    size_t n = 8 * 3 * 16 * 17, i, others = 0;
+    float *input = normals(n, 1), *delta = normals(n, 2);
+    array x[ARRAYS], y[ARRAYS];
+    int k;
+    step(with, input, delta, 1);
+    step(without, input, NULL, 1);
+    for (i = 0; i < n; ++i) others += without->layers[0].delta[i] != 0;
+    CHECK(others == 0);
+    arrays_of(&with->layers[1], x);
+    arrays_of(&without->layers[1], y);
+    for (k = 0; k < ARRAYS; ++k) compare(&c, 1, x[k].name, x[k].values, y[k].values, x[k].count, 0);
+    free(input);
+    free(delta);
+    net_free(with);
+    net_free(without);
+}
+
 static void update(network *net)
 {
 #ifdef SNN_ALEXEYAB
@@ -354,6 +385,7 @@ int main(int argc, char **argv)
     }
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
+    RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
     RUN(an_update_gives_the_hosts_bits);
     RUN(other_batches_and_sizes_of_the_same_net_fit);
     RUN(any_number_of_threads_gives_the_same_bits);
