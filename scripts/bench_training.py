@@ -240,22 +240,22 @@ class Bench:
             f.write(text)
         return path
 
-    def medians(self, name, cfg, mode, with_stock=True):
+    def medians(self, name, cfg, mode, with_peers=True):
         """{(who, threads): seconds}, who being stock, snn or torch."""
         times = {}
         for i in range(self.rounds):
             print(f"{mode}, round {i + 1} of {self.rounds}: {name}", file=sys.stderr)
-            if with_stock and is_upstreams(cfg):
+            if with_peers and is_upstreams(cfg):
                 times.setdefault(("stock", 1), []).append(seconds([self.stock, cfg, mode, str(SECONDS)], 1))
             for threads in self.threads_list:
                 times.setdefault(("snn", threads), []).append(seconds([self.ours, cfg, mode, str(SECONDS)], threads))
-                if self.torch:
+                if with_peers and self.torch:
                     times.setdefault(("torch", threads), []).append(
                         seconds(self.torch + ["--torch-net", str(threads), cfg, mode], threads))
         return {key: statistics.median(values) for key, values in times.items()}
 
-    def rows(self, name, cfg, mode, with_stock=True):
-        medians, batch = self.medians(name, cfg, mode, with_stock), int(sections(cfg)[0][1]["batch"])
+    def rows(self, name, cfg, mode, with_peers=True):
+        medians, batch = self.medians(name, cfg, mode, with_peers), int(sections(cfg)[0][1]["batch"])
         for threads in self.threads_list:
             mine = medians["snn", threads]
 
@@ -301,18 +301,20 @@ class Bench:
 
 
     def split(self):
-        """Of steps on one thread, what oneDNN says that its convolutions took, and its changes of layout; ms."""
+        """Of steps on one thread, what oneDNN says that its convolutions took, and its changes of layout; ms. It says so in
+        runs of their own, as it takes long over it."""
         for net, cfg in NETS.items():
             found = []
             for i in range(self.rounds):
                 print(f"split, round {i + 1} of {self.rounds}: {net}", file=sys.stderr)
-                text = call([self.ours, cfg, "train", str(SECONDS)], 1, DNNL_VERBOSE="1", ONEDNN_VERBOSE="1")
-                steps, total = text.split()[-2:]
+                command = [self.ours, cfg, "train", str(SECONDS)]
+                text = call(command, 1, DNNL_VERBOSE="1", ONEDNN_VERBOSE="1")
+                steps = int(text.split()[-2])
                 took = {"convolution": 0, "reorder": 0}
                 for words in (line.split(",") for line in text.splitlines()):
                     if words[0].endswith("dnn_verbose") and words[1] == "exec" and words[3] in took:
-                        took[words[3]] += float(words[-1]) / int(steps)
-                found.append((1e3 * float(total), took["convolution"], took["reorder"]))
+                        took[words[3]] += float(words[-1]) / steps
+                found.append((1e3 * seconds(command, 1), took["convolution"], took["reorder"]))
             step, convolution, reorder = (statistics.median(column) for column in zip(*found))
             yield {"net": net, "batch": int(sections(cfg)[0][1]["batch"]), "side": side_of(cfg), "threads": 1,
                    "ms_per_step": round(step, 3), "convolution_ms": round(convolution, 3),
@@ -337,8 +339,8 @@ def show(tables):
         print(f"\n{name}:\n")
         if name == "scaling":
             rows = sorted(rows, key=lambda r: (r["against"], r["net"], r["threads"], r["batch"], r["side"]))
-            figures = {"ms_per_image": "ms an image", "linear": "against linear", **RATIOS}
-            del figures["stock_speedup"]
+            figures = {"ms_per_image": "ms an image", "linear": "against linear",
+                       "thread_speedup": RATIOS["thread_speedup"]}
         elif name == "split":
             figures = {"ms_per_step": "ms a step", "convolution_ms": "convolution", "reorder_ms": "layouts",
                        "rest_ms": "the rest"}

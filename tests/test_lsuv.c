@@ -245,6 +245,16 @@ TEST(a_self_normalizing_net_is_at_the_fixed_point)
     net_free(p->net);
 }
 
+/* Which training leaves out where nobody asks for it. */
+TEST(the_probe_sees_the_gradient_of_a_whitened_input)
+{
+    snn_pass *p = pass_of(4, 3, 12, "[local_whitening]\nsize=5\n" SELU_CONV, 1, 0);
+    snn_probe_row rows[2];
+    snn_probe_rows(p, rows);
+    CHECK(rows[0].gradient > .1);
+    net_free(p->net);
+}
+
 TEST(derivatives_of_activations_are_checked_by_themselves)
 {
     static const ACTIVATION right[] = { RELU, LEAKY, SELU, ELU, TANH, LOGISTIC };
@@ -265,6 +275,7 @@ int main(void)
     RUN(layers_that_cannot_be_scaled_say_so);
     RUN(the_probe_names_the_layer_and_the_cure);
     RUN(a_self_normalizing_net_is_at_the_fixed_point);
+    RUN(the_probe_sees_the_gradient_of_a_whitened_input);
     RUN(derivatives_of_activations_are_checked_by_themselves);
     return test_report();
 }
