@@ -368,7 +368,7 @@ gpu-build-run:
 bench-deps:
 	$(Q)scripts/install_deps.sh $(PACKAGES) python3-torch
 
-# ROUNDS=1 is quicker; CASES=whitening, or training: those alone.
+# ROUNDS=1 is quicker; CASES=whitening, or training, inference, scaling, split: those alone.
 ROUNDS ?= 3
 CASES ?=
 

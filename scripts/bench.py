@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times the layers and training against memcpy, stock Darknet and PyTorch.
+"""Times the layers, training and inference against memcpy, stock Darknet and PyTorch.
 
     scripts/bench.py PROGRAMS STOCK_PROGRAMS [--rounds 3] [--only CASE]
 
@@ -23,8 +23,8 @@ SHAPES = [(1, 16, 32, 32), (1, 255, 13, 13), (4, 32, 104, 104), (32, 16, 64, 64)
 IMAGES = [(4, 3, 416, 416), (4, 32, 104, 104), (32, 16, 64, 64), (8, 64, 128, 128)]
 COLOURS = [(4, 3, 64, 64), (4, 3, 416, 416)]
 PROBABILITY = .05
-# What PyTorch reads and writes for an element where that is all it does: backward it reads the gradient and its output
-# or the mask, floats, and writes.
+# What PyTorch reads and writes for an element where that is all it does: backward it reads the gradient and its
+# output or the mask, floats, and writes.
 TORCH_BYTES = {"selu_forward": 8, "selu_backward": 12, "alpha_dropout_backward": 12,
                "spatial_alpha_dropout_backward": 8}
 
@@ -265,8 +265,8 @@ def show(table, results):
               f"| {size / row['ns_per_element']:.1f} | {row['memcpy_ratio']:.2f} | {' | '.join(ratios)} |")
     bounded = [(row, size) for row, size in table if row["pytorch_gb_per_s"] and tuple(row["shape"]) == SHAPES[-1]]
     if bounded:
-        print("\nOut of cache, where both do little but read and write; the last column is what PyTorch / ours would be if ours ran at "
-              "memcpy's speed:\n\n| case | shape | threads | bytes, ours | bytes, PyTorch | GB/s, ours | GB/s, PyTorch "
+        print("\nOut of cache, where both do little but read and write; the last column is what PyTorch / ours would "
+              "be if ours ran at memcpy's speed:\n\n| case | shape | threads | bytes, ours | bytes, PyTorch | GB/s, ours | GB/s, PyTorch "
               "| GB/s, memcpy | PyTorch / ours | its limit |\n| --- | --- |" + " ---: |" * 8)
     for row, size in bounded:
         print(f"| {row['case']} | {'x'.join(map(str, row['shape']))} | {row['threads']} | {size:.0f} "
@@ -292,7 +292,8 @@ def main():
     parser.add_argument("ours")
     parser.add_argument("stock")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="cases whose name contains this; " + ", ".join(bench_training.TABLES) + ": that table")
+    parser.add_argument("--only", default="",
+                        help="cases whose name contains this; " + ", ".join(bench_training.TABLES) + ": that table")
     parser.add_argument("--json", default="build/bench.json")
     options = parser.parse_args()
     table, nets = [], {name: [] for name in bench_training.TABLES}

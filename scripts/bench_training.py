@@ -1,4 +1,4 @@
-"""Times training steps and inference of the sample nets beside unpatched Darknet and PyTorch: bench.py's second half."""
+"""Times steps and inference of the sample nets beside unpatched Darknet and PyTorch: bench.py's second half."""
 import os
 import statistics
 import subprocess
@@ -39,8 +39,8 @@ def sections(path):
 
 
 def torch_net(cfg, standardize):
-    """(run, modules) of what the cfg's layers do: run(x) gives what each layer with a loss reads, its own work left out;
-    modules are in the layers' order. standardize(keys): a function in place of [local_whitening]."""
+    """(run, modules) of what the cfg's layers do: run(x) gives what each layer with a loss reads, its own work left
+    out; modules are in the layers' order. standardize(keys): a function in place of [local_whitening]."""
     import torch
     from torch import nn
     from torch.nn import functional
@@ -70,7 +70,7 @@ def torch_net(cfg, standardize):
         size, stride = int(keys["size"]), int(keys["stride"])
 
         def padding(length):
-            """Before and behind: windows begin (size - 1) / 2 before the image, and there are as many as Darknet has."""
+            """Before and behind: windows begin (size - 1) / 2 before the image, and are as many as Darknet's."""
             before = (size - 1) // 2
             count = (length - 1) // stride + 1
             return before, max((count - 1) * stride + size - before - length, 0)
@@ -240,8 +240,8 @@ class Bench:
             f.write(text)
         return path
 
-    def medians(self, name, cfg, mode, with_peers=True):
-        """{(who, threads): seconds}, who being stock, snn or torch."""
+    def times(self, name, cfg, mode, with_peers=True, of_rounds=statistics.median):
+        """{(who, threads): seconds}, who being stock, snn or torch; each round's are a median over steps."""
         times = {}
         for i in range(self.rounds):
             print(f"{mode}, round {i + 1} of {self.rounds}: {name}", file=sys.stderr)
@@ -252,15 +252,15 @@ class Bench:
                 if with_peers and self.torch:
                     times.setdefault(("torch", threads), []).append(
                         seconds(self.torch + ["--torch-net", str(threads), cfg, mode], threads))
-        return {key: statistics.median(values) for key, values in times.items()}
+        return {key: of_rounds(values) for key, values in times.items()}
 
-    def rows(self, name, cfg, mode, with_peers=True):
-        medians, batch = self.medians(name, cfg, mode, with_peers), int(sections(cfg)[0][1]["batch"])
+    def rows(self, name, cfg, mode, **how):
+        seconds_of, batch = self.times(name, cfg, mode, **how), int(sections(cfg)[0][1]["batch"])
         for threads in self.threads_list:
-            mine = medians["snn", threads]
+            mine = seconds_of["snn", threads]
 
             def ratio(key):
-                return round(medians[key] / mine, 2) if key in medians else None
+                return round(seconds_of[key] / mine, 2) if key in seconds_of else None
             yield {"net": name, "batch": batch, "side": side_of(cfg), "threads": threads,
                    "seconds_per_step": round(mine, 5), "thread_speedup": ratio(("snn", 1)) if threads > 1 else None,
                    "stock_speedup": ratio(("stock", 1)), "pytorch_speedup": ratio(("torch", threads))}
@@ -285,13 +285,14 @@ class Bench:
                 yield from self.rows(net, copy, "infer")
 
     def scaling(self):
-        """Of steps, for batches and for sides; `linear`: the time of an image, and of a pixel, beside the first one's."""
+        """Of steps, for batches and for sides; `linear`: the time of an image, and of a pixel, beside the first one's.
+        Of the rounds the fastest, as what else the machine does would otherwise look like a deviation."""
         for net in SCALED:
             for key, values in ("batch", BATCHES), ("side", SIDES):
                 found, keys = {}, ("batch",) if key == "batch" else ("width", "height")
                 for value in values:
                     copy = self.cfg(NETS[net], **{k: value for k in keys})
-                    for row in self.rows(f"{net}, {key} {value}", copy, "train", False):
+                    for row in self.rows(f"{net}, {key} {value}", copy, "train", with_peers=False, of_rounds=min):
                         row["net"] = net
                         row["against"] = key
                         row["ms_per_image"] = round(1e3 * row["seconds_per_step"] / row["batch"], 4)
@@ -301,8 +302,8 @@ class Bench:
 
 
     def split(self):
-        """Of steps on one thread, what oneDNN says that its convolutions took, and its changes of layout; ms. It says so in
-        runs of their own, as it takes long over it."""
+        """Of steps on one thread, what oneDNN says that its convolutions took, and its changes of layout; ms. It says
+        so in runs of their own, as it takes long over it."""
         for net, cfg in NETS.items():
             found = []
             for i in range(self.rounds):
