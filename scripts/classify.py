@@ -53,6 +53,8 @@ def write_pictures(folder):
 class Classification(training.Training):
     """One run of `darknet classifier train` and `darknet classifier valid`."""
 
+    wants_predictions = False
+
     def __init__(self, *arguments, **keys):
         super().__init__(*arguments, **keys)
         self.task = CLASSIFIER

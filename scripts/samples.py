@@ -17,9 +17,9 @@ import sys
 VARIANTS = {
     "tiny-yolo": "--learning-rate .04", "tiny-yolo-pool": "--learning-rate .04",
     "tiny-yolo-residual": "--learning-rate .04",
-    "unet": "--learning-rate .015 --keep-head", "unet-residual": "--learning-rate .015 --keep-head",
+    "unet": "--learning-rate .03 --keep-head", "unet-residual": "--learning-rate .015 --keep-head",
     "yolov2-tiny": "", "yolov3-tiny": "", "yolov3": "",
-    "darknet19": "", "resnet18": "", "resnet50": "", "mobilenet": "", "fashion": "",
+    "darknet19": "", "resnet18": "", "resnet50": "", "mobilenet": "", "fashion": "--whiten global",
 }
 
 
@@ -212,7 +212,7 @@ def mobilenet():
 def fashion():
     net = Net("A classifier of small pictures, of the size of CIFAR's and MNIST's, for scripts/classify.py.", "relu",
               batch=128, subdivisions=1, width=28, height=28, channels=3, min_crop=28, max_crop=32, momentum=.9,
-              decay=.0005, learning_rate=.1, policy="poly", power=1, max_batches=1876)
+              decay=.0005, learning_rate=.1, policy="poly", power=1, max_batches=2814)
     for filters, stride in ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1)):
         net.conv(filters, stride=stride)
     net.classify(CLASSES)

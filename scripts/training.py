@@ -377,7 +377,7 @@ def run_all(trainings, workers, finished=None, deadline=None):
                 if finished:
                     with lock:
                         finished(training, results[index])
-            except (Failure, OSError) as failure:
+            except Exception as failure:    # any: it is raised where the caller sees it
                 failures.append(failure)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]

@@ -29,6 +29,7 @@ import bootstrap                                             # noqa: E402
 import cfg_edit                                              # noqa: E402
 import experiments                                           # noqa: E402
 import regress_plan                                          # noqa: E402
+import training                                              # noqa: E402
 
 REGRESS = ["/usr/bin/python3", os.path.join(ROOT, "scripts/regress.py")]
 WORSE = ["agc=.004"]            # steps of a twenty-fifth of what they should be
@@ -223,6 +224,25 @@ def changes_that_cannot_be_made_are_named(_):
 
 # ---- a training's files ------------------------------------------------------
 
+class Broken:
+    """A training whose script has a mistake in it."""
+    name, state, started, iterations = "broken", "waiting", None, 1
+
+    def run(self):
+        raise KeyError("predictions")
+
+    def progress(self):
+        return self.name
+
+
+def a_mistake_in_a_training_s_script_is_raised(_):
+    try:
+        training.run_all([Broken()], 1)
+    except KeyError:
+        return
+    raise AssertionError("run_all: a result in place of the mistake")
+
+
 def bootstrap_agrees_with_snn_map_on_drawn_images(options):
     """Draws images, writes them as a list and lets `snn map` evaluate that."""
     if not options.run:
@@ -390,8 +410,9 @@ TESTS = (a_net_made_worse_is_rejected, a_net_against_itself_is_as_good, a_better
          seeds_that_differ_widely_decide_nothing, images_in_common_narrow_the_interval,
          a_run_that_is_not_finite_is_worse_than_all, intervals_hold_the_true_difference,
          expectation_fails_a_loss_and_not_the_spread, dice_is_that_of_the_drawn_images, changes_do_what_they_say,
-         changes_that_cannot_be_made_are_named, bootstrap_agrees_with_snn_map_on_drawn_images,
-         experiments_make_cfgs_that_darknet_accepts, quick_form_meets_its_expectation, the_report_needs_no_other_file, finished_runs_are_not_repeated,
+         changes_that_cannot_be_made_are_named, a_mistake_in_a_training_s_script_is_raised,
+         bootstrap_agrees_with_snn_map_on_drawn_images, experiments_make_cfgs_that_darknet_accepts,
+         quick_form_meets_its_expectation, the_report_needs_no_other_file, finished_runs_are_not_repeated,
          same_cfg_passes_and_a_worse_one_fails, change_that_costs_accuracy_misses_the_expectation,
          mistakes_end_with_a_sentence)
 
