@@ -1,4 +1,7 @@
-/* What the host's CUDA code does, for the CPU. */
+/* The gradient of [region]'s input on the CPU, as the host's own CUDA code has it
+ * (backward_region_layer_gpu): l.delta, of the outputs, times the derivative of
+ * the activation that each entry went through in forward. An image of l.output and
+ * l.delta is [n][coords + 1 + classes][h][w], box entries x, y, w, h first. */
 #include "snn_hooks.h"
 #include "snn_host.h"
 

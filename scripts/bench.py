@@ -67,12 +67,8 @@ def windowed(size):
 
 def layer(keys):
     """[local_whitening] of a cfg, mode=standardize."""
-    plain, gain = windowed(int(keys.get("size", 9))), float(keys.get("gain", 0))
-
-    def run(x):
-        y = plain(x)
-        return y * gain / (y * y).mean((2, 3), keepdim=True).sqrt() if gain else y
-    return run
+    import torch_unet
+    return torch_unet.Whitening(int(keys.get("size", 9)), float(keys.get("eps", .001)), float(keys.get("gain", 0)))
 
 
 def whitened(size, root):
