@@ -9,6 +9,7 @@ typedef struct {
     snn_filters f;
     const float *input;
     double share;
+    int block;
 } job;
 
 snn_centre *snn_centre_new(const layer *l)
@@ -45,25 +46,30 @@ double snn_centre_count(snn_centre *c, const layer *l)
     return batch < c->images ? (double)batch / c->images : 1;
 }
 
-static void average_channels(void *context, size_t begin, size_t end)
+/* Blocks of channels; 1 channel each where the input is plain. */
+static void average_blocks(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
     const snn_centre *c = j->c;
-    size_t batch = (size_t)j->l->batch, i, b;
-    for (i = begin; i < end; ++i) {
-        double sum = 0;
+    size_t batch = (size_t)j->l->batch, block = (size_t)j->block, i, b, k;
+    for (i = begin * block; i < end * block; i += block) {
+        double sums[SNN_MOST_BLOCK] = { 0 }, some[SNN_MOST_BLOCK];
         for (b = 0; b < batch; ++b) {
-            sum += snn_sum(j->input + (b * c->channels + i) * c->plane, c->plane);
+            snn_sum_blocks(j->input + (b * c->channels + i) * c->plane, c->plane, j->block, some);
+            for (k = 0; k < block; ++k) sums[k] += some[k];
         }
-        c->mean[i] = snn_running_mean(c->mean[i], sum / (double)(batch * c->plane), j->share);
+        for (k = 0; k < block; ++k) {
+            c->mean[i + k] = snn_running_mean(c->mean[i + k], sums[k] / (double)(batch * c->plane), j->share);
+        }
     }
 }
 
-void snn_centre_input(snn_centre *c, const layer *l, const float *input)
+void snn_centre_input(snn_centre *c, const layer *l, const float *input, int block)
 {
-    job j = { c, l, { 0 }, input, 0 };
+    job j = { c, l, { 0 }, input, 0, block };
+    size_t values = (size_t)l->batch * (size_t)block;
     j.share = snn_centre_count(c, l);
-    snn_parallel(c->channels, 1 + 16384 / ((size_t)l->batch * c->plane), average_channels, &j);
+    snn_parallel(c->channels / (size_t)block, 1 + 16384 / (values * c->plane), average_blocks, &j);
 }
 
 /* ------------------------------------------------------------------ the step */
@@ -101,7 +107,7 @@ static void after_filters(void *context, size_t begin, size_t end)
 
 static void each_filter(snn_centre *c, const layer *l, snn_work work)
 {
-    job j = { c, l, { 0 }, NULL, 0 };
+    job j = { c, l, { 0 }, NULL, 0, 1 };
     if (!snn_filters_of(l, &j.f)) return;
     snn_parallel(j.f.filters, 1 + 16384 / j.f.taps, work, &j);
 }

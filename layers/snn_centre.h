@@ -47,8 +47,8 @@ typedef struct {
 snn_centre *snn_centre_new(const layer *l);
 
 /* A forward pass of training: takes the means of `input`, l->batch images of
- * [channels][plane], into the running ones. */
-void snn_centre_input(snn_centre *c, const layer *l, const float *input);
+ * [channels / block][plane][block], into the running ones. */
+void snn_centre_input(snn_centre *c, const layer *l, const float *input, int block);
 
 /* Around an update: before it, takes the part along the mean out of the
  * mini-batch's share of l->weight_updates; after it, moves the biases so that

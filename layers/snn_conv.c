@@ -3,6 +3,7 @@
 #include "snn_activation.h"
 #include "snn_batchnorm.h"
 #include "snn_dnnl.h"
+#include "snn_layout.h"
 #include "snn_mem.h"
 #include "snn_scratch.h"
 #include "snn_simd.h"
@@ -76,8 +77,9 @@ static size_t slices_of(const layer *l, int channels)
     return largest_divisor((size_t)channels, most);
 }
 
-/* Of one slice of the filters and one of the input. */
-static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels)
+/* Of one slice of the filters and one of the input; blocks as in snn_layout.h, which
+ * has none where there are slices. */
+static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, int x_block, int y_block)
 {
     snn_conv_shape s;
     memset(&s, 0, sizeof s);
@@ -96,12 +98,15 @@ static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels)
     s.pad = l->pad;
     s.dilation = snn_dilation(l);
     s.bias = !l->batch_normalize;
+    s.x_block = x_block;
+    s.y_block = y_block;
     return snn_conv_of(&s);
 }
 
 static job job_of(const layer *l, snn_state s)
 {
     int is_grouped = groups_of(l) > 1;
+    int x_block = snn_block_of(s, s.index - 1), y_block = snn_block_of(s, s.index);
     job j;
     memset(&j, 0, sizeof j);
     j.l = l;
@@ -110,15 +115,20 @@ static job job_of(const layer *l, snn_state s)
     j.part_images = part_images(l);
     j.slices = slices_of(l, l->n);
     j.back_slices = is_grouped ? j.slices : slices_of(l, l->c);
-    j.conv = conv_of(l, j.slices, is_grouped ? j.slices : 1);
-    if (!is_grouped && (j.slices > 1 || j.back_slices > 1)) j.back = conv_of(l, 1, j.back_slices);
+    j.conv = conv_of(l, j.slices, is_grouped ? j.slices : 1, x_block, y_block);
+    if (!is_grouped && (j.slices > 1 || j.back_slices > 1)) {
+        j.back = conv_of(l, 1, j.back_slices, x_block, y_block);
+    }
     return j;
 }
+
+int snn_conv_input_block(const layer *l) { return snn_conv_x_block(conv_of(l, 1, 1, 1, 1)); }
+int snn_conv_output_block(const layer *l) { return snn_conv_y_block(conv_of(l, 1, 1, 1, 1)); }
 
 int snn_conv_fits(const layer *l)
 {
     return !l->binary && !l->xnor && snn_conv_is_plain(l) && snn_activation_is_plain(l->activation) &&
-           conv_of(l, 1, 1) != NULL;
+           conv_of(l, 1, 1, 1, 1) != NULL;
 }
 
 /* ------------------------------------------------------------------ weights */
@@ -291,13 +301,11 @@ int snn_conv_leaves_input(const layer *l, snn_state s)
            l->backward == snn_backward_conv && l->delta == second.delta;
 }
 
-void snn_conv_input_gradient(const layer *l, float *dx)
+void snn_conv_input_gradient(const layer *l, snn_state s, float *dx)
 {
-    snn_state none;
     job j;
-    memset(&none, 0, sizeof none);
-    none.delta = dx;
-    j = job_of(l, none);
+    s.delta = dx;
+    j = job_of(l, s);
     if (!j.back) j.back = j.conv;
     j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, blocked_bytes(&j, SNN_CONV_BACKWARD));
     block_weights(&j, SNN_CONV_BACKWARD);

@@ -18,12 +18,17 @@ int snn_conv_fits(const layer *l);
 void snn_forward_conv(layer l, snn_state s);
 void snn_backward_conv(layer l, snn_state s);
 
+/* Channels that may stand side by side in the layer's input, and in its output; 1:
+ * they are to be plain (snn_layout.h). */
+int snn_conv_input_block(const layer *l);
+int snn_conv_output_block(const layer *l);
+
 /* Whether snn_backward_conv leaves out the gradient of its input: where that is
  * only for layer 0 of the net, a [local_whitening], which hardly ever passes it on. */
 int snn_conv_leaves_input(const layer *l, snn_state s);
 
-/* After it: dx += that gradient. */
-void snn_conv_input_gradient(const layer *l, float *dx);
+/* After it: dx += that gradient. s: as for that pass. */
+void snn_conv_input_gradient(const layer *l, snn_state s, float *dx);
 
 #ifdef __cplusplus
 }

@@ -52,6 +52,7 @@ typedef struct {
     const char *in, *out;
     const char *in_weights, *out_weights;
     const char *learning_rate;          /* NULL: as it is */
+    const char *agc;                    /* what is inserted */
     const char *dropout;                /* a probability; NULL: as it is */
     int keep[STEPS];
     int global;                         /* whitening over the whole image */
@@ -332,9 +333,9 @@ static void convert_net(conversion *c)
         insert_key(c, line, "init", "lecun_normal");
     }
     if (!c->o->keep[AGC] && !snn_find(net, "agc")) {
-        explain(net, line, "agc", CLIP ": no step changes a filter by more than a "
-                "share of itself, as nothing brings it back to scale");
-        insert_key(c, line, "agc", CLIP);
+        explain(net, line, "agc", "%s: no step changes a filter by more than a share of "
+                "itself, as nothing brings it back to scale", c->o->agc);
+        insert_key(c, line, "agc", c->o->agc);
     }
     if (!c->o->keep[CENTRE] && !snn_find(net, "centre")) {
         explain(net, line, "centre", "1: steps as if the inputs of layers had mean 0, "
@@ -639,6 +640,9 @@ static const snn_key rate_key = {
     "--learning-rate", "a number above 0, at most 1000", SNN_NUMBER, 1e-30, 1000,
     0, NULL, 0
 };
+static const snn_key agc_key = {
+    "--agc", "a number above 0, at most 1000", SNN_NUMBER, 1e-30, 1000, 0, NULL, 0
+};
 static const snn_key dropout_key = {
     "--dropout", "keep or a number in [0, 1)", SNN_NUMBER, 0, 1, 1, NULL, 0
 };
@@ -653,11 +657,12 @@ static const snn_key pool_key = {
 
 static int parse_value(options *o, const char *name, const char *value)
 {
-    const snn_key *keys[] = { &rate_key, &dropout_key, &whiten_key, &pool_key };
+    const snn_key *keys[] = { &rate_key, &dropout_key, &whiten_key, &pool_key, &agc_key };
+    enum { KEYS = sizeof keys / sizeof *keys };
     double number = 0;
     int k;
-    for (k = 0; k < 4 && strcmp(name, keys[k]->name); ++k) continue;
-    if (k == 4) return usage_mistake(name, "an option of this verb", name);
+    for (k = 0; k < KEYS && strcmp(name, keys[k]->name); ++k) continue;
+    if (k == KEYS) return usage_mistake(name, "an option of this verb", name);
     if (k == 1 && value && !strcmp(value, "keep")) {
         o->keep[DROPOUT] = 1;
     } else if (!value || !snn_key_parse(keys[k], value, &number)) {
@@ -668,6 +673,7 @@ static int parse_value(options *o, const char *name, const char *value)
     if (k == 2) o->global = number == 1;
     if (k == 2) o->keep[INPUT] = number == 2;
     if (k == 3) o->stride = number == 1;
+    if (k == 4) o->agc = value;
     remember(o, name, value);
     return 1;
 }
@@ -678,6 +684,7 @@ static int parse_options(int argc, char **argv, options *o)
 {
     int i, k, count = 0;
     memset(o, 0, sizeof *o);
+    o->agc = CLIP;
     for (i = 1; i < argc && argv[i]; ++i) {
         if (strncmp(argv[i], "--", 2)) {
             if (count == 2) return usage_mistake(NULL, NULL, NULL);

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One operand: how the host has it, how the primitive wants it. */
+/* One operand: how the host has it, blocked where the shape says so, and how the
+ * primitive wants it. */
 typedef struct {
     dnnl_memory_desc_t plain, wanted;
     dnnl_primitive_t reorder;       /* NULL: they are the same */
@@ -133,6 +134,11 @@ typedef struct {
     dnnl_memory_desc_t src, weights, dst;   /* of any layout */
 } geometry;
 
+static dnnl_format_tag_t tag_of(int block)
+{
+    return block == 16 ? dnnl_nChw16c : block == 8 ? dnnl_nChw8c : dnnl_nchw;
+}
+
 static geometry describe(const snn_conv_shape *s, pass *p)
 {
     geometry g = { { s->stride_y, s->stride_x },
@@ -149,8 +155,8 @@ static geometry describe(const snn_conv_shape *s, pass *p)
     dnnl_dims_t grouped_strides = { s->n / s->groups * filter, filter, kernel, s->size, 1 };
     int several = s->groups > 1;
     dnnl_dim_t *weights = several ? grouped : one;
-    check(dnnl_memory_desc_init_by_tag(&p->src.plain, 4, src, dnnl_f32, dnnl_nchw), "source");
-    check(dnnl_memory_desc_init_by_tag(&p->dst.plain, 4, dst, dnnl_f32, dnnl_nchw), "destination");
+    check(dnnl_memory_desc_init_by_tag(&p->src.plain, 4, src, dnnl_f32, tag_of(s->x_block)), "source");
+    check(dnnl_memory_desc_init_by_tag(&p->dst.plain, 4, dst, dnnl_f32, tag_of(s->y_block)), "destination");
     check(dnnl_memory_desc_init_by_strides(&p->weights.plain, 4 + several, weights, dnnl_f32,
                                            several ? grouped_strides : one_strides), "weights");
     check(dnnl_memory_desc_init_by_tag(&p->bias, 1, bias, dnnl_f32, dnnl_x), "bias");
@@ -260,6 +266,23 @@ const snn_conv *snn_conv_of(const snn_conv_shape *shape)
     pthread_mutex_unlock(&lock);
     return c;
 }
+
+/* Without padding: as many values as the host has. */
+static int block_in(const dnnl_memory_desc_t *layout)
+{
+    static const int blocks[] = { 16, 8 };
+    dnnl_memory_desc_t blocked;
+    size_t i;
+    for (i = 0; i < sizeof blocks / sizeof *blocks; ++i) {
+        if (layout->dims[1] % blocks[i]) continue;
+        check(dnnl_memory_desc_init_by_tag(&blocked, 4, layout->dims, dnnl_f32, tag_of(blocks[i])), "layout");
+        if (dnnl_memory_desc_equal(&blocked, layout)) return blocks[i];
+    }
+    return 1;
+}
+
+int snn_conv_x_block(const snn_conv *c) { return block_in(&c->forward.src.wanted); }
+int snn_conv_y_block(const snn_conv *c) { return block_in(&c->forward.dst.wanted); }
 
 /* ------------------------------------------------------------------- passes */
 

@@ -3,7 +3,7 @@
  * The host keeps images as [image][channel][row][column] and weights as
  * [filter][channel][row][column]: "plain" below. oneDNN computes in layouts of
  * its own, "blocked"; what is read and written here is plain except where it
- * says blocked. Primitives are made once for a shape and kept until the process
+ * says blocked, and where the shape has blocks (snn_layout.h). Primitives are made once for a shape and kept until the process
  * ends. A call runs on its caller's thread alone; any number of threads may call
  * at the same time.
  */
@@ -24,12 +24,18 @@ typedef struct {
     int filter_c;                   /* channels that a plain filter has in memory;
                                      * more than are used: c is a slice */
     int bias;                       /* 0: none */
+    int x_block, y_block;           /* channels side by side in x and y, and in
+                                     * their gradients; 0, 1: plain */
 } snn_conv_shape;
 
 typedef struct snn_conv snn_conv;
 
 /* The primitives for a shape; NULL where oneDNN has none. */
 const snn_conv *snn_conv_of(const snn_conv_shape *shape);
+
+/* Blocks of x and y that need no change of layout; 1 where it takes none. */
+int snn_conv_x_block(const snn_conv *c);
+int snn_conv_y_block(const snn_conv *c);
 
 /* Blocked weights: their bytes, and their making. One layout is for the forward
  * pass, another one for the gradient of the input. */

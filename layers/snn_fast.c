@@ -54,7 +54,7 @@ void snn_fast_left_out(const layer *l, snn_state s)
     if (next.backward != snn_backward_conv) return;
     s.index = 1;
     s.delta = l->delta;
-    if (snn_conv_leaves_input(&next, s)) snn_conv_input_gradient(&next, l->delta);
+    if (snn_conv_leaves_input(&next, s)) snn_conv_input_gradient(&next, s, l->delta);
 }
 
 static void clear_range(void *context, size_t begin, size_t end)

@@ -102,6 +102,20 @@ static inline int snn_shortcut_is_plain(const layer *l)
 static inline float snn_shortcut_alpha(const layer *l) { (void)l; return 1; }
 static inline float snn_shortcut_beta(const layer *l) { (void)l; return 1; }
 
+/* What it adds besides the layer before and l->index; -2 after the last. */
+static inline int snn_shortcut_input(const layer *l, int k)
+{
+    return k < l->n ? l->input_layers[k] : -2;
+}
+
+/* Whether a layer reads nothing but the layer before, and, a [route] or [shortcut],
+ * those that it names. */
+static inline int snn_inputs_are_known(const layer *l)
+{
+    return l->type != SCALE_CHANNELS && l->type != SAM && l->type != CONTRASTIVE && !l->embedding_size;
+}
+
+static inline const layer *snn_layers(snn_state s) { return s.net.layers; }
 static inline layer snn_layer_at(snn_state s, int i) { return s.net.layers[i]; }
 static inline int snn_layer_count(snn_state s) { return s.net.n; }
 
@@ -228,6 +242,20 @@ static inline int snn_shortcut_is_plain(const layer *l)
 static inline float snn_shortcut_alpha(const layer *l) { return l->alpha; }
 static inline float snn_shortcut_beta(const layer *l) { return l->beta; }
 
+static inline int snn_shortcut_input(const layer *l, int k)
+{
+    (void)l;
+    (void)k;
+    return -2;
+}
+
+static inline int snn_inputs_are_known(const layer *l)
+{
+    (void)l;
+    return 1;
+}
+
+static inline const layer *snn_layers(snn_state s) { return s.layers; }
 static inline layer snn_layer_at(snn_state s, int i) { return s.layers[i]; }
 static inline int snn_layer_count(snn_state s) { return s.n; }
 

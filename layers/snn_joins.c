@@ -1,5 +1,6 @@
 #include "snn_joins.h"
 #include "snn_activation.h"
+#include "snn_layout.h"
 #include "snn_simd.h"
 #include "snn_threads.h"
 
@@ -128,18 +129,47 @@ typedef struct {
     const layer *l;
     const float *input;
     float *delta;
+    int block;              /* channels side by side */
 } job;
 
-SNN_SIMD static void repeat_twice(const float *restrict x, float scale, float *restrict y, int n)
+/* A row of n pixels, each of `block` values, `stride` times over. Inlined where
+ * stride and block are constants. */
+static inline void repeat_by(const float *restrict x, float scale, int stride, int block, float *restrict y, int n)
 {
-    int i;
-    for (i = 0; i < n; ++i) y[2 * i] = y[2 * i + 1] = scale * x[i];
+    int i, k, m;
+    for (i = 0; i < n; ++i) {
+        for (k = 0; k < stride; ++k) {
+            for (m = 0; m < block; ++m) y[(i * stride + k) * block + m] = scale * x[i * block + m];
+        }
+    }
 }
 
-SNN_SIMD static void add_pairs(const float *restrict y, float scale, float *restrict x, int n)
+/* Its adjoint. */
+static inline void add_by(const float *restrict y, float scale, int stride, int block, float *restrict x, int n)
 {
-    int i;
-    for (i = 0; i < n; ++i) x[i] += scale * y[2 * i] + scale * y[2 * i + 1];
+    int i, k, m;
+    for (i = 0; i < n; ++i) {
+        for (m = 0; m < block; ++m) {
+            const float *first = y + i * stride * block + m;
+            float sum = scale * first[0];
+            for (k = 1; k < stride; ++k) sum += scale * first[k * block];
+            x[i * block + m] += sum;
+        }
+    }
+}
+
+SNN_SIMD static void repeat_row(const float *x, float scale, int stride, int block, float *y, int n)
+{
+    if (stride == 2 && block == 1) repeat_by(x, scale, 2, 1, y, n);
+    else if (stride == 2 && block == 16) repeat_by(x, scale, 2, 16, y, n);
+    else repeat_by(x, scale, stride, block, y, n);
+}
+
+SNN_SIMD static void add_row(const float *y, float scale, int stride, int block, float *x, int n)
+{
+    if (stride == 2 && block == 1) add_by(y, scale, 2, 1, x, n);
+    else if (stride == 2 && block == 16) add_by(y, scale, 2, 16, x, n);
+    else add_by(y, scale, stride, block, x, n);
 }
 
 /* Rows of the input, over all planes. */
@@ -147,15 +177,11 @@ static void spread_rows(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
     const layer *l = j->l;
-    size_t wide = (size_t)l->w * (size_t)l->stride;
-    int i, k;
+    size_t row = (size_t)l->w * (size_t)j->block, wide = row * (size_t)l->stride;
+    int k;
     for (; begin < end; ++begin) {
-        const float *x = j->input + begin * (size_t)l->w;
         float *y = l->output + begin * wide * (size_t)l->stride;
-        if (l->stride == 2) repeat_twice(x, l->scale, y, l->w);
-        for (i = 0; l->stride != 2 && i < l->w; ++i) {
-            for (k = 0; k < l->stride; ++k) y[i * l->stride + k] = l->scale * x[i];
-        }
+        repeat_row(j->input + begin * row, l->scale, l->stride, j->block, y, l->w);
         for (k = 1; k < l->stride; ++k) memcpy(y + (size_t)k * wide, y, wide * sizeof *y);
     }
 }
@@ -164,19 +190,12 @@ static void gather_rows(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
     const layer *l = j->l;
-    size_t wide = (size_t)l->w * (size_t)l->stride;
-    int i, k, row;
+    size_t row = (size_t)l->w * (size_t)j->block, wide = row * (size_t)l->stride;
+    int k;
     for (; begin < end; ++begin) {
-        float *x = j->delta + begin * (size_t)l->w;
         const float *y = l->delta + begin * wide * (size_t)l->stride;
-        for (row = 0; row < l->stride; ++row, y += wide) {
-            if (l->stride == 2) {
-                add_pairs(y, l->scale, x, l->w);
-                continue;
-            }
-            for (i = 0; i < l->w; ++i) {
-                for (k = 0; k < l->stride; ++k) x[i] += l->scale * y[i * l->stride + k];
-            }
+        for (k = 0; k < l->stride; ++k, y += wide) {
+            add_row(y, l->scale, l->stride, j->block, j->delta + begin * row, l->w);
         }
     }
 }
@@ -185,12 +204,14 @@ int snn_upsample_fits(const layer *l) { return !l->reverse; }
 
 static void each_row(const layer *l, snn_state s, snn_work work)
 {
-    size_t rows = (size_t)l->batch * (size_t)l->c * (size_t)l->h;
+    size_t rows;
     job j;
     j.l = l;
     j.input = s.input;
     j.delta = s.delta;
-    snn_parallel(rows, GRAIN / (size_t)l->w / 4 + 1, work, &j);
+    j.block = snn_block_of(s, s.index);
+    rows = (size_t)l->batch * (size_t)(l->c / j.block) * (size_t)l->h;
+    snn_parallel(rows, GRAIN / (size_t)(l->w * j.block) / 4 + 1, work, &j);
 }
 
 void snn_forward_upsample(layer l, snn_state s) { each_row(&l, s, spread_rows); }

@@ -1,5 +1,7 @@
 #include "snn_pool.h"
+#include "snn_layout.h"
 #include "snn_simd.h"
+#include "snn_sums.h"
 #include "snn_threads.h"
 
 #include <float.h>
@@ -10,12 +12,13 @@ typedef struct {
     const layer *l;
     const float *input;
     float *delta;
+    int block;              /* channels that a plane has side by side */
 } job;
 
 /* Planes in a piece of work: enough values that a thread is worth waking. */
-static size_t planes_at_once(const layer *l)
+static size_t planes_at_once(const layer *l, int block)
 {
-    size_t plane = (size_t)l->w * (size_t)l->h;
+    size_t plane = (size_t)l->w * (size_t)l->h * (size_t)block;
     return plane ? 16384 / plane + 1 : 1;
 }
 
@@ -25,7 +28,8 @@ static void each_plane(const layer *l, snn_state s, snn_work work)
     j.l = l;
     j.input = s.input;
     j.delta = s.delta;
-    snn_parallel((size_t)l->batch * (size_t)l->c, planes_at_once(l), work, &j);
+    j.block = snn_block_of(s, s.index);
+    snn_parallel((size_t)l->batch * (size_t)(l->c / j.block), planes_at_once(l, j.block), work, &j);
 }
 
 /* ------------------------------------------------------------------ maximum */
@@ -111,13 +115,67 @@ static void backward_max(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
     const layer *l = j->l;
-    size_t out_plane = (size_t)l->out_w * (size_t)l->out_h, i;
+    size_t out_plane = (size_t)l->out_w * (size_t)l->out_h * (size_t)j->block, i;
     for (i = begin * out_plane; i < end * out_plane; ++i) {
         if (l->indexes[i] >= 0) j->delta[l->indexes[i]] += l->delta[i];
     }
 }
 
-void snn_forward_maxpool(layer l, snn_state s) { each_plane(&l, s, forward_max); }
+/* Of blocks, all channels of a block at a time; `place` is the index of in[0]. */
+static inline void maximum_of_blocks(const layer *l, const float *in, int place, span y, span x, int block, float *out,
+                              int *index)
+{
+    float best[SNN_MOST_BLOCK];
+    int at[SNN_MOST_BLOCK], i, k, n;
+    for (n = 0; n < block; ++n) best[n] = -FLT_MAX, at[n] = -1;
+    for (i = y.begin; i < y.end; ++i) {
+        for (k = x.begin; k < x.end; ++k) {
+            int first = (i * l->w + k) * block;
+            for (n = 0; n < block; ++n) {
+                int more = in[first + n] > best[n];
+                best[n] = more ? in[first + n] : best[n];
+                at[n] = more ? place + first + n : at[n];
+            }
+        }
+    }
+    for (n = 0; n < block; ++n) out[n] = best[n];
+    for (n = 0; index && n < block; ++n) index[n] = at[n];
+}
+
+SNN_SIMD static void max_row_of_blocks(const layer *l, const float *in, int place, span y, int block, float *out,
+                                       int *index)
+{
+    int sx = snn_stride_x(l), k;
+    for (k = 0; k < l->out_w; ++k) {
+        span x = window(k, sx, l->pad, l->size, l->w);
+        float *to = out + k * block;
+        int *at = index ? index + k * block : NULL;
+        if (block == 16) maximum_of_blocks(l, in, place, y, x, 16, to, at);
+        else maximum_of_blocks(l, in, place, y, x, block, to, at);
+    }
+}
+
+static void forward_max_of_blocks(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    const layer *l = j->l;
+    size_t block = (size_t)j->block, p;
+    size_t plane = (size_t)l->w * (size_t)l->h * block, out_row = (size_t)l->out_w * block;
+    int i;
+    for (p = begin; p < end; ++p) {
+        for (i = 0; i < l->out_h; ++i) {
+            size_t at = (p * (size_t)l->out_h + (size_t)i) * out_row;
+            span y = window(i, snn_stride_y(l), l->pad, l->size, l->h);
+            max_row_of_blocks(l, j->input + p * plane, (int)(p * plane), y, j->block, l->output + at,
+                              l->indexes ? l->indexes + at : NULL);
+        }
+    }
+}
+
+void snn_forward_maxpool(layer l, snn_state s)
+{
+    each_plane(&l, s, snn_block_of(s, s.index) > 1 ? forward_max_of_blocks : forward_max);
+}
 
 void snn_backward_maxpool(layer l, snn_state s)
 {

@@ -1,6 +1,7 @@
 #include "snn_step.h"
 #include "snn_clip.h"
 #include "snn_filters.h"
+#include "snn_layout.h"
 #include "snn_mem.h"
 
 /* Behind l.cweights of a host's layer; free_layer frees it. */
@@ -22,7 +23,7 @@ static const step *step_of(const layer *l)
 
 static void forward(layer l, snn_state s)
 {
-    if (s.train) snn_centre_input(step_of(&l)->centre, &l, s.input);
+    if (s.train) snn_centre_input(step_of(&l)->centre, &l, s.input, snn_block_of(s, s.index - 1));
     step_of(&l)->forward(l, s);
 }
 

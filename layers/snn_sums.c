@@ -24,6 +24,32 @@ SNN_SIMD double snn_sum(const float *x, size_t n)
     return rest + lanes_sum(lanes);
 }
 
+/* One row of lanes for each m; snn_sum's order in each. */
+static inline void sum_blocks(const float *x, size_t n, int block, double *sums)
+{
+    float lanes[LANES * SNN_MOST_BLOCK] = { 0 };
+    double rest[SNN_MOST_BLOCK] = { 0 };
+    size_t i;
+    int k, m;
+    for (i = 0; i + LANES <= n; i += LANES) {
+        for (k = 0; k < LANES * block; ++k) lanes[k] += x[i * (size_t)block + (size_t)k];
+    }
+    for (; i < n; ++i) {
+        for (m = 0; m < block; ++m) rest[m] += x[i * (size_t)block + (size_t)m];
+    }
+    for (m = 0; m < block; ++m) {
+        double sum = 0;
+        for (k = 0; k < LANES; ++k) sum += lanes[k * block + m];
+        sums[m] = rest[m] + sum;
+    }
+}
+
+SNN_SIMD void snn_sum_blocks(const float *x, size_t n, int block, double *sums)
+{
+    if (block == 16) sum_blocks(x, n, 16, sums);
+    else sum_blocks(x, n, block, sums);
+}
+
 SNN_SIMD double snn_sum_of_squares(const float *x, size_t n)
 {
     double lanes[LANES] = { 0 }, rest = 0;

@@ -8,8 +8,15 @@
 extern "C" {
 #endif
 
+/* Channels that may stand side by side (snn_layout.h). */
+enum { SNN_MOST_BLOCK = 16 };
+
 /* Sum of x[0..n). */
 double snn_sum(const float *x, size_t n);
+
+/* sums[m] = that of x[m], x[block + m] .. of n values; block is at most
+ * SNN_MOST_BLOCK. snn_sum's bits. */
+void snn_sum_blocks(const float *x, size_t n, int block, double *sums);
 
 /* Sum of x[i]^2, without a square's overflow. */
 double snn_sum_of_squares(const float *x, size_t n);

@@ -10,9 +10,11 @@ from regress_plan import Comparison, Net
 
 EVEN, UNEVEN = "build/data/even/scenes.data", "build/data/uneven/scenes.data"
 
-PLAIN_RATES = (".0025", ".005", ".01", ".02")
-AIDED_RATES = (".02", ".04", ".08", ".16")
-SNN_RATES = (".01", ".02", ".04", ".08")
+# Of the plain parent, the aided one and the variant.
+FOUR_RATES = ((".0025", ".005", ".01", ".02"), (".02", ".04", ".08", ".16"), (".01", ".02", ".04", ".08"))
+# The tiny YOLO's best of these at mini-batch 32 and at 1 alike, and those with the next lower one.
+BEST_RATES = ((".02",), (".08",), (".04",))
+TWO_RATES = ((".01", ".02"), (".04", ".08"), (".02", ".04"))
 ABLATION_RATES = (".04",)
 
 # Segmentation's loss is a sum over pixels where no clipping holds it.
@@ -38,10 +40,11 @@ class Experiment:
     mini_batches: tuple = (32,)
 
 
-def family(name, cfg):
+def family(name, cfg, rates):
     """(parent as users have it, parent with the same aids, variant)."""
-    return (Net(name, cfg, rates=PLAIN_RATES), Net(name + "-aided", cfg, AIDS, AIDED_RATES),
-            Net(name + "-snn", cfg, rates=SNN_RATES, convert=True))
+    plain, aided, snn = rates
+    return (Net(name, cfg, rates=plain), Net(name + "-aided", cfg, AIDS, aided),
+            Net(name + "-snn", cfg, rates=snn, convert=True))
 
 
 def against_parents(name):
@@ -58,9 +61,10 @@ def against_unets(name):
     return (Comparison(name + "-normalized", name + "-snn"),)
 
 
-STRIDE = family("stride", "cfg/tiny-yolo.cfg")
-POOL = family("pool", "cfg/tiny-yolo-pool.cfg")
-RESIDUAL = family("residual", "cfg/tiny-yolo-residual.cfg")
+STRIDE = family("stride", "cfg/tiny-yolo.cfg", FOUR_RATES)
+STRIDE_BEST = family("stride", "cfg/tiny-yolo.cfg", BEST_RATES)
+POOL = family("pool", "cfg/tiny-yolo-pool.cfg", TWO_RATES)
+RESIDUAL = family("residual", "cfg/tiny-yolo-residual.cfg", TWO_RATES)
 SNN = STRIDE[-1]
 
 
@@ -109,11 +113,11 @@ EXPERIMENTS = (
                compared_with_snn(*ACTIVATION)),
     Experiment("dropout", "Ablation: dropout of 5 % before the last layer", (SNN,) + DROPOUT,
                compared_with_snn(*DROPOUT) + (Comparison("ordinary-dropout", "alpha-dropout", guards=False),)),
-    Experiment("stride-small", "Tiny YOLO at mini-batches of 8 and 2", STRIDE, against_parents("stride"),
+    Experiment("stride-small", "Tiny YOLO at mini-batches of 8 and 2", STRIDE_BEST, against_parents("stride"),
                mini_batches=(8, 2)),
     Experiment("pool", "Tiny YOLO with max-pools", POOL + (SNN,),
-               against_parents("pool") + (Comparison("pool-snn", SNN.name, guards=False),), mini_batches=(32, 1)),
-    Experiment("residual", "Residual detector", RESIDUAL, against_parents("residual"), mini_batches=(32, 1)),
+               against_parents("pool") + (Comparison("pool-snn", SNN.name, guards=False),)),
+    Experiment("residual", "Residual detector", RESIDUAL, against_parents("residual")),
     Experiment("unet-residual", "UNet with residual sums, Dice", unets("unet-residual"),
                against_unets("unet-residual"), (MASKS,), (8,)),
 )

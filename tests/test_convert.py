@@ -215,6 +215,7 @@ CASES = [
          CONV_SNN.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n", "--keep-init",
          net_snn=NET_SNN.replace("init=lecun_normal\n", "")),
     case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.1\n", "")),
+    case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.1", "agc=.03")),
     case("keep_centre", CONV, CONV_SNN, "--keep-centre", net_snn=NET_SNN.replace("agc=.1\ncentre=1\n", "agc=.1\n")),
     case("keep_input", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=0\n", "--keep-input",
          net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
@@ -285,6 +286,7 @@ REFUSED = [
 USAGE = [
     ("no_file", [], None), ("one_file", ["in.cfg"], None), ("three_files", ["in.cfg", "out.cfg", "more.cfg"], None),
     ("unknown_option", ["in.cfg", "out.cfg", "--future", "1"], '--future: expected an option of this verb, got "--future"'),
+    ("bad_agc", ["in.cfg", "out.cfg", "--agc", "-1"], '--agc: expected a number above 0, at most 1000, got "-1"'),
     ("bad_rate", ["in.cfg", "out.cfg", "--learning-rate", "0"],
      '--learning-rate: expected a number above 0, at most 1000, got "0"'),
     ("missing_value", ["in.cfg", "out.cfg", "--pool"], '--pool: expected one of keep, stride, got ""'),

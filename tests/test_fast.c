@@ -6,6 +6,7 @@
  */
 #include "net.h"
 
+#include "snn_layout.h"
 #include "snn_math.h"
 
 typedef struct {
@@ -242,6 +243,104 @@ TEST(a_first_whitening_gets_no_gradient_that_nobody_asks_for)
     net_free(without);
 }
 
+/* A letter for each layer: b where its output may be blocked. */
+static const struct { fast_case c; const char *blocked; } block_cases[] = {
+    { { "a chain", 8, 3, 17, 16, CONV(32, 3, 2, "activation=selu") CONV(48, 3, 1, "activation=leaky")
+        CONV(10, 1, 1, "activation=linear") }, "bb-" },
+    { { "other channels", 8, 16, 9, 8, CONV(24, 3, 1, "activation=selu") CONV(20, 3, 1, "activation=selu")
+        CONV(32, 3, 1, "activation=selu") CONV(16, 1, 1, "activation=selu") }, "--b-" },
+    { { "batch normalization", 8, 16, 9, 8, CONV(32, 3, 1, "activation=selu")
+        CONV(32, 3, 1, "batch_normalize=1\nactivation=leaky") CONV(32, 3, 1, "activation=selu")
+        CONV(16, 3, 1, "activation=selu") }, "b-b-" },
+    { { "pools", 9, 16, 13, 12, CONV(32, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
+        CONV(32, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=1\n" CONV(16, 3, 1, "activation=selu")
+        "[maxpool]\nsize=3\nstride=2\npadding=2\n" CONV(16, 3, 1, "activation=selu") }, "bbbbbb-" },
+    { { "a pool of what comes in", 8, 16, 12, 12, "[maxpool]\nsize=2\nstride=2\n" CONV(16, 3, 1, "activation=selu")
+        CONV(16, 3, 1, "activation=selu") "[avgpool]\n" }, "-b--" },
+    { { "joins", 8, 8, 8, 8, CONV(16, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
+        CONV(32, 3, 1, "activation=selu") "[upsample]\nstride=2\nscale=.5\n" CONV(16, 3, 1, "activation=selu")
+        "[shortcut]\nfrom=0\nactivation=selu\n" "[route]\nlayers=-1,0,3\n" CONV(16, 3, 1, "activation=selu")
+        "[upsample]\nstride=3\n" CONV(16, 3, 1, "activation=selu") }, "bbbbbbbbb-" },
+    { { "a join with what is plain", 8, 8, 8, 8, CONV(16, 3, 1, "activation=selu")
+        CONV(16, 3, 1, "batch_normalize=1\nactivation=leaky") CONV(16, 3, 1, "activation=selu")
+        "[shortcut]\nfrom=1\nactivation=linear\n" CONV(16, 3, 1, "activation=selu")
+        CONV(16, 3, 1, "activation=selu") }, "b---b-" },
+    { { "read by another kind", 8, 8, 8, 8, CONV(16, 3, 1, "activation=selu") CONV(16, 3, 1, "activation=selu")
+        "[route]\nlayers=-2\n" "[local_whitening]\nsize=3\n" CONV(16, 3, 1, "activation=selu")
+        CONV(16, 3, 1, "activation=selu") }, "-b--b-" },
+    { { "groups, centred", 8, 32, 8, 9, CONV(32, 3, 1, "groups=2\ncentre=1\nagc=.1\nactivation=selu")
+        CONV(32, 3, 1, "groups=32\ncentre=1\nactivation=selu")
+        CONV(32, 1, 1, "centre=1\nactivation=selu") CONV(16, 3, 1, "centre=1\nactivation=selu") }, NULL },
+};
+
+/* Where a layer is blocked in the pass of a training. */
+static void blocks_of(network *net, char *letters)
+{
+    snn_state s;
+    int i;
+    memset(&s, 0, sizeof s);
+#ifdef SNN_ALEXEYAB
+    s.net = *net;
+#else
+    s = *net;
+#endif
+    s.train = 1;
+    for (i = 0; i < net->n; ++i) letters[i] = snn_block_of(s, i) > 1 ? 'b' : '-';
+    letters[i] = 0;
+}
+
+static void update(network *net);
+
+static void same_with_blocks(const fast_case *c, const char *expected)
+{
+    network *plain = net_by(c, 1), *blocked = net_by(c, 1);
+    size_t n = (size_t)c->batch * (size_t)(c->c * c->h * c->w);
+    float *input = normals(n, 1), *a = normals(n, 2), *b = normals(n, 2);
+    char letters[16];
+    int round, i, k;
+    disturb(plain);
+    disturb(blocked);
+    for (round = 0; round < 2; ++round) {
+        snn_layout_begin(NULL);
+        step(plain, input, a, 1);
+        update(plain);
+        snn_layout_begin(blocked);
+        blocks_of(blocked, letters);
+        step(blocked, input, b, 1);
+        update(blocked);
+    }
+    if (expected && strcmp(letters, expected)) {
+        ++checks_failed;
+        printf("FAIL %s: got blocks %s, want %s\n", c->name, letters, expected);
+    }
+    CHECK(strchr(letters, 'b') != NULL);
+    compare(c, -1, "gradient of the input", b, a, n, 0);
+    for (i = 0; i < plain->n; ++i) {
+        layer *p = &plain->layers[i], *q = &blocked->layers[i];
+        array x[ARRAYS], y[ARRAYS];
+        arrays_of(p, x);
+        arrays_of(q, y);
+        for (k = 0; k < ARRAYS; ++k) compare(c, i, y[k].name, y[k].values, x[k].values, x[k].count, 0);
+        if (letters[i] == 'b') continue;
+        compare(c, i, "output", q->output, p->output, (size_t)p->batch * (size_t)p->outputs, 0);
+        compare(c, i, "delta", q->delta, p->delta, (size_t)p->batch * (size_t)p->outputs, 0);
+    }
+    snn_layout_begin(NULL);
+    free(input);
+    free(a);
+    free(b);
+    net_free(plain);
+    net_free(blocked);
+}
+
+TEST(blocks_give_the_same_bits)
+{
+    size_t i;
+    for (i = 0; i < sizeof block_cases / sizeof *block_cases; ++i) {
+        same_with_blocks(&block_cases[i].c, block_cases[i].blocked);
+    }
+}
+
 static void update(network *net)
 {
 #ifdef SNN_ALEXEYAB
@@ -386,6 +485,7 @@ int main(int argc, char **argv)
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
     RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
+    RUN(blocks_give_the_same_bits);
     RUN(an_update_gives_the_hosts_bits);
     RUN(other_batches_and_sizes_of_the_same_net_fit);
     RUN(any_number_of_threads_gives_the_same_bits);

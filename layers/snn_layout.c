@@ -1,0 +1,124 @@
+#include "snn_layout.h"
+#include "snn_conv.h"
+#include "snn_joins.h"
+#include "snn_mem.h"
+#include "snn_pool.h"
+#include "snn_threads.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef SNN_CPU_FAST
+
+/* The net that trains: the host has one at a time. */
+static struct {
+    const layer *layers;
+    int block;
+    unsigned char *is_blocked;  /* [layers] */
+} plan;
+
+static int is_conv(const layer *l) { return l->backward == snn_backward_conv; }
+
+/* Gives what it gets, in the layout in which it gets it. */
+static int passes_on(const layer *l)
+{
+    return l->backward == snn_backward_maxpool || l->backward == snn_backward_upsample ||
+           l->backward == snn_backward_shortcut ||
+           (l->backward == snn_backward_route && snn_route_parts(l) == 1);
+}
+
+/* The k-th layer that layer i reads, -1 being the net's input; -2 after the last. */
+static int input_of(const layer *l, int i, int k)
+{
+    if (l->type == ROUTE) return k < l->n ? l->input_layers[k] : -2;
+    if (k == 0) return i - 1;
+    if (l->type != SHORTCUT) return -2;
+    return k == 1 ? l->index : snn_shortcut_input(l, k - 2);
+}
+
+static int block_of_net(const network *net)
+{
+    int i, block;
+    for (i = 0; i < net->n; ++i) {
+        if (!is_conv(&net->layers[i])) continue;
+        block = snn_conv_output_block(&net->layers[i]);
+        if (block > 1) return block;
+    }
+    return 1;
+}
+
+/* What a layer alone allows. */
+static int may_write(const layer *l)
+{
+    if (is_conv(l)) return !l->batch_normalize && snn_conv_output_block(l) == plan.block;
+    return passes_on(l) && l->out_c % plan.block == 0;
+}
+
+static int take_back(int i)
+{
+    if (i < 0 || !plan.is_blocked[i]) return 0;
+    plan.is_blocked[i] = 0;
+    return 1;
+}
+
+static int all_are_blocked(const layer *l, int i)
+{
+    int k, from, blocked = plan.is_blocked[i];
+    for (k = 0; (from = input_of(l, i, k)) > -2; ++k) blocked = blocked && from >= 0 && plan.is_blocked[from];
+    return blocked;
+}
+
+/* What layer i cannot read, or could not pass on, becomes plain. Returns how many
+ * outputs that changes. */
+static int agree(const layer *l, int i)
+{
+    int k, from, changed = 0;
+    if (is_conv(l) && snn_conv_input_block(l) == plan.block) return 0;
+    if (passes_on(l) && all_are_blocked(l, i)) return 0;
+    for (k = 0; (from = input_of(l, i, k)) > -2; ++k) changed += take_back(from);
+    return changed + (passes_on(l) ? take_back(i) : 0);
+}
+
+static int is_wanted(const network *net)
+{
+    const char *text = getenv("SNN_BLOCKS");
+    int i;
+    if (snn_on_gpu() || net->batch < snn_threads() || (text && !strcmp(text, "0"))) return 0;
+    for (i = 0; i < net->n; ++i) {
+        if (!snn_inputs_are_known(&net->layers[i])) return 0;
+    }
+    return 1;
+}
+
+void snn_layout_begin(const network *net)
+{
+    int i, changed = 1;
+    free(plan.is_blocked);
+    memset(&plan, 0, sizeof plan);
+    if (!net || !is_wanted(net) || (plan.block = block_of_net(net)) == 1) return;
+    plan.layers = net->layers;
+    plan.is_blocked = (unsigned char *)snn_alloc(net->n, 1);
+    for (i = 0; i < net->n; ++i) plan.is_blocked[i] = may_write(&net->layers[i]);
+    take_back(net->n - 1);
+    while (changed) {
+        for (i = changed = 0; i < net->n; ++i) changed += agree(&net->layers[i], i);
+    }
+}
+
+int snn_block_of(snn_state s, int i)
+{
+    return i >= 0 && s.train && plan.layers == snn_layers(s) && plan.is_blocked[i] ? plan.block : 1;
+}
+
+#else
+
+void snn_layout_begin(const network *net) { (void)net; }
+
+int snn_block_of(snn_state s, int i)
+{
+    (void)s;
+    (void)i;
+    return 1;
+}
+
+#endif

@@ -1,0 +1,36 @@
+/* Which outputs of a net that trains stay in oneDNN's layout.
+ *
+ * The host keeps an image as [channel][row][column]: "plain". oneDNN computes
+ * with blocks of channels, [channel / b][row][column][b], b being 16 or 8. Where
+ * one convolution reads what another one has written, with nothing but pools,
+ * sums, routes and upsampling between them, nobody needs it plain: output and
+ * delta of such layers are blocked, and two changes of layout less are made for
+ * each pass. Batch normalization wants planes: its output is plain.
+ *
+ * A net is asked about in training alone (snn_resume), on the CPU, with as many
+ * images in a mini-batch as there are threads at least: nets that are looked
+ * into, by `darknet snn` or through the library, are plain throughout. What a
+ * step computes is the same bit for bit; the environment variable SNN_BLOCKS=0
+ * shows it.
+ */
+#ifndef SNN_LAYOUT_H
+#define SNN_LAYOUT_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* From now on passes of this net that train may be blocked, those of the one
+ * before are plain. NULL: none. */
+void snn_layout_begin(const network *net);
+
+/* Channels that stand side by side in the output and the delta of layer i, in
+ * the pass s; 1: plain. -1 is the net's input. */
+int snn_block_of(snn_state s, int i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
