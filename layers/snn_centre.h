@@ -34,6 +34,7 @@ typedef struct {
     size_t filters;
     float images;               /* seen, up to SNN_CENTRE_IMAGES */
     float *mean;                /* [channels], running */
+    float *tap_means;           /* [groups][taps]: the mean under each tap */
     float *bias_momentum;       /* [filters]: bias_updates before this mini-batch */
     double *product;            /* [filters]: W m before the update */
 #ifdef GPU
@@ -69,13 +70,6 @@ double snn_centre_count(snn_centre *c, const layer *l);
 SNN_HD float snn_running_mean(float mean, double newest, double share)
 {
     return (float)(mean + share * (newest - mean));
-}
-
-/* What tap t adds to filter i's W m. */
-SNN_HD double snn_centre_product(const snn_centre *c, const snn_filters *f,
-                                 size_t i, size_t t)
-{
-    return (double)f->weights[snn_tap(f, i, t)] * c->mean[snn_tap_channel(f, i, t)];
 }
 
 /* db of the mini-batch, what the momentum left of earlier ones taken away, for

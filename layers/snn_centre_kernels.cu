@@ -24,7 +24,7 @@ static __device__ double product_of(const snn_centre &c, const snn_filters &f)
     double sum = 0;
     size_t t;
     for (t = threadIdx.x; t < f.taps; t += SNN_SUM_THREADS) {
-        sum += snn_centre_product(&c, &f, blockIdx.x, t);
+        sum += (double)f.weights[snn_tap(&f, blockIdx.x, t)] * c.mean[snn_tap_channel(&f, blockIdx.x, t)];
     }
     return snn_block_sum(sum) * snn_taps_share(&f);
 }

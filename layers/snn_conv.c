@@ -77,9 +77,20 @@ static size_t slices_of(const layer *l, int channels)
     return largest_divisor((size_t)channels, most);
 }
 
-/* Of one slice of the filters and one of the input; blocks as in snn_layout.h, which
- * has none where there are slices. */
-static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, int x_block, int y_block)
+/* How a layer's input and output lie in a pass (snn_layout.h): plain where there are
+ * slices. */
+typedef struct { int x_block, y_block, replaces; } layout;
+
+static layout layout_of(snn_state s)
+{
+    layout a = { snn_block_of(s, s.index - 1), snn_block_of(s, s.index), snn_replaces_delta(s, s.index - 1) };
+    return a;
+}
+
+static const layout plain = { 1, 1, 0 };
+
+/* Of one slice of the filters and one of the input. */
+static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, layout a)
 {
     snn_conv_shape s;
     memset(&s, 0, sizeof s);
@@ -98,15 +109,16 @@ static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, 
     s.pad = l->pad;
     s.dilation = snn_dilation(l);
     s.bias = !l->batch_normalize;
-    s.x_block = x_block;
-    s.y_block = y_block;
+    s.x_block = a.x_block;
+    s.y_block = a.y_block;
+    s.replaces = a.replaces;
     return snn_conv_of(&s);
 }
 
 static job job_of(const layer *l, snn_state s)
 {
     int is_grouped = groups_of(l) > 1;
-    int x_block = snn_block_of(s, s.index - 1), y_block = snn_block_of(s, s.index);
+    layout a = layout_of(s);
     job j;
     memset(&j, 0, sizeof j);
     j.l = l;
@@ -115,20 +127,18 @@ static job job_of(const layer *l, snn_state s)
     j.part_images = part_images(l);
     j.slices = slices_of(l, l->n);
     j.back_slices = is_grouped ? j.slices : slices_of(l, l->c);
-    j.conv = conv_of(l, j.slices, is_grouped ? j.slices : 1, x_block, y_block);
-    if (!is_grouped && (j.slices > 1 || j.back_slices > 1)) {
-        j.back = conv_of(l, 1, j.back_slices, x_block, y_block);
-    }
+    j.conv = conv_of(l, j.slices, is_grouped ? j.slices : 1, a);
+    if (!is_grouped && (j.slices > 1 || j.back_slices > 1)) j.back = conv_of(l, 1, j.back_slices, a);
     return j;
 }
 
-int snn_conv_input_block(const layer *l) { return snn_conv_x_block(conv_of(l, 1, 1, 1, 1)); }
-int snn_conv_output_block(const layer *l) { return snn_conv_y_block(conv_of(l, 1, 1, 1, 1)); }
+int snn_conv_input_block(const layer *l) { return snn_conv_x_block(conv_of(l, 1, 1, plain)); }
+int snn_conv_output_block(const layer *l) { return snn_conv_y_block(conv_of(l, 1, 1, plain)); }
 
 int snn_conv_fits(const layer *l)
 {
     return !l->binary && !l->xnor && snn_conv_is_plain(l) && snn_activation_is_plain(l->activation) &&
-           conv_of(l, 1, 1, 1, 1) != NULL;
+           conv_of(l, 1, 1, plain) != NULL;
 }
 
 /* ------------------------------------------------------------------ weights */

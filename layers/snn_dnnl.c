@@ -194,7 +194,7 @@ static void make_backward(snn_conv *c)
     if (!make_run(&c->data, &operation, forward, &description, dnnl_query_diff_src_md,
                   dnnl_query_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the input");
     dnnl_primitive_desc_destroy(description);
-    make_reorder(&c->data.src, ADD_TO_PLAIN);
+    make_reorder(&c->data.src, c->shape.replaces ? INTO_PLAIN : ADD_TO_PLAIN);
     make_reorder(&c->data.weights, INTO_WANTED);
     make_reorder(&c->data.dst, INTO_WANTED);
 
@@ -334,14 +334,15 @@ void snn_conv_forward(const snn_conv *c, const float *x, const void *weights, co
 static void backward_data(const snn_conv *c, const void *dst, const void *weights, float *dx, char *room)
 {
     const pass *p = &c->data;
+    void *src = p->src.reorder ? room : (char *)(void *)dx;
     argument arguments[] = {
         { DNNL_ARG_DIFF_DST, &p->dst.wanted, dst },
         { DNNL_ARG_WEIGHTS, &p->weights.wanted, weights },
-        { DNNL_ARG_DIFF_SRC, &p->src.wanted, room },
+        { DNNL_ARG_DIFF_SRC, &p->src.wanted, src },
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room + snn_scratch_round(p->src.bytes) },
     };
     run(p->run, 4, arguments);
-    reorder(&p->src, &p->src.wanted, room, &p->src.plain, dx);
+    if (p->src.reorder) reorder(&p->src, &p->src.wanted, src, &p->src.plain, dx);
 }
 
 static void backward_weights(const snn_conv *c, const float *x, const void *dst, float *dw,

@@ -26,6 +26,7 @@ typedef struct {
     int bias;                       /* 0: none */
     int x_block, y_block;           /* channels side by side in x and y, and in
                                      * their gradients; 0, 1: plain */
+    int replaces;                   /* dx is written, not added to */
 } snn_conv_shape;
 
 typedef struct snn_conv snn_conv;
@@ -49,7 +50,8 @@ void snn_conv_block_weights(const snn_conv *c, snn_conv_pass pass,
 void snn_conv_forward(const snn_conv *c, const float *x, const void *weights,
                       const float *bias, float *y);
 
-/* From dy, the gradient of y: dx += the gradient of x (NULL: not wanted), by
+/* From dy, the gradient of y: dx += the gradient of x (where the shape replaces, =;
+ * NULL: not wanted), by
  * `weights` blocked for SNN_CONV_BACKWARD; dw = that of the weights (NULL: not
  * wanted, nor x), blocked, and dbias [n] = that of the bias. */
 void snn_conv_backward(const snn_conv *c, const float *x, const float *dy,

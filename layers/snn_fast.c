@@ -2,6 +2,7 @@
 #include "snn_hooks.h"
 #include "snn_conv.h"
 #include "snn_joins.h"
+#include "snn_layout.h"
 #include "snn_pool.h"
 #include "snn_threads.h"
 #include "snn_update.h"
@@ -64,6 +65,7 @@ static void clear_range(void *context, size_t begin, size_t end)
 
 int snn_clear(float *x, int n)
 {
+    if (snn_is_replaced(x)) return 1;
     snn_parallel((size_t)n, 65536, clear_range, x);
     return 1;
 }

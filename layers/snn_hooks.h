@@ -36,8 +36,9 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
 void snn_finish_layer(struct snn_cfg_context *cfg, int index,
                       struct list *options, layer *l);
 
-/* Zeroes n values, on several threads. Returns 0, with nothing done, in a
- * build without the fast CPU path. */
+/* Zeroes n values, on several threads; not those that will be written before they
+ * are read (snn_layout.h). Returns 0, with nothing done, in a build without the fast
+ * CPU path. */
 int snn_clear(float *x, int n);
 
 /* After the passes of a training's mini-batch, before weights are updated:

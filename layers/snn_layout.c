@@ -13,8 +13,8 @@
 /* The net that trains: the host has one at a time. */
 static struct {
     const layer *layers;
-    int block;
-    unsigned char *is_blocked;  /* [layers] */
+    int count, block;
+    unsigned char *is_blocked, *is_replaced;    /* [layers] */
 } plan;
 
 static int is_conv(const layer *l) { return l->backward == snn_backward_conv; }
@@ -90,24 +90,62 @@ static int is_wanted(const network *net)
     return 1;
 }
 
-void snn_layout_begin(const network *net)
+static void plan_blocks(const network *net)
 {
     int i, changed = 1;
-    free(plan.is_blocked);
-    memset(&plan, 0, sizeof plan);
-    if (!net || !is_wanted(net) || (plan.block = block_of_net(net)) == 1) return;
-    plan.layers = net->layers;
-    plan.is_blocked = (unsigned char *)snn_alloc(net->n, 1);
-    for (i = 0; i < net->n; ++i) plan.is_blocked[i] = may_write(&net->layers[i]);
+    plan.block = block_of_net(net);
+    for (i = 0; i < net->n; ++i) plan.is_blocked[i] = plan.block > 1 && may_write(&net->layers[i]);
     take_back(net->n - 1);
     while (changed) {
         for (i = changed = 0; i < net->n; ++i) changed += agree(&net->layers[i], i);
     }
 }
 
-int snn_block_of(snn_state s, int i)
+/* Those of layers of ours that one convolution reads, and nothing else. A [dropout]
+ * shares its delta with the layer before, and is none of these. */
+static void plan_deltas(const network *net)
 {
-    return i >= 0 && s.train && plan.layers == snn_layers(s) && plan.is_blocked[i] ? plan.block : 1;
+    int *readers = (int *)snn_alloc(net->n, sizeof *readers), i, k, from;
+    for (i = 0; i < net->n; ++i) {
+        const layer *l = &net->layers[i];
+        for (k = 0; (from = input_of(l, i, k)) > -2; ++k) {
+            if (from >= 0) readers[from] += is_conv(l) ? 1 : 2;
+        }
+    }
+    for (i = 0; i < net->n; ++i) {
+        const layer *l = &net->layers[i];
+        plan.is_replaced[i] = readers[i] == 1 && (is_conv(l) || passes_on(l));
+    }
+    free(readers);
+}
+
+void snn_layout_begin(const network *net)
+{
+    free(plan.is_blocked);
+    free(plan.is_replaced);
+    memset(&plan, 0, sizeof plan);
+    if (!net || !is_wanted(net)) return;
+    plan.layers = net->layers;
+    plan.count = net->n;
+    plan.is_blocked = (unsigned char *)snn_alloc(net->n, 1);
+    plan.is_replaced = (unsigned char *)snn_alloc(net->n, 1);
+    plan_blocks(net);
+    plan_deltas(net);
+}
+
+static int is_planned(snn_state s, int i) { return i >= 0 && s.train && plan.layers == snn_layers(s); }
+
+int snn_block_of(snn_state s, int i) { return is_planned(s, i) && plan.is_blocked[i] ? plan.block : 1; }
+
+int snn_replaces_delta(snn_state s, int i) { return is_planned(s, i) && plan.is_replaced[i]; }
+
+int snn_is_replaced(const float *delta)
+{
+    int i;
+    for (i = 0; i < plan.count; ++i) {
+        if (plan.is_replaced[i] && plan.layers[i].delta == delta) return 1;
+    }
+    return 0;
 }
 
 #else
@@ -119,6 +157,19 @@ int snn_block_of(snn_state s, int i)
     (void)s;
     (void)i;
     return 1;
+}
+
+int snn_replaces_delta(snn_state s, int i)
+{
+    (void)s;
+    (void)i;
+    return 0;
+}
+
+int snn_is_replaced(const float *delta)
+{
+    (void)delta;
+    return 0;
 }
 
 #endif

@@ -1,11 +1,13 @@
-/* Which outputs of a net that trains stay in oneDNN's layout.
+/* Which outputs of a net that trains stay in oneDNN's layout, and which deltas need
+ * no zeros.
  *
  * The host keeps an image as [channel][row][column]: "plain". oneDNN computes
  * with blocks of channels, [channel / b][row][column][b], b being 16 or 8. Where
  * one convolution reads what another one has written, with nothing but pools,
  * sums, routes and upsampling between them, nobody needs it plain: output and
  * delta of such layers are blocked, and two changes of layout less are made for
- * each pass. Batch normalization wants planes: its output is plain.
+ * each pass. Batch normalization wants planes: its output is plain. And where one
+ * convolution is all that reads an output, its gradient need not be added to zeros.
  *
  * A net is asked about in training alone (snn_resume), on the CPU, with as many
  * images in a mini-batch as there are threads at least: nets that are looked
@@ -29,6 +31,13 @@ void snn_layout_begin(const network *net);
 /* Channels that stand side by side in the output and the delta of layer i, in
  * the pass s; 1: plain. -1 is the net's input. */
 int snn_block_of(snn_state s, int i);
+
+/* Whether the one convolution that reads layer i writes that layer's delta, in place
+ * of adding to it. */
+int snn_replaces_delta(snn_state s, int i);
+
+/* Whether an array is such a delta: nobody reads what is in it before. */
+int snn_is_replaced(const float *delta);
 
 #ifdef __cplusplus
 }

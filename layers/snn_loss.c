@@ -1,6 +1,9 @@
 #include "snn_loss.h"
 #include "snn_losses.h"
+#include "snn_scratch.h"
 #include "snn_threads.h"
+
+#include <string.h>
 
 /* Losses are sums of many small numbers. */
 static double sum(const float *x, size_t n)
@@ -55,24 +58,46 @@ static void forward_logistic(layer l, snn_state s)
     if (p.arrays.truth) set_cost(&l);
 }
 
-static void softmax_rows(void *context, size_t begin, size_t end)
+/* Pixels of a tile: a cache line's. */
+enum { TILE = 16 };
+
+/* `count` runs of n <= TILE values, each `from_stride` or `to_stride` after the one
+ * before. */
+static void copy_runs(const float *from, size_t from_stride, float *to, size_t to_stride, size_t n, int count)
+{
+    int k;
+    for (k = 0; k < count; ++k) memcpy(to + (size_t)k * to_stride, from + (size_t)k * from_stride, n * sizeof *to);
+}
+
+/* Planes of a power of 2 have their channels at the same places of a cache, which
+ * a pixel after the other would fill and empty: tiles are computed side by side. */
+static void softmax_tiles(void *context, size_t begin, size_t end)
 {
     const pass *p = (const pass *)context;
     const layer *l = p->l;
-    size_t row, x, w = (size_t)l->w, plane = w * (size_t)l->h;
-    for (row = begin; row < end; ++row) {
-        size_t b = row / (size_t)l->h, y = row % (size_t)l->h;
-        size_t first = b * (size_t)l->inputs + y * w;
-        for (x = 0; x < w; ++x) {
-            snn_softmax_at(&p->arrays, first + x, l->c, plane, slope_of(l));
-        }
+    const snn_loss_arrays *a = &p->arrays;
+    size_t plane = (size_t)l->w * (size_t)l->h, tiles = (plane + TILE - 1) / TILE, i, x;
+    size_t size = (size_t)l->c * TILE;
+    float *room = (float *)snn_scratch(SNN_SCRATCH_WORK, 5 * size * sizeof *room);
+    snn_loss_arrays t = { room, a->truth ? room + size : NULL, room + 2 * size, room + 3 * size, room + 4 * size };
+    for (i = begin; i < end; ++i) {
+        size_t at = i % tiles * TILE, first = i / tiles * (size_t)l->inputs + at;
+        size_t n = plane - at < TILE ? plane - at : TILE;
+        copy_runs(a->input + first, plane, room, TILE, n, l->c);
+        if (a->truth) copy_runs(a->truth + first, plane, room + size, TILE, n, l->c);
+        for (x = 0; x < n; ++x) snn_softmax_at(&t, x, l->c, TILE, slope_of(l));
+        copy_runs(t.output, TILE, a->output + first, plane, n, l->c);
+        if (!a->truth) continue;
+        copy_runs(t.loss, TILE, a->loss + first, plane, n, l->c);
+        copy_runs(t.delta, TILE, a->delta + first, plane, n, l->c);
     }
 }
 
 static void forward_spatial_softmax(layer l, snn_state s)
 {
     pass p = { &l, arrays_of(&l, s.input, s.truth) };
-    snn_parallel((size_t)l.batch * (size_t)l.h, 4, softmax_rows, &p);
+    size_t tiles = ((size_t)l.w * (size_t)l.h + TILE - 1) / TILE;
+    snn_parallel((size_t)l.batch * tiles, 16, softmax_tiles, &p);
     if (p.arrays.truth) set_cost(&l);
 }
 

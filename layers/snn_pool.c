@@ -121,25 +121,29 @@ static void backward_max(void *context, size_t begin, size_t end)
     }
 }
 
+/* gcc turns this into vectors as long as it has not unrolled it before. */
+#define EACH_CHANNEL(n) _Pragma("GCC unroll 1") for (n = 0; n < block; ++n)
+
 /* Of blocks, all channels of a block at a time; `place` is the index of in[0]. */
 static inline void maximum_of_blocks(const layer *l, const float *in, int place, span y, span x, int block, float *out,
-                              int *index)
+                                     int *index)
 {
     float best[SNN_MOST_BLOCK];
     int at[SNN_MOST_BLOCK], i, k, n;
-    for (n = 0; n < block; ++n) best[n] = -FLT_MAX, at[n] = -1;
+    EACH_CHANNEL(n) best[n] = -FLT_MAX, at[n] = -1;
     for (i = y.begin; i < y.end; ++i) {
         for (k = x.begin; k < x.end; ++k) {
             int first = (i * l->w + k) * block;
-            for (n = 0; n < block; ++n) {
-                int more = in[first + n] > best[n];
-                best[n] = more ? in[first + n] : best[n];
+            const float *values = in + first;
+            EACH_CHANNEL(n) {
+                int more = values[n] > best[n];
+                best[n] = more ? values[n] : best[n];
                 at[n] = more ? place + first + n : at[n];
             }
         }
     }
-    for (n = 0; n < block; ++n) out[n] = best[n];
-    for (n = 0; index && n < block; ++n) index[n] = at[n];
+    EACH_CHANNEL(n) out[n] = best[n];
+    if (index) EACH_CHANNEL(n) index[n] = at[n];
 }
 
 SNN_SIMD static void max_row_of_blocks(const layer *l, const float *in, int place, span y, int block, float *out,

@@ -46,7 +46,8 @@ static inline void sum_blocks(const float *x, size_t n, int block, double *sums)
 
 SNN_SIMD void snn_sum_blocks(const float *x, size_t n, int block, double *sums)
 {
-    if (block == 16) sum_blocks(x, n, 16, sums);
+    if (block == 1) *sums = snn_sum(x, n);
+    else if (block == 16) sum_blocks(x, n, 16, sums);
     else sum_blocks(x, n, block, sums);
 }
 
