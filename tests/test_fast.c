@@ -268,6 +268,9 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "read by another kind", 8, 8, 8, 8, CONV(16, 3, 1, "activation=selu") CONV(16, 3, 1, "activation=selu")
         "[route]\nlayers=-2\n" "[local_whitening]\nsize=3\n" CONV(16, 3, 1, "activation=selu")
         CONV(16, 3, 1, "activation=selu") }, "-b--b-" },
+    { { "a delta that two layers share", 8, 8, 8, 8, CONV(16, 3, 1, "activation=selu") "[dropout]\nprobability=1e-9\n"
+        CONV(16, 3, 1, "activation=selu") "[route]\nlayers=-1,0\n" CONV(16, 3, 1, "activation=selu")
+        CONV(16, 3, 1, "activation=selu") }, "----b-" },
     { { "groups, centred", 8, 32, 8, 9, CONV(32, 3, 1, "groups=2\ncentre=1\nagc=.1\nactivation=selu")
         CONV(32, 3, 1, "groups=32\ncentre=1\nactivation=selu")
         CONV(32, 1, 1, "centre=1\nactivation=selu") CONV(16, 3, 1, "centre=1\nactivation=selu") }, NULL },
