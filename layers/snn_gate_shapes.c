@@ -405,6 +405,12 @@ static int passes_on_values(const snn_section *s)
     return snn_is_any(s, names);
 }
 
+static int no_image(const snn_section *s, shape in)
+{
+    return snn_gate_mistake(s, NULL, "an image from the layer before, got %lld values without height "
+                            "and width", in.inputs);
+}
+
 static int check_layer(const foreseen *f, int i, shape in, shape *out)
 {
     const snn_section *s = &f->cfg->sections[i + 1];
@@ -412,10 +418,7 @@ static int check_layer(const foreseen *f, int i, shape in, shape *out)
     *out = nothing();
     for (k = 0; k < sizeof image_layers / sizeof *image_layers; ++k) {
         if (!is_named(s, image_layers[k].name, image_layers[k].other_name)) continue;
-        if (in.knows == VALUES) {
-            return snn_gate_mistake(s, NULL, "an image from the layer before, got %lld values "
-                                    "without height and width", in.inputs);
-        }
+        if (in.knows == VALUES) return no_image(s, in);
         return in.knows == IMAGE ? image_layers[k].check(s, in, out) : 0;
     }
     if (is_named(s, "route", NULL)) return route(f, i, s, out);
@@ -425,6 +428,9 @@ static int check_layer(const foreseen *f, int i, shape in, shape *out)
     }
     if (passes_on_values(s) && in.knows) *out = values_of(in.inputs);
     if (keeps_its_shape(s)) *out = in;
+    if (in.knows == VALUES && (is_named(s, "yolo", "Gaussian_yolo") || is_named(s, "region", "iseg"))) {
+        return no_image(s, in);
+    }
     if (is_named(s, "yolo", "Gaussian_yolo")) return yolo(s, in);
     if (is_named(s, "region", NULL)) return region(s, in);
     if (is_named(s, "iseg", NULL)) return iseg(s, in);

@@ -19,7 +19,7 @@ VARIANTS = {
     "tiny-yolo-residual": "--learning-rate .04",
     "unet": "--learning-rate .03 --keep-head", "unet-residual": "--learning-rate .015 --keep-head",
     "yolov2-tiny": "", "yolov3-tiny": "", "yolov3": "",
-    "darknet19": "", "resnet18": "", "resnet50": "", "mobilenet": "", "fashion": "--whiten global --learning-rate .05",
+    "darknet19": "", "resnet18": "", "resnet50": "", "mobilenet": "", "fashion": "--whiten global --keep-centre --agc .015 --learning-rate .4",
 }
 
 
