@@ -300,15 +300,16 @@ static void add_to_updates(void *context, size_t begin, size_t end)
     }
 }
 
-/* The layer itself, not a part of one at that place, and with what is one call. */
 int snn_conv_leaves_input(const layer *l, snn_state s)
 {
-    layer first, second;
-    if (s.index != 1 || !s.delta || groups_of(l) > 1) return 0;
-    first = snn_layer_at(s, 0);
-    second = snn_layer_at(s, 1);
-    return local_whitening_can_wait(&first) && s.delta == first.delta &&
-           l->backward == snn_backward_conv && l->delta == second.delta;
+    layer before, itself;
+    if (s.index < 1 || !s.delta) return 0;
+    before = snn_layer_at(s, s.index - 1);
+    itself = snn_layer_at(s, s.index);
+    /* The layer itself, not a part of one at that place. */
+    if (s.delta != before.delta || l->backward != snn_backward_conv || l->delta != itself.delta) return 0;
+    if (before.stopbackward == 1) return 1;
+    return s.index == 1 && groups_of(l) == 1 && local_whitening_can_wait(&before);
 }
 
 void snn_conv_input_gradient(const layer *l, snn_state s, float *dx)

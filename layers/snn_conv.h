@@ -23,8 +23,9 @@ void snn_backward_conv(layer l, snn_state s);
 int snn_conv_input_block(const layer *l);
 int snn_conv_output_block(const layer *l);
 
-/* Whether snn_backward_conv leaves out the gradient of its input: where that is
- * only for layer 0 of the net, a [local_whitening], which hardly ever passes it on. */
+/* Whether snn_backward_conv leaves out the gradient of its input: where the layer
+ * before has stopbackward=1, and where it is layer 0 of the net, a [local_whitening],
+ * which hardly ever passes it on. */
 int snn_conv_leaves_input(const layer *l, snn_state s);
 
 /* After it: dx += that gradient. s: as for that pass. */

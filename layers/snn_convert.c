@@ -48,6 +48,19 @@ static const char *const step_names[STEPS] = {
     "--keep-agc", "--keep-centre", "--keep-input", "--keep-head", "--keep-sums"
 };
 
+/* What [local_whitening] before the first layer takes for a window. Both: the image
+ * whitened as a whole, and that in windows, beside each other. Nothing before them
+ * learns, so that back-propagation ends there. */
+enum { LOCAL, GLOBAL, BOTH, NONE };
+
+static const struct { const char *text, *said; int layers; } whitenings[] = {
+    { "\n[local_whitening]\nsize=" WINDOW "\ngain=1\n", "[local_whitening] size=" WINDOW " gain=1", 1 },
+    { "\n[local_whitening]\nsize=0\n", "[local_whitening] size=0", 1 },
+    { "\n[local_whitening]\nsize=0\n\n[local_whitening]\nsize=" WINDOW "\ngain=1\n"
+      "\n[route]\nlayers=-2,-1\nstopbackward=1\n",
+      "[local_whitening] of the whole image and in windows of " WINDOW ", side by side,", 3 },
+};
+
 typedef struct {
     const char *in, *out;
     const char *in_weights, *out_weights;
@@ -55,7 +68,7 @@ typedef struct {
     const char *agc;                    /* what is inserted */
     const char *dropout;                /* a probability; NULL: as it is */
     int keep[STEPS];
-    int global;                         /* whitening over the whole image */
+    int whiten;                         /* one of those below */
     int stride;                         /* pools become strides */
     char said[512];                     /* the options, for the header */
 } options;
@@ -74,8 +87,8 @@ typedef struct {
     snn_graph *graph;
     snn_edit *text;
     fate *fates;
-    int whitens;        /* whether [local_whitening] is inserted ... */
-    int whitened;       /* ... before this layer */
+    int whitens;        /* layers that are inserted to whiten the input ... */
+    int whitened;       /* ... before this one */
     int mistakes;
 } conversion;
 
@@ -279,7 +292,7 @@ static void plan_input(conversion *c)
     if (!strcmp(g->nodes[first].section->name, "local_whitening")) return;
     if (number(net, "width", 0) < 1 || number(net, "height", 0) < 1 ||
         number(net, "channels", 0) < 1) return;
-    c->whitens = 1;
+    c->whitens = whitenings[c->o->whiten].layers;
     c->whitened = first;
 }
 
@@ -287,7 +300,7 @@ static void plan_places(conversion *c)
 {
     int i, next = 0;
     for (i = 0; i < c->graph->count; ++i) {
-        if (c->whitens && i == c->whitened) ++next;
+        if (i == c->whitened) next += c->whitens;
         c->fates[i].place = c->fates[i].is_removed ? next - 1 : next++;
     }
 }
@@ -297,9 +310,11 @@ static void plan_places(conversion *c)
 static void insert_key(conversion *c, int line, const char *key,
                        const char *value)
 {
-    char text[128];
-    snprintf(text, sizeof text, "%s=%s\n", key, value);
+    size_t size = strlen(key) + strlen(value) + 3;
+    char *text = (char *)snn_alloc(size, 1);
+    snprintf(text, size, "%s=%s\n", key, value);
     snn_edit_insert(c->text, line, text);
+    free(text);
 }
 
 static void remove_section(conversion *c, const snn_section *s)
@@ -349,13 +364,9 @@ static void insert_whitening(conversion *c)
 {
     const snn_section *before = &c->cfg->sections[c->whitened];
     int line = snn_edit_block_end(c->text, last_line(before));
-    const char *keys = c->o->global ? "size=0" : "size=" WINDOW "\ngain=1";
-    char text[128];
-    snprintf(text, sizeof text, "\n[local_whitening]\n%s\n", keys);
-    explain(before, line, NULL, "[local_whitening] %s after it: SELU expects "
-            "mean 0 and variance 1 at each place",
-            c->o->global ? "size=0" : "size=" WINDOW " gain=1");
-    snn_edit_insert(c->text, line, text);
+    explain(before, line, NULL, "%s after it: SELU expects mean 0 and variance 1 at each place",
+            whitenings[c->o->whiten].said);
+    snn_edit_insert(c->text, line, whitenings[c->o->whiten].text);
 }
 
 static void remove_batch_normalize(conversion *c, const snn_section *s)
@@ -647,8 +658,8 @@ static const snn_key dropout_key = {
     "--dropout", "keep or a number in [0, 1)", SNN_NUMBER, 0, 1, 1, NULL, 0
 };
 static const snn_key whiten_key = {
-    "--whiten", "one of local, global, none", SNN_CHOICE, 0, 0, 0,
-    (const char *const[]){ "local", "global", "none", NULL }, 0
+    "--whiten", "one of local, global, both, none", SNN_CHOICE, 0, 0, 0,
+    (const char *const[]){ "local", "global", "both", "none", NULL }, 0
 };
 static const snn_key pool_key = {
     "--pool", "one of keep, stride", SNN_CHOICE, 0, 0, 0,
@@ -670,8 +681,8 @@ static int parse_value(options *o, const char *name, const char *value)
     }
     if (k == 0) o->learning_rate = value;
     if (k == 1 && !o->keep[DROPOUT]) o->dropout = value;
-    if (k == 2) o->global = number == 1;
-    if (k == 2) o->keep[INPUT] = number == 2;
+    if (k == 2) o->whiten = (int)number;
+    if (k == 2) o->keep[INPUT] = number == NONE;
     if (k == 3) o->stride = number == 1;
     if (k == 4) o->agc = value;
     remember(o, name, value);
@@ -711,6 +722,10 @@ static int parse_options(int argc, char **argv, options *o)
     if (o->in_weights && o->keep[BATCHNORM]) {
         return usage_mistake("--weights", "no --keep-batchnorm",
                              "--keep-batchnorm");
+    }
+    if (o->in_weights && o->whiten == BOTH) {
+        return usage_mistake("--weights", "no --whiten both, whose first layer has other weights",
+                             "--whiten both");
     }
     return 1;
 }

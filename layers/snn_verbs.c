@@ -24,7 +24,8 @@ static const verb verbs[] = {
       "darknet snn map build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg "
       "build/demo/snn.weights --coco" },
     { "convert", snn_convert,
-      "IN.cfg OUT.cfg [--learning-rate R] [--agc A] [--whiten local|global|none] "
+      "IN.cfg OUT.cfg [--learning-rate R] [--agc A] "
+      "[--whiten local|global|both|none] "
       "[--pool keep|stride] [--dropout keep|P] [--keep-batchnorm] "
       "[--keep-activations] [--keep-dropout] [--keep-init] [--keep-agc] "
       "[--keep-centre] [--keep-input] [--keep-head] [--keep-sums] "

@@ -243,6 +243,20 @@ TEST(a_first_whitening_gets_no_gradient_that_nobody_asks_for)
     net_free(without);
 }
 
+TEST(a_layer_that_stops_back_propagation_gets_no_gradient)
+{
+    fast_case c = { "no gradient of what stops", 8, 3, 9, 8,
+                    CONV(16, 3, 1, "activation=selu") "[route]\nlayers=-1\nstopbackward=1\n" CONV(16, 3, 1, "activation=selu") };
+    network *net = net_by(&c, 1);
+    size_t i, others = 0;
+    float *input = normals(8 * 3 * 9 * 8, 1);
+    step(net, input, NULL, 1);
+    for (i = 0; i < 8 * 16 * 9 * 8; ++i) others += net->layers[1].delta[i] != 0;
+    CHECK(others == 0);
+    free(input);
+    net_free(net);
+}
+
 /* A letter for each layer: b where its output may be blocked. */
 static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "a chain", 8, 3, 17, 16, CONV(32, 3, 2, "activation=selu") CONV(48, 3, 1, "activation=leaky")
@@ -488,6 +502,7 @@ int main(int argc, char **argv)
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
     RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
+    RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
     RUN(blocks_give_the_same_bits);
     RUN(an_update_gives_the_hosts_bits);
     RUN(other_batches_and_sizes_of_the_same_net_fit);
