@@ -1,10 +1,19 @@
 #include "snn_batchnorm.h"
 #include "snn_activation.h"
+#include "snn_mem.h"
 #include "snn_simd.h"
 #include "snn_sums.h"
 #include "snn_threads.h"
 
 #include <math.h>
+
+void snn_complete_batchnorm(layer *l)
+{
+    size_t values = (size_t)l->batch * (size_t)l->outputs;
+    if (l->type != BATCHNORM || snn_on_gpu()) return;
+    if (!l->x) l->x = (float *)snn_alloc(values, sizeof *l->x);
+    if (!l->x_norm) l->x_norm = (float *)snn_alloc(values, sizeof *l->x_norm);
+}
 
 #ifdef SNN_CPU_FAST
 

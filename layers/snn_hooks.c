@@ -1,5 +1,6 @@
 #include "snn_hooks.h"
 #include "selu_layer.h"
+#include "snn_batchnorm.h"
 #include "snn_fast.h"
 #include "snn_gate.h"
 #include "snn_init.h"
@@ -105,6 +106,7 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
     }
     keys = snn_keys_of_host(s, &count);
     for (i = 0; i < count; ++i) option_find(options, (char *)keys[i].name);
+    snn_complete_batchnorm(l);
     snn_fast_layer(l);
     if (keys == snn_host_keys) finish_weights(s, &cfg_of(cfg)->sections[0], index, l);
     else if (count) finish_sum(s, l);

@@ -257,6 +257,29 @@ TEST(a_layer_that_stops_back_propagation_gets_no_gradient)
     net_free(net);
 }
 
+/* pjreddie's [batchnorm] copied into arrays that it did not have. */
+TEST(a_batch_normalization_of_its_own_works)
+{
+    fast_case c = { "[batchnorm]", 8, 3, 9, 8,
+                    CONV(5, 3, 1, "activation=selu") "[batchnorm]\n" CONV(16, 3, 1, "activation=selu") };
+    network *net = net_by(&c, 1);
+    const layer *l = &net->layers[1];
+    float *input = normals(8 * 3 * 9 * 8, 1);
+    double sum = 0, squares = 0, gradient = 0;
+    size_t i, n = 8 * 5 * 9 * 8;
+    step(net, input, NULL, 1);
+    for (i = 0; i < n; ++i) {
+        sum += l->output[i];
+        squares += (double)l->output[i] * l->output[i];
+        gradient += fabs((double)net->layers[0].delta[i]);
+    }
+    CHECK(fabs(sum / (double)n) < 1e-4);
+    CHECK(fabs(squares / (double)n - 1) < .01);
+    CHECK(gradient > 0);
+    free(input);
+    net_free(net);
+}
+
 /* A letter for each layer: b where its output may be blocked. */
 static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "a chain", 8, 3, 17, 16, CONV(32, 3, 2, "activation=selu") CONV(48, 3, 1, "activation=leaky")
@@ -502,6 +525,7 @@ int main(int argc, char **argv)
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
     RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
+    RUN(a_batch_normalization_of_its_own_works);
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
     RUN(blocks_give_the_same_bits);
     RUN(an_update_gives_the_hosts_bits);
