@@ -9,10 +9,12 @@
 
 void snn_complete_batchnorm(layer *l)
 {
-    size_t values = (size_t)l->batch * (size_t)l->outputs;
+    size_t values = (size_t)l->batch * (size_t)l->outputs, channels = (size_t)l->out_c;
     if (l->type != BATCHNORM || snn_on_gpu()) return;
     if (!l->x) l->x = (float *)snn_alloc(values, sizeof *l->x);
     if (!l->x_norm) l->x_norm = (float *)snn_alloc(values, sizeof *l->x_norm);
+    if (!l->mean_delta) l->mean_delta = (float *)snn_alloc(channels, sizeof *l->mean_delta);
+    if (!l->variance_delta) l->variance_delta = (float *)snn_alloc(channels, sizeof *l->variance_delta);
 }
 
 #ifdef SNN_CPU_FAST

@@ -19,8 +19,8 @@ void snn_forward_batchnorm(layer *l, const float *x, int is_training);
  * l->scale_updates and, where the host does, l->bias_updates. */
 void snn_backward_batchnorm(layer *l, int is_training);
 
-/* A [batchnorm] of pjreddie's family keeps its input and what it made of it in arrays
- * that it does not have on the CPU: makes them. free_layer frees them. */
+/* A [batchnorm] of pjreddie's family writes to arrays that it does not have on the CPU:
+ * makes them. free_layer frees them. */
 void snn_complete_batchnorm(layer *l);
 
 #ifdef __cplusplus
