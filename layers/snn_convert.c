@@ -39,6 +39,9 @@
 #define HEAD_GAIN ".3"
 #define WINDOW "17"
 
+/* What strtol skips before a number, within a line. */
+#define SPACES " \t\v\f\r"
+
 typedef enum {
     BATCHNORM, ACTIVATIONS, DROPOUT, INIT, AGC, CENTRE, INPUT, HEAD, SUMS, STEPS
 } step;
@@ -527,10 +530,10 @@ static void renumber(conversion *c, int self, const snn_reference *r)
     char *value = (char *)snn_alloc(size, 1);
     int k, changed = 0;
     for (k = 0; k < r->count; ++k) {
-        size_t blanks = strspn(at, " \t"), rest;
-        size_t digits = strspn(at + blanks, "+-0123456789 \t");
+        size_t blanks = strspn(at, SPACES), rest;
+        size_t digits = strspn(at + blanks, "+-0123456789" SPACES);
         int n = renumbered(c, self, r, k);
-        while (strchr(" \t", at[blanks + digits - 1])) --digits;
+        while (digits && strchr(SPACES, at[blanks + digits - 1])) --digits;
         rest = strcspn(at + blanks + digits, ",");
         rest += at[blanks + digits + rest] == ',';
         used += (size_t)snprintf(value + used, size - used, "%.*s%d%.*s",
