@@ -101,15 +101,16 @@ static void plan_blocks(const network *net)
     }
 }
 
-/* Those of layers of ours that one convolution reads, and nothing else. A [dropout]
- * shares its delta with the layer before, and is none of these. */
+/* Those of layers of ours that one convolution reads, and nothing else; AlexeyAB's
+ * back-propagation leaves layers with onlyforward=1 out. A [dropout] shares its delta
+ * with the layer before, and is none of these. */
 static void plan_deltas(const network *net)
 {
     int *readers = (int *)snn_alloc(net->n, sizeof *readers), i, k, from;
     for (i = 0; i < net->n; ++i) {
         const layer *l = &net->layers[i];
         for (k = 0; (from = input_of(l, i, k)) > -2; ++k) {
-            if (from >= 0) readers[from] += is_conv(l) ? 1 : 2;
+            if (from >= 0) readers[from] += is_conv(l) && !l->onlyforward ? 1 : 2;
         }
     }
     for (i = 0; i < net->n; ++i) {

@@ -313,11 +313,9 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
         CONV(32, 1, 1, "centre=1\nactivation=selu") CONV(16, 3, 1, "centre=1\nactivation=selu") }, NULL },
 };
 
-/* Where a layer is blocked in the pass of a training. */
-static void blocks_of(network *net, char *letters)
+static snn_state training_of(network *net)
 {
     snn_state s;
-    int i;
     memset(&s, 0, sizeof s);
 #ifdef SNN_ALEXEYAB
     s.net = *net;
@@ -325,6 +323,14 @@ static void blocks_of(network *net, char *letters)
     s = *net;
 #endif
     s.train = 1;
+    return s;
+}
+
+/* Where a layer is blocked in the pass of a training. */
+static void blocks_of(network *net, char *letters)
+{
+    snn_state s = training_of(net);
+    int i;
     for (i = 0; i < net->n; ++i) letters[i] = snn_block_of(s, i) > 1 ? 'b' : '-';
     letters[i] = 0;
 }
@@ -371,6 +377,21 @@ static void same_with_blocks(const fast_case *c, const char *expected)
     free(b);
     net_free(plain);
     net_free(blocked);
+}
+
+TEST(a_delta_is_written_over_where_its_one_reader_is_run)
+{
+    fast_case c = { "onlyforward", 8, 3, 8, 8, CONV(16, 3, 1, "activation=selu")
+                    CONV(16, 3, 1, "onlyforward=1\nactivation=selu") CONV(16, 3, 1, "activation=selu") };
+    network *net = net_by(&c, 1);
+    snn_layout_begin(net);
+    CHECK(!snn_replaces_delta(training_of(net), 0));
+    CHECK(snn_replaces_delta(training_of(net), 1));
+    CHECK(snn_is_replaced(net->layers[1].delta));
+    CHECK(!snn_is_replaced(net->layers[0].delta));
+    snn_layout_begin(NULL);
+    CHECK(!snn_replaces_delta(training_of(net), 1));
+    net_free(net);
 }
 
 TEST(blocks_give_the_same_bits)
@@ -527,6 +548,7 @@ int main(int argc, char **argv)
     RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
     RUN(a_batch_normalization_of_its_own_works);
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
+    RUN(a_delta_is_written_over_where_its_one_reader_is_run);
     RUN(blocks_give_the_same_bits);
     RUN(an_update_gives_the_hosts_bits);
     RUN(other_batches_and_sizes_of_the_same_net_fit);
