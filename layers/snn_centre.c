@@ -91,20 +91,6 @@ SNN_SIMD static void take_away(float *x, const float *means, float part, size_t 
     for (t = 0; t < n; ++t) x[t] -= part * means[t];
 }
 
-/* In double, and always in the same order. */
-SNN_SIMD static double product(const float *x, const float *means, size_t n)
-{
-    enum { LANES = 8 };
-    double lanes[LANES] = { 0 }, sum = 0;
-    size_t t, k;
-    for (t = 0; t + LANES <= n; t += LANES) {
-        for (k = 0; k < LANES; ++k) lanes[k] += (double)x[t + k] * means[t + k];
-    }
-    for (; t < n; ++t) sum += (double)x[t] * means[t];
-    for (k = 0; k < LANES; ++k) sum += lanes[k];
-    return sum;
-}
-
 static const float *means_under(const job *j, size_t i)
 {
     return j->c->tap_means + i / (j->f.filters / j->f.groups) * j->f.taps;
@@ -116,7 +102,7 @@ static double product_of(const job *j, size_t i)
     const float *means = means_under(j, i);
     double sum = 0;
     size_t t;
-    for (t = 0; t < j->f.taps; t += j->f.run) sum += product(&j->f.weights[snn_tap(&j->f, i, t)], means + t, j->f.run);
+    for (t = 0; t < j->f.taps; t += j->f.run) sum += snn_dot(&j->f.weights[snn_tap(&j->f, i, t)], means + t, j->f.run);
     return sum * snn_taps_share(&j->f);
 }
 

@@ -38,11 +38,11 @@ int snn_maxpool_fits(const layer *l) { return snn_maxpool_is_plain(l); }
 
 /* The larger of two, the first where they are equal. As the host begins with
  * -FLT_MAX at no place, NaN and -inf are never taken. */
-#define TAKE(value, place) \
+#define TAKE(best, at, value, place) \
     do { \
-        int more = (value) > best; \
-        best = more ? (value) : best; \
-        at = more ? (place) : at; \
+        int more = (value) > (best); \
+        best = more ? (value) : (best); \
+        at = more ? (place) : (at); \
     } while (0)
 
 /* A row of 2x2 windows: a is the upper row of the input, b the lower one;
@@ -54,10 +54,10 @@ SNN_SIMD static void pairs(const float *restrict a, const float *restrict b, int
     for (j = 0; j < n; ++j) {
         float best = -FLT_MAX;
         int at = -1;
-        TAKE(a[2 * j], place + 2 * j);
-        TAKE(a[2 * j + 1], place + 2 * j + 1);
-        TAKE(b[2 * j], place + width + 2 * j);
-        TAKE(b[2 * j + 1], place + width + 2 * j + 1);
+        TAKE(best, at, a[2 * j], place + 2 * j);
+        TAKE(best, at, a[2 * j + 1], place + 2 * j + 1);
+        TAKE(best, at, b[2 * j], place + width + 2 * j);
+        TAKE(best, at, b[2 * j + 1], place + width + 2 * j + 1);
         out[j] = best;
         indexes[j] = at;
     }
@@ -79,7 +79,7 @@ static void maximum(const layer *l, const float *in, int place, span y, span x, 
     float best = -FLT_MAX;
     int at = -1, i, k;
     for (i = y.begin; i < y.end; ++i) {
-        for (k = x.begin; k < x.end; ++k) TAKE(in[i * l->w + k], place + i * l->w + k);
+        for (k = x.begin; k < x.end; ++k) TAKE(best, at, in[i * l->w + k], place + i * l->w + k);
     }
     *out = best;
     *index = at;
@@ -135,11 +135,7 @@ static inline void maximum_of_blocks(const layer *l, const float *in, int place,
         for (k = x.begin; k < x.end; ++k) {
             int first = (i * l->w + k) * block;
             const float *values = in + first;
-            EACH_CHANNEL(n) {
-                int more = values[n] > best[n];
-                best[n] = more ? values[n] : best[n];
-                at[n] = more ? place + first + n : at[n];
-            }
+            EACH_CHANNEL(n) TAKE(best[n], at[n], values[n], place + first + n);
         }
     }
     EACH_CHANNEL(n) out[n] = best[n];

@@ -51,17 +51,19 @@ SNN_SIMD void snn_sum_blocks(const float *x, size_t n, int block, double *sums)
     else sum_blocks(x, n, block, sums);
 }
 
-SNN_SIMD double snn_sum_of_squares(const float *x, size_t n)
+SNN_SIMD double snn_dot(const float *x, const float *y, size_t n)
 {
     double lanes[LANES] = { 0 }, rest = 0;
     size_t i, k;
     for (i = 0; i + LANES <= n; i += LANES) {
-        for (k = 0; k < LANES; ++k) lanes[k] += (double)x[i + k] * x[i + k];
+        for (k = 0; k < LANES; ++k) lanes[k] += (double)x[i + k] * y[i + k];
     }
-    for (; i < n; ++i) rest += (double)x[i] * x[i];
+    for (; i < n; ++i) rest += (double)x[i] * y[i];
     for (k = 0; k < LANES; ++k) rest += lanes[k];
     return rest;
 }
+
+double snn_sum_of_squares(const float *x, size_t n) { return snn_dot(x, x, n); }
 
 SNN_SIMD double snn_sum_of_products(const float *x, float a, const float *y, float b, size_t n)
 {

@@ -21,6 +21,9 @@ void snn_sum_blocks(const float *x, size_t n, int block, double *sums);
 /* Sum of x[i]^2, without a square's overflow. */
 double snn_sum_of_squares(const float *x, size_t n);
 
+/* Sum of x[i] y[i], in double. */
+double snn_dot(const float *x, const float *y, size_t n);
+
 /* Sum of (x[i] - a) (y[i] - b). */
 double snn_sum_of_products(const float *x, float a, const float *y, float b, size_t n);
 

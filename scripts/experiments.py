@@ -1,8 +1,9 @@
 """What the project's own report compares, as data: scripts/report.py runs it.
 
 A net is a parent's cfg, converted or not, with changes (cfg_edit.py). Rates are
-four for each kind of net, around the best of short trials; an ablation has the
-variant's best one, where that is not among the things that change.
+four for each kind of the stride-2 net, around the best of short trials; the other
+detectors have the best of these, and so has an ablation, where the rate is not
+among the things that change.
 """
 import dataclasses
 
