@@ -11,8 +11,8 @@
  *              few taps (grouped convolutions) and, with a gain for what the
  *              pool takes of the variance, behind a max-pool
  * agc          clipped gradients
- * input        [local_whitening] before the first layer; with gain=1 for a
- *              window, whose own mean takes some of the variance away
+ * input        whitened before the first layer: the image as a whole and, beside it
+ *              as channels of its own, in windows
  * head         the last layer before each loss starts small
  * sums         [shortcut] weighs its n terms by 1/sqrt(n)
  *
@@ -51,17 +51,18 @@ static const char *const step_names[STEPS] = {
     "--keep-agc", "--keep-centre", "--keep-input", "--keep-head", "--keep-sums"
 };
 
-/* What [local_whitening] before the first layer takes for a window. Both: the image
- * whitened as a whole, and that in windows, beside each other. Nothing before them
- * learns, so that back-propagation ends there. */
-enum { LOCAL, GLOBAL, BOTH, NONE };
+/* What [local_whitening] before the first layer takes for a window, whose own mean
+ * takes some of the variance away (gain=1). Both: the image whitened as a whole, and
+ * that in windows, beside each other. Nothing before them learns, so that
+ * back-propagation ends there. */
+enum { BOTH, LOCAL, GLOBAL, NONE, UNSAID };
 
 static const struct { const char *text, *said; int layers; } whitenings[] = {
-    { "\n[local_whitening]\nsize=" WINDOW "\ngain=1\n", "[local_whitening] size=" WINDOW " gain=1", 1 },
-    { "\n[local_whitening]\nsize=0\n", "[local_whitening] size=0", 1 },
     { "\n[local_whitening]\nsize=0\n\n[local_whitening]\nsize=" WINDOW "\ngain=1\n"
       "\n[route]\nlayers=-2,-1\nstopbackward=1\n",
       "[local_whitening] of the whole image and in windows of " WINDOW ", side by side,", 3 },
+    { "\n[local_whitening]\nsize=" WINDOW "\ngain=1\n", "[local_whitening] size=" WINDOW " gain=1", 1 },
+    { "\n[local_whitening]\nsize=0\n", "[local_whitening] size=0", 1 },
 };
 
 typedef struct {
@@ -71,7 +72,7 @@ typedef struct {
     const char *agc;                    /* what is inserted */
     const char *dropout;                /* a probability; NULL: as it is */
     int keep[STEPS];
-    int whiten;                         /* one of those below */
+    int whiten;                         /* one of those above */
     int stride;                         /* pools become strides */
     char said[512];                     /* the options, for the header */
 } options;
@@ -661,8 +662,8 @@ static const snn_key dropout_key = {
     "--dropout", "keep or a number in [0, 1)", SNN_NUMBER, 0, 1, 1, NULL, 0
 };
 static const snn_key whiten_key = {
-    "--whiten", "one of local, global, both, none", SNN_CHOICE, 0, 0, 0,
-    (const char *const[]){ "local", "global", "both", "none", NULL }, 0
+    "--whiten", "one of both, local, global, none", SNN_CHOICE, 0, 0, 0,
+    (const char *const[]){ "both", "local", "global", "none", NULL }, 0
 };
 static const snn_key pool_key = {
     "--pool", "one of keep, stride", SNN_CHOICE, 0, 0, 0,
@@ -699,6 +700,7 @@ static int parse_options(int argc, char **argv, options *o)
     int i, k, count = 0;
     memset(o, 0, sizeof *o);
     o->agc = CLIP;
+    o->whiten = UNSAID;
     for (i = 1; i < argc && argv[i]; ++i) {
         if (strncmp(argv[i], "--", 2)) {
             if (count == 2) return usage_mistake(NULL, NULL, NULL);
@@ -729,6 +731,14 @@ static int parse_options(int argc, char **argv, options *o)
     if (o->in_weights && o->whiten == BOTH) {
         return usage_mistake("--weights", "no --whiten both, whose first layer has other weights",
                              "--whiten both");
+    }
+    if (o->whiten == UNSAID) {
+        o->whiten = BOTH;
+        if (o->in_weights && !o->keep[INPUT]) {
+            /* They are of the input as it is. */
+            o->keep[INPUT] = 1;
+            remember(o, step_names[INPUT], NULL);
+        }
     }
     return 1;
 }

@@ -25,7 +25,7 @@ static const verb verbs[] = {
       "build/demo/snn.weights --coco" },
     { "convert", snn_convert,
       "IN.cfg OUT.cfg [--learning-rate R] [--agc A] "
-      "[--whiten local|global|both|none] "
+      "[--whiten both|local|global|none] "
       "[--pool keep|stride] [--dropout keep|P] [--keep-batchnorm] "
       "[--keep-activations] [--keep-dropout] [--keep-init] [--keep-agc] "
       "[--keep-centre] [--keep-input] [--keep-head] [--keep-sums] "

@@ -44,11 +44,22 @@ def references(layers, index):
     return [n + index if n < 0 else n for n in numbers]
 
 
+def inserted(old, new):
+    """The places of the layers that whiten the input, behind [crop]: [local_whitening], or two
+    and the [route] that joins them."""
+    names = [name for name, _ in new]
+    first = 1 if names[:1] == ["crop"] else 0
+    if any(name == "local_whitening" for name, _ in old) or names[first:first + 1] != ["local_whitening"]:
+        return range(0)
+    both = names[first + 1:first + 3] == ["local_whitening", "route"] and references(new, first + 2) == [first, first + 1]
+    return range(first, first + (3 if both else 1))
+
+
 def new_places(old, new):
-    """Where each layer went, by order: [local_whitening] came in, [batchnorm] gave way
+    """Where each layer went, by order: those that whiten came in, [batchnorm] gave way
     to the layer before it. None where the counts do not fit."""
-    inserted = "local_whitening" if all(name != "local_whitening" for name, _ in old) else None
-    kept = [i for i, (name, _) in enumerate(new) if name != inserted]
+    came = inserted(old, new)
+    kept = [i for i in range(len(new)) if i not in came]
     places = []
     for name, _ in old:
         if name == "batchnorm":

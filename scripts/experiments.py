@@ -23,9 +23,12 @@ BEST_UNET_RATES = ((".00003",), (".03",))
 MASKS = "build/data-unet/uneven/segments.data"
 NORMALIZED = ("net+[local_whitening] size=17 gain=1",)
 
-# What the variant needs helps a batch-normalized net too.
-# init_gain= is a factor of what init= draws.
-AIDS = ("net+[local_whitening] size=17", "agc=.1", "convolutional#-1.init=he_normal", "convolutional#-1.init_gain=.3")
+# What the variant needs helps a batch-normalized net too; init_gain= is a factor of what init= draws.
+STEP_AIDS = ("agc=.1", "convolutional#-1.init=he_normal", "convolutional#-1.init_gain=.3")
+AIDS = ("net+[local_whitening] size=17",) + STEP_AIDS
+# With the variant's input: the image whitened as a whole beside that in windows.
+AIDS_BOTH = ("net+[local_whitening] size=0", "local_whitening#0+[local_whitening] size=17",
+             "local_whitening#1+[route] layers=-2,-1 stopbackward=1") + STEP_AIDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +47,11 @@ def family(name, cfg, rates):
     """(parent as users have it, parent with the same aids, variant)."""
     plain, aided, snn = rates
     return (Net(name, cfg, rates=plain), Net(name + "-aided", cfg, AIDS, aided),
-            Net(name + "-snn", cfg, rates=snn, convert=True))
+            Net(name + "-snn", cfg, rates=snn, convert=""))
 
 
-def against_parents(name):
-    return (Comparison(name, name + "-snn"), Comparison(name + "-aided", name + "-snn"))
+def against_parents(name, *kinds):
+    return tuple(Comparison(name + kind, name + "-snn") for kind in ("", "-aided") + kinds)
 
 
 def unets(name, rates):
@@ -62,24 +65,25 @@ def against_unets(name):
 
 
 STRIDE = family("stride", "cfg/tiny-yolo.cfg", FOUR_RATES)
+AIDED_BOTH = Net("stride-aided-both", "cfg/tiny-yolo.cfg", AIDS_BOTH, (".04", ".08"))
 STRIDE_BEST = family("stride", "cfg/tiny-yolo.cfg", BEST_RATES)
 POOL = family("pool", "cfg/tiny-yolo-pool.cfg", BEST_RATES)
 RESIDUAL = family("residual", "cfg/tiny-yolo-residual.cfg", BEST_RATES)
 SNN = STRIDE[-1]
 
 
-def ablation(name, *changes, lsuv=False, rates=ABLATION_RATES):
+def ablation(name, *changes, convert="", lsuv=False, rates=ABLATION_RATES):
     """The stride-2 variant with one thing changed."""
-    return dataclasses.replace(SNN, name=name, changes=changes, lsuv=lsuv, rates=rates)
+    return dataclasses.replace(SNN, name=name, changes=changes, convert=convert, lsuv=lsuv, rates=rates)
 
 
 def compared_with_snn(*nets):
     return tuple(Comparison(SNN.name, net.name, guards=False) for net in nets)
 
 
-INPUT = (ablation("input-raw", "-local_whitening"),
-         ablation("input-global", "local_whitening#0.size=0"),
-         ablation("input-zca", "local_whitening#0.mode=zca"))
+INPUT = (ablation("input-raw", convert="--whiten none"), ablation("input-global", convert="--whiten global"),
+         ablation("input-local", convert="--whiten local"))
+ZCA = ablation("input-zca", "local_whitening#1.mode=zca")
 INITIALISATION = (ablation("init-upstream", "init=", "convolutional.init=", "convolutional.init_gain="),
                   ablation("init-standardized", "init=standardized_normal"),
                   ablation("init-lsuv", lsuv=True))
@@ -90,18 +94,20 @@ ACTIVATION = (ablation("elu", "convolutional.activation=selu>elu"),
               ablation("leaky", "convolutional.activation=selu>leaky", "init_gain=1.4", rates=(".04", ".08")),
               ablation("batchnorm-after-selu", "convolutional.activation=selu+[batchnorm]"))
 
-# The last claim of the discussion: local beats global, where the light is uneven.
-LIGHT_NETS = STRIDE + INPUT[:2]
+# The last claim of the discussion: inputs must be normalized locally.
+LIGHT_NETS = STRIDE + (AIDED_BOTH,) + INPUT
 
 EXPERIMENTS = (
-    Experiment("stride", "Tiny YOLO, stride-2: parent, parent with the same aids, variant", STRIDE,
-               against_parents("stride"), mini_batches=(32, 1)),
+    Experiment("stride", "Tiny YOLO, stride-2: parent, parent with the same aids, variant", STRIDE + (AIDED_BOTH,),
+               against_parents("stride", "-aided-both"), mini_batches=(32, 1)),
     Experiment("unet", "UNet, Dice: parent with normalized input, variant", unets("unet", UNET_RATES),
                against_unets("unet"), (MASKS,), (8, 1)),
-    Experiment("light", "Even and uneven lighting: raw, global and local input", LIGHT_NETS,
-               against_parents("stride") + (Comparison("input-global", SNN.name, guards=False),
-                                            Comparison("input-raw", SNN.name, guards=False)), data=(EVEN, UNEVEN)),
-    Experiment("input", "Ablation: what comes first", (SNN,) + INPUT, compared_with_snn(*INPUT)),
+    Experiment("light", "Even and uneven lighting: raw, global and local input, and both side by side", LIGHT_NETS,
+               against_parents("stride", "-aided-both") +
+               tuple(Comparison(a, b, guards=False) for a, b in
+                     (("input-raw", "input-local"), ("input-global", "input-local"), ("input-local", SNN.name),
+                      ("input-global", SNN.name))), data=(EVEN, UNEVEN)),
+    Experiment("input", "Ablation: what comes first", (SNN, ZCA) + INPUT, compared_with_snn(ZCA, *INPUT)),
     Experiment("steps", "Ablation: clipping and centring", (SNN,) + STEPS, compared_with_snn(*STEPS)),
     Experiment("init", "Ablation: initialisation", (SNN,) + INITIALISATION, compared_with_snn(*INITIALISATION)),
     Experiment("activation", "Ablation: other activations, batch normalization after SELU", (SNN,) + ACTIVATION,

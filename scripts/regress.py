@@ -125,7 +125,7 @@ def plan_of(options):
     nets = [regress_plan.Net(name, cfg, rates=options.own_rates.get(name, ())) for name, cfg in zip(names, options.cfgs)]
     if len(nets) == 1:
         name = nets[0].name + "-snn"
-        nets.append(regress_plan.Net(name, nets[0].cfg, rates=options.own_rates.get(name, ()), convert=True))
+        nets.append(regress_plan.Net(name, nets[0].cfg, rates=options.own_rates.get(name, ()), convert=""))
     pairs = [regress_plan.Comparison(nets[0].name, net.name) for net in nets[1:]]
     base = nets[-1]
     for item in options.ablate:

@@ -11,6 +11,7 @@ import os
 import re
 import statistics
 import subprocess
+import typing
 
 import bootstrap
 import cfg_edit
@@ -25,16 +26,17 @@ class Mistake(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Net:
-    """A cfg, converted where that is said, with changes (cfg_edit.py) made to it.
+    """A cfg, perhaps converted, with changes (cfg_edit.py) made to it.
 
     rates   its learning rates, or none for the comparison's
+    convert options of `snn convert`, "" included; None: the cfg as it is
     lsuv    begins with the weights of `snn init`
     """
     name: str
     cfg: str
     changes: tuple = ()
     rates: tuple = ()
-    convert: bool = False
+    convert: typing.Optional[str] = None
     lsuv: bool = False
 
 
@@ -215,7 +217,7 @@ def converted(net, settings):
     """The cfg that `snn convert` makes of a net's, in OUT."""
     path = os.path.join(settings.out, "cfgs", net.name + ".converted.cfg")
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    command = [settings.darknet, "snn", "convert", net.cfg, path]
+    command = [settings.darknet, "snn", "convert", net.cfg, path, *net.convert.split()]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise Mistake(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}")
@@ -225,7 +227,7 @@ def converted(net, settings):
 def read_cfg(net, settings):
     """The text of a net's cfg with all changes made."""
     try:
-        with open(converted(net, settings) if net.convert else net.cfg) as f:
+        with open(converted(net, settings) if net.convert is not None else net.cfg) as f:
             text = cfg_edit.edit(f.read(), list(net.changes) + list(settings.changes))
     except cfg_edit.Mistake as mistake:
         raise Mistake(f"{net.cfg}: {mistake}") from mistake

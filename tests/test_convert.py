@@ -77,8 +77,9 @@ class Converter:
 # ------------------------------------------------------------------ word for word
 
 NET = "[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\n"
-NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.1\n"
-           "\n[local_whitening]\nsize=17\ngain=1\n")
+WINDOWS = "\n[local_whitening]\nsize=17\ngain=1\n"
+WHITE = "\n[local_whitening]\nsize=0\n" + WINDOWS + "\n[route]\nlayers=-2,-1\nstopbackward=1\n"
+NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.1\n" + WHITE)
 CONV = "\n[convolutional]\nbatch_normalize=1\nfilters=4\nactivation=relu\n"
 CONV_SNN = "\n[convolutional]\nfilters=4\nactivation=selu\n"
 HEAD = "\n[convolutional]\nfilters=4\nactivation=linear\n"
@@ -137,26 +138,26 @@ CASES = [
     # References.
     case("absolute_references_move_and_relative_ones_do_not",
          CONV + CONV + "\n[shortcut]\nfrom=0\n\n[route]\nlayers = -1, 1 ,+0\n\n[shortcut]\nfrom=-4\nactivation=leaky\n",
-         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=1\nalpha=.7071\nbeta=.7071\n\n[route]\nlayers = -1, 2 ,1\n"
+         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=3\nalpha=.7071\nbeta=.7071\n\n[route]\nlayers = -1, 4 ,3\n"
          "\n[shortcut]\nfrom=-4\nalpha=.7071\nbeta=.7071\nactivation=selu\n"),
-    case("comments_behind_references_stay", CONV + "\n[route]\nlayers=0 ###P1\n", CONV_SNN + "\n[route]\nlayers=1 ###P1\n"),
+    case("comments_behind_references_stay", CONV + "\n[route]\nlayers=0 ###P1\n", CONV_SNN + "\n[route]\nlayers=3 ###P1\n"),
     case("groups_of_a_route_stay", CONV + "\n[route]\nlayers=0\ngroups=2\ngroup_id=1\n",
-         CONV_SNN + "\n[route]\nlayers=1\ngroups=2\ngroup_id=1\n", binary=ALEXEYAB + "[route] groups"),
+         CONV_SNN + "\n[route]\nlayers=3\ngroups=2\ngroup_id=1\n", binary=ALEXEYAB + "[route] groups"),
     case("references_of_gates", CONV + CONV + "\n[scale_channels]\nfrom=0\n\n[sam]\nfrom=-2\n",
-         CONV_SNN + CONV_SNN + "\n[scale_channels]\nfrom=1\n\n[sam]\nfrom=-2\n", binary=ALEXEYAB + "[scale_channels]"),
+         CONV_SNN + CONV_SNN + "\n[scale_channels]\nfrom=3\n\n[sam]\nfrom=-2\n", binary=ALEXEYAB + "[scale_channels]"),
     case("shared_weights_move_and_are_not_initialised",
          CONV + CONV.replace("filters", "share_index=0\ngroups=4\nfilters"),
-         CONV_SNN + CONV_SNN.replace("filters", "share_index=1\ngroups=4\nfilters"),
+         CONV_SNN + CONV_SNN.replace("filters", "share_index=3\ngroups=4\nfilters"),
          binary=ALEXEYAB + "[convolutional] share_index"),
     case("layers_that_a_loss_names",
          HEAD + "\n[yolo]\nembedding_layer=0\n\n[route]\nlayers=0\n\n[contrastive]\nyolo_layer=1\n\n[contrastive]\nyolo_layer=0\n",
-         HEAD_SNN + "\n[yolo]\nembedding_layer=1\n\n[route]\nlayers=1\n\n[contrastive]\nyolo_layer=2\n\n[contrastive]\nyolo_layer=0\n",
+         HEAD_SNN + "\n[yolo]\nembedding_layer=3\n\n[route]\nlayers=3\n\n[contrastive]\nyolo_layer=4\n\n[contrastive]\nyolo_layer=0\n",
          binary=ALEXEYAB + "[contrastive]"),
     case("a_batchnorm_layer_goes_and_what_read_it_reads_the_one_before",
          CONV + "\n[batchnorm]\n" + CONV + "\n[route]\nlayers=-1,-2,1,0\n\n[shortcut]\nfrom=-4\n",
-         CONV_SNN + "\n" + CONV_SNN + "\n[route]\nlayers=-1,-2,1,1\n\n[shortcut]\nfrom=-3\nalpha=.7071\nbeta=.7071\n"),
+         CONV_SNN + "\n" + CONV_SNN + "\n[route]\nlayers=-1,-2,3,3\n\n[shortcut]\nfrom=-3\nalpha=.7071\nbeta=.7071\n"),
     case("a_batchnorm_layer_that_is_kept", CONV + "\n[batchnorm]\n\n[route]\nlayers=1\n",
-         CONV_SNN.replace("]\n", "]\nbatch_normalize=1\n") + "\n[batchnorm]\n\n[route]\nlayers=2\n", "--keep-batchnorm"),
+         CONV_SNN.replace("]\n", "]\nbatch_normalize=1\n") + "\n[batchnorm]\n\n[route]\nlayers=4\n", "--keep-batchnorm"),
     # Sums, pools, groups.
     case("sums_that_are_weighed_already", CONV + CONV + "\n[shortcut]\nfrom=-2\nalpha=1\n",
          CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\nalpha=1\n"),
@@ -176,40 +177,34 @@ CASES = [
     case("pools_as_strides",
          CONV.replace("filters", "size=3\nstride=1\npad=1\nfilters") + "\n[maxpool]\nsize=2\nstride=2\n" + CONV +
          "\n[route]\nlayers=1\n",
-         CONV_SNN.replace("filters", "size=3\nstride=2\npad=1\nfilters") + "\n" + CONV_SNN + "\n[route]\nlayers=1\n",
+         CONV_SNN.replace("filters", "size=3\nstride=2\npad=1\nfilters") + "\n" + CONV_SNN + "\n[route]\nlayers=3\n",
          "--pool stride"),
     case("pools_whose_input_is_read_elsewhere_stay",
          CONV + "\n[maxpool]\nsize=2\nstride=2\n\n[route]\nlayers=-2\n",
          CONV_SNN + "\n[maxpool]\nsize=2\nstride=2\n\n[route]\nlayers=-2\n", "--pool stride"),
     # The input.
     case("whitening_follows_crop", "\n[crop]\nflip=1\n" + CONV + "\n[route]\nlayers=0,1\n",
-         "\n[crop]\nflip=1\n\n[local_whitening]\nsize=17\ngain=1\n" + CONV_SNN + "\n[route]\nlayers=0,2\n",
-         net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
-    case("whitening_over_the_whole_image", CONV, CONV_SNN, "--whiten global", net_snn=NET_SNN.replace("=17\ngain=1", "=0")),
-    case("numbers_behind_a_form_feed", CONV + "\n[route]\nlayers=\f0\n", CONV_SNN + "\n[route]\nlayers=\f1\n"),
-    case("both_whitenings_beside_each_other", "\n[crop]\nflip=1\n" + CONV + "\n[route]\nlayers=0,-1\n",
-         "\n[crop]\nflip=1\n\n[local_whitening]\nsize=0\n\n[local_whitening]\nsize=17\ngain=1\n"
-         "\n[route]\nlayers=-2,-1\nstopbackward=1\n" + CONV_SNN + "\n[route]\nlayers=0,-1\n", "--whiten both",
-         net_snn=NET_SNN.replace("\n[local_whitening]\nsize=17\ngain=1\n", "")),
-    case("references_behind_three_layers", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=3\n",
-         "--whiten both", net_snn=NET_SNN.replace("\nsize=17", "\nsize=0\n\n[local_whitening]\nsize=17") +
-         "\n[route]\nlayers=-2,-1\nstopbackward=1\n"),
+         "\n[crop]\nflip=1\n" + WHITE + CONV_SNN + "\n[route]\nlayers=0,4\n",
+         net_snn=NET_SNN.replace(WHITE, "")),
+    case("whitening_in_windows", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=1\n", "--whiten local",
+         net_snn=NET_SNN.replace(WHITE, WINDOWS)),
+    case("whitening_over_the_whole_image", CONV, CONV_SNN, "--whiten global",
+         net_snn=NET_SNN.replace(WHITE, "\n[local_whitening]\nsize=0\n")),
+    case("numbers_behind_a_form_feed", CONV + "\n[route]\nlayers=\f0\n", CONV_SNN + "\n[route]\nlayers=\f3\n"),
     case("no_whitening_of_vectors", CONV, CONV_SNN, net="[net]\ninputs=9\nlearning_rate=.1\n",
          net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.1\n"),
     case("a_whitened_input_stays", "\n[local_whitening]\nsize=5\n" + CONV, "\n[local_whitening]\nsize=5\n" + CONV_SNN,
-         net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
+         net_snn=NET_SNN.replace(WHITE, "")),
     # [net].
     case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("=.1\n\n", "=2e-3\n\n")),
     case("no_learning_rate", CONV, CONV_SNN, "--learning-rate .2", net="[net]\nwidth=8\nheight=8\nchannels=1\n",
-         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.2\n"
-                 "\n[local_whitening]\nsize=17\ngain=1\n"),
+         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.2\n" + WHITE),
     case("init_agc_and_centre_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\ncentre=0\n",
-         net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\ninit=orthogonal\nagc=0\ncentre=0\n"
-                 "\n[local_whitening]\nsize=17\ngain=1\n"),
+         net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\ninit=orthogonal\nagc=0\ncentre=0\n" + WHITE),
     # Text.
     case("comments_and_blanks_stay",
          "# of net\n\n; one\n[ convolutional ]  \n  batch_normalize = 1 \n# two\n filters\t= 4\nactivation  =  relu \n# end\n",
-         "\n[local_whitening]\nsize=17\ngain=1\n\n; one\n[ convolutional ]  \n# two\n filters\t= 4\nactivation  =  selu \n# end\n",
+         WHITE + "\n; one\n[ convolutional ]  \n# two\n filters\t= 4\nactivation  =  selu \n# end\n",
          net_snn=NET_SNN.partition("\n\n[local")[0] + "\n# of net\n"),
     case("comments_above_a_header_belong_to_it", "# first\n[convolutional]\nactivation=relu\n",
          "# first\n[convolutional]\nactivation=selu\n"),
@@ -228,7 +223,7 @@ CASES = [
     case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.1", "agc=.03")),
     case("keep_centre", CONV, CONV_SNN, "--keep-centre", net_snn=NET_SNN.replace("agc=.1\ncentre=1\n", "agc=.1\n")),
     case("keep_input", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=0\n", "--keep-input",
-         net_snn=NET_SNN.partition("\n\n[local")[0] + "\n"),
+         net_snn=NET_SNN.replace(WHITE, "")),
     case("keep_head", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n", "--keep-head"),
     case("keep_sums", CONV + CONV + "\n[shortcut]\nfrom=-2\n", CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\n",
          "--keep-sums"),
@@ -252,7 +247,7 @@ def converts_word_for_word(converter):
 
 def keeps_carriage_returns(converter):
     before = (NET + CONV + "\n[route]\nlayers=0 , -1 \n").replace("\n", "\r\n").encode()
-    after = (header("", PLAIN) + NET_SNN + CONV_SNN + "\n[route]\nlayers=1 , -1 \n").replace("\n", "\r\n").encode()
+    after = (header("", PLAIN) + NET_SNN + CONV_SNN + "\n[route]\nlayers=3 , -1 \n").replace("\n", "\r\n").encode()
     check("convert_keeps_carriage_returns", ("cfg", converter.convert(before), after))
 
 
@@ -300,7 +295,7 @@ USAGE = [
     ("bad_rate", ["in.cfg", "out.cfg", "--learning-rate", "0"],
      '--learning-rate: expected a number above 0, at most 1000, got "0"'),
     ("missing_value", ["in.cfg", "out.cfg", "--pool"], '--pool: expected one of keep, stride, got ""'),
-    ("bad_choice", ["in.cfg", "out.cfg", "--whiten", "all"], '--whiten: expected one of local, global, both, none, got "all"'),
+    ("bad_choice", ["in.cfg", "out.cfg", "--whiten", "all"], '--whiten: expected one of both, local, global, none, got "all"'),
     ("bad_probability", ["in.cfg", "out.cfg", "--dropout", "1"], '--dropout: expected keep or a number in [0, 1), got "1"'),
     ("one_weights_file", ["in.cfg", "out.cfg", "--weights", "a"], '--weights: expected two files, got ""'),
     ("weights_for_other_channels", ["in.cfg", "out.cfg", "--whiten", "both", "--weights", "a", "b"],
@@ -353,6 +348,9 @@ VARIANT = """# made
 [net]
 # a comment
 [local_whitening]
+[local_whitening]
+[route]
+layers=-2,-1
 [convolutional]
 filters=4
 size=3
@@ -363,7 +361,7 @@ filters=4
 from=-2
 alpha=.7071
 [route]
-layers=1,3
+layers=3,5
 """
 
 
@@ -371,13 +369,14 @@ def sees_what_is_wrong_with_a_conversion():
     """The check of the corpus, on mistakes that a converter could make."""
     check("structure_accepts_a_conversion", ("differences", cfg_structure.differences(PARENT, VARIANT), []))
     for name, old, new, message in (
-            ("layers_not_renumbered", "layers=1,3", "layers=0,2", "layer 3: [route] refers to other layers"),
+            ("layers_not_renumbered", "layers=3,5", "layers=0,2", "layer 3: [route] refers to other layers"),
+            ("input_not_joined", "layers=-2,-1", "layers=-1", "the number of layers changed"),
             ("relative_numbers_changed", "from=-2", "from=-1", "layer 2: [shortcut] refers to other layers"),
             ("normalization_left", "size=3", "size=3\nbatch_normalize=1", "layer 0: [convolutional] is still normalized"),
             ("keys_changed", "size=3", "size=5", "layer 0: [convolutional] size changed"),
             ("keys_lost", "size=3\n", "", "layer 0: [convolutional] size changed"),
-            ("sections_changed", "[shortcut]", "[route]", "layer 2: [shortcut] became [route]"),
-            ("layers_lost", "[route]\nlayers=1,3\n", "", "the number of layers changed"),
+            ("sections_changed", "[shortcut]", "[sam]", "layer 2: [shortcut] became [sam]"),
+            ("layers_lost", "[route]\nlayers=3,5\n", "", "the number of layers changed"),
             ("comments_lost", "# a comment\n", "", "comments changed")):
         wrong = cfg_structure.differences(PARENT, VARIANT.replace(old, new))
         check(f"structure_sees_{name}", ("first difference", wrong[:1], [message]))
@@ -550,7 +549,10 @@ def folds(converter, name, text):
           ("says the difference", re.search(r"largest difference of \d+ outputs \S+, largest output", said) is not None, True))
     status, _, _ = converter.run("convert", "in.cfg", "out.cfg", "--weights", "in.weights", "out.weights")
     content = read(converter.path("out.weights"))
-    check(f"convert_{name}_with_weights", ("status", status, 0), ("images seen", struct.unpack("<Q", content[12:20])[0], 0),
+    check(f"convert_{name}_with_weights", ("status", status, 0),
+          ("is the cfg of", made_from(read(converter.path("out.cfg"))), ("in.cfg", ["--keep-input"])),
+          ("its input stays", b"[local_whitening]" in read(converter.path("out.cfg")), b"[local_whitening]" in text.encode()),
+          ("images seen", struct.unpack("<Q", content[12:20])[0], 0),
           ("weights are the folded ones", content[20:], read(converter.path("folded.weights"))[20:]))
     # What was folded has nothing left to fold.
     status, _, _ = converter.run("fold", "folded.cfg", "folded.weights", "again.cfg", "again.weights")
