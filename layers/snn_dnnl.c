@@ -27,10 +27,19 @@ typedef struct {
     size_t scratch_bytes;
 } pass;
 
+/* oneDNN reads images of three channels as they are, in kernels of their own; more
+ * channels, where they are few, it pads to a block. Several images side by side, as
+ * in front of a net that sees one whitened in two ways, are convolved one by one:
+ * a part each, the sums of which are y. */
+enum { IMAGE_CHANNELS = 3, MOST_PARTS = 4 };
+
+typedef struct { pass forward, weights; } part;
+
 struct snn_conv {
     snn_conv_shape shape;
-    pass forward, data, weights;
-    pthread_once_t backward_made;
+    int parts;
+    part part[MOST_PARTS];
+    pass data;
     snn_conv *next;                 /* in its bucket */
 };
 
@@ -85,22 +94,25 @@ static void reorder(const operand *o, const dnnl_memory_desc_t *from, const void
 
 typedef enum { INTO_WANTED, INTO_PLAIN, ADD_TO_PLAIN } direction;
 
+static void add_to_output(dnnl_primitive_attr_t attributes)
+{
+    dnnl_post_ops_t add;
+    check(dnnl_post_ops_create(&add), "post-operations");
+    check(dnnl_post_ops_append_sum(add, 1), "sum");
+    check(dnnl_primitive_attr_set_post_ops(attributes, add), "attributes");
+    dnnl_post_ops_destroy(add);
+}
+
 static void make_reorder(operand *o, direction d)
 {
     const dnnl_memory_desc_t *from = d == INTO_WANTED ? &o->plain : &o->wanted;
     const dnnl_memory_desc_t *to = d == INTO_WANTED ? &o->wanted : &o->plain;
     dnnl_primitive_desc_t description;
     dnnl_primitive_attr_t attributes;
-    dnnl_post_ops_t add;
     o->bytes = dnnl_memory_desc_get_size(&o->wanted);
     if (d != ADD_TO_PLAIN && dnnl_memory_desc_equal(&o->plain, &o->wanted)) return;
     check(dnnl_primitive_attr_create(&attributes), "attributes");
-    if (d == ADD_TO_PLAIN) {
-        check(dnnl_post_ops_create(&add), "post-operations");
-        check(dnnl_post_ops_append_sum(add, 1), "sum");
-        check(dnnl_primitive_attr_set_post_ops(attributes, add), "attributes");
-        dnnl_post_ops_destroy(add);
-    }
+    if (d == ADD_TO_PLAIN) add_to_output(attributes);
     check(dnnl_reorder_primitive_desc_create(&description, from, engine, to, engine, attributes), "reorder");
     check(dnnl_primitive_create(&o->reorder, description), "reorder");
     dnnl_primitive_desc_destroy(description);
@@ -109,7 +121,7 @@ static void make_reorder(operand *o, direction d)
 
 /* The primitive of an operation, and the layouts that it wants. 0: oneDNN has
  * no such primitive. */
-static int make_run(pass *p, const dnnl_convolution_desc_t *operation,
+static int make_run(pass *p, const dnnl_convolution_desc_t *operation, int adds,
                     const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *description,
                     dnnl_query_t src, dnnl_query_t weights, dnnl_query_t dst)
 {
@@ -117,6 +129,7 @@ static int make_run(pass *p, const dnnl_convolution_desc_t *operation,
     dnnl_status_t status;
     check(dnnl_primitive_attr_create(&attributes), "attributes");
     check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "attributes");
+    if (adds) add_to_output(attributes);
     status = dnnl_primitive_desc_create(description, operation, attributes, engine, hint);
     dnnl_primitive_attr_destroy(attributes);
     if (status != dnnl_success) return 0;
@@ -167,65 +180,120 @@ static geometry describe(const snn_conv_shape *s, pass *p)
     return g;
 }
 
-static int make_forward(snn_conv *c, dnnl_primitive_desc_t *description)
+/* `description` is the caller's to destroy. */
+static int make_forward(const snn_conv_shape *s, int adds, pass *p, dnnl_primitive_desc_t *description)
 {
-    pass *p = &c->forward;
-    geometry g = describe(&c->shape, p);
+    geometry g = describe(s, p);
     dnnl_convolution_desc_t operation;
     check(dnnl_dilated_convolution_forward_desc_init(
               &operation, dnnl_forward_training, dnnl_convolution_direct, &g.src, &g.weights,
-              c->shape.bias ? &p->bias : NULL, &g.dst, g.stride, g.dilation, g.pad, g.pad), "convolution");
-    return make_run(p, &operation, NULL, description, dnnl_query_src_md, dnnl_query_weights_md,
+              s->bias ? &p->bias : NULL, &g.dst, g.stride, g.dilation, g.pad, g.pad), "convolution");
+    return make_run(p, &operation, adds, NULL, description, dnnl_query_src_md, dnnl_query_weights_md,
                     dnnl_query_dst_md);
 }
 
-static void make_backward(snn_conv *c)
+static void make_data(const snn_conv_shape *s, pass *p, const_dnnl_primitive_desc_t forward)
 {
-    dnnl_primitive_desc_t forward, description;
-    snn_conv again = *c;
+    dnnl_primitive_desc_t description;
     dnnl_convolution_desc_t operation;
-    geometry g = describe(&c->shape, &c->data);
-    if (!make_forward(&again, &forward)) snn_fatal("oneDNN: no convolution");
-    dnnl_primitive_destroy(again.forward.run);
-
+    geometry g = describe(s, p);
     check(dnnl_dilated_convolution_backward_data_desc_init(
               &operation, dnnl_convolution_direct, &g.src, &g.weights, &g.dst,
               g.stride, g.dilation, g.pad, g.pad), "convolution");
-    if (!make_run(&c->data, &operation, forward, &description, dnnl_query_diff_src_md,
+    if (!make_run(p, &operation, 0, forward, &description, dnnl_query_diff_src_md,
                   dnnl_query_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the input");
     dnnl_primitive_desc_destroy(description);
-    make_reorder(&c->data.src, c->shape.replaces ? INTO_PLAIN : ADD_TO_PLAIN);
-    make_reorder(&c->data.weights, INTO_WANTED);
-    make_reorder(&c->data.dst, INTO_WANTED);
+    make_reorder(&p->src, s->replaces ? INTO_PLAIN : ADD_TO_PLAIN);
+    make_reorder(&p->weights, INTO_WANTED);
+    make_reorder(&p->dst, INTO_WANTED);
+}
 
-    g = describe(&c->shape, &c->weights);
+static void make_weights(const snn_conv_shape *s, pass *p, const_dnnl_primitive_desc_t forward)
+{
+    dnnl_primitive_desc_t description;
+    dnnl_convolution_desc_t operation;
+    geometry g = describe(s, p);
     check(dnnl_dilated_convolution_backward_weights_desc_init(
-              &operation, dnnl_convolution_direct, &g.src, &g.weights,
-              c->shape.bias ? &c->weights.bias : NULL, &g.dst,
+              &operation, dnnl_convolution_direct, &g.src, &g.weights, s->bias ? &p->bias : NULL, &g.dst,
               g.stride, g.dilation, g.pad, g.pad), "convolution");
-    if (!make_run(&c->weights, &operation, forward, &description, dnnl_query_src_md,
+    if (!make_run(p, &operation, 0, forward, &description, dnnl_query_src_md,
                   dnnl_query_diff_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the weights");
     dnnl_primitive_desc_destroy(description);
-    make_reorder(&c->weights.src, INTO_WANTED);
-    make_reorder(&c->weights.weights, ADD_TO_PLAIN);
-    make_reorder(&c->weights.dst, INTO_WANTED);
-    dnnl_primitive_desc_destroy(forward);
+    make_reorder(&p->src, INTO_WANTED);
+    make_reorder(&p->weights, ADD_TO_PLAIN);
+    make_reorder(&p->dst, INTO_WANTED);
+}
+
+/* The bias is the first part's. */
+static snn_conv_shape part_of(const snn_conv *c, int index)
+{
+    snn_conv_shape s = c->shape;
+    s.c /= c->parts;
+    s.bias = s.bias && index == 0;
+    return s;
+}
+
+static void make_part(snn_conv *c, int index)
+{
+    part *p = &c->part[index];
+    snn_conv_shape s = part_of(c, index);
+    dnnl_primitive_desc_t description;
+    if (!make_forward(&s, index > 0, &p->forward, &description)) snn_fatal("oneDNN: no convolution");
+    make_reorder(&p->forward.src, INTO_WANTED);
+    make_reorder(&p->forward.weights, INTO_WANTED);
+    make_reorder(&p->forward.dst, INTO_PLAIN);
+    make_weights(&s, &p->weights, description);
+    dnnl_primitive_desc_destroy(description);
+}
+
+/* Whether another part reads x as it lies, and y, weights and gradients as the first does. */
+static int goes_with_first(const part *p, const part *first)
+{
+    return !p->forward.src.reorder && !p->weights.src.reorder &&
+           dnnl_memory_desc_equal(&p->forward.dst.wanted, &first->forward.dst.wanted) &&
+           dnnl_memory_desc_equal(&p->forward.weights.wanted, &first->forward.weights.wanted) &&
+           dnnl_memory_desc_equal(&p->weights.weights.wanted, &first->weights.weights.wanted) &&
+           dnnl_memory_desc_equal(&p->weights.dst.wanted, &first->weights.dst.wanted) &&
+           p->forward.scratch_bytes <= first->forward.scratch_bytes &&
+           p->weights.scratch_bytes <= first->weights.scratch_bytes;
+}
+
+/* Parts read x in place: an image's channels are together, those of several images
+ * are not. */
+static int parts_of(const snn_conv_shape *s)
+{
+    int parts = s->c / IMAGE_CHANNELS;
+    return s->batch == 1 && s->groups == 1 && s->x_block <= 1 && s->c % IMAGE_CHANNELS == 0 && parts > 0 &&
+           parts <= MOST_PARTS ? parts : 1;
+}
+
+static void make_parts(snn_conv *c)
+{
+    int i;
+    c->parts = parts_of(&c->shape);
+    for (i = 0; i < c->parts; ++i) {
+        make_part(c, i);
+        if (c->parts == 1 || goes_with_first(&c->part[i], &c->part[0])) continue;
+        c->parts = 1;
+        i = -1;
+    }
 }
 
 static snn_conv *make(const snn_conv_shape *shape)
 {
     snn_conv *c = (snn_conv *)snn_alloc(1, sizeof *c);
-    dnnl_primitive_desc_t description;
+    dnnl_primitive_desc_t whole;
+    pass unused;
     c->shape = *shape;
-    if (!make_forward(c, &description)) {
+    memset(&unused, 0, sizeof unused);
+    if (!make_forward(shape, 0, &unused, &whole)) {
         free(c);
         return NULL;
     }
-    dnnl_primitive_desc_destroy(description);
-    make_reorder(&c->forward.src, INTO_WANTED);
-    make_reorder(&c->forward.weights, INTO_WANTED);
-    make_reorder(&c->forward.dst, INTO_PLAIN);
-    make_backward(c);
+    dnnl_primitive_destroy(unused.run);
+    make_data(shape, &c->data, whole);
+    dnnl_primitive_desc_destroy(whole);
+    make_parts(c);
     return c;
 }
 
@@ -281,21 +349,45 @@ static int block_in(const dnnl_memory_desc_t *layout)
     return 1;
 }
 
-int snn_conv_x_block(const snn_conv *c) { return block_in(&c->forward.src.wanted); }
-int snn_conv_y_block(const snn_conv *c) { return block_in(&c->forward.dst.wanted); }
+int snn_conv_x_block(const snn_conv *c) { return block_in(&c->part[0].forward.src.wanted); }
+int snn_conv_y_block(const snn_conv *c) { return block_in(&c->part[0].forward.dst.wanted); }
 
 /* ------------------------------------------------------------------- passes */
 
+/* Plain weights of a part's channels, filters of all channels lying behind each other. */
+static size_t part_weights(const snn_conv *c)
+{
+    return (size_t)(c->shape.c / c->parts) * (size_t)c->shape.size * (size_t)c->shape.size;
+}
+
+/* Of one part. */
+static size_t forward_bytes(const snn_conv *c)
+{
+    return snn_scratch_round(c->part[0].forward.weights.bytes);
+}
+
 size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass p)
 {
-    return p == SNN_CONV_FORWARD ? c->forward.weights.bytes : c->data.weights.bytes;
+    return p == SNN_CONV_FORWARD ? (size_t)c->parts * forward_bytes(c) : c->data.weights.bytes;
+}
+
+static void block_operand(const operand *o, const float *weights, void *blocked)
+{
+    if (o->reorder) reorder(o, &o->plain, weights, &o->wanted, blocked);
+    else memcpy(blocked, weights, o->bytes);
 }
 
 void snn_conv_block_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *blocked)
 {
-    const operand *o = p == SNN_CONV_FORWARD ? &c->forward.weights : &c->data.weights;
-    if (o->reorder) reorder(o, &o->plain, weights, &o->wanted, blocked);
-    else memcpy(blocked, weights, o->bytes);
+    int i;
+    if (p == SNN_CONV_BACKWARD) {
+        block_operand(&c->data.weights, weights, blocked);
+        return;
+    }
+    for (i = 0; i < c->parts; ++i) {
+        block_operand(&c->part[i].forward.weights, weights + (size_t)i * part_weights(c),
+                      (char *)blocked + (size_t)i * forward_bytes(c));
+    }
 }
 
 /* The operand as wanted: reordered into *room, which is advanced, or as it is. */
@@ -314,21 +406,39 @@ static char *room_for(const pass *p)
                                snn_scratch_round(p->dst.bytes) + p->scratch_bytes);
 }
 
-void snn_conv_forward(const snn_conv *c, const float *x, const void *weights, const float *bias, float *y)
+/* Where a part's channels begin in an image. */
+static const float *part_input(const snn_conv *c, int index, const float *x)
 {
-    const pass *p = &c->forward;
-    char *room = room_for(p);
+    return x + (size_t)(index * (c->shape.c / c->parts)) * (size_t)c->shape.h * (size_t)c->shape.w;
+}
+
+static void forward_part(const snn_conv *c, int index, const float *x, const void *weights,
+                         const float *bias, void *dst, char *room)
+{
+    const pass *p = &c->part[index].forward;
     const void *src = wanted(&p->src, x, &room);
-    void *dst = p->dst.reorder ? room : (char *)(void *)y;
     argument arguments[] = {
         { DNNL_ARG_SRC, &p->src.wanted, src },
         { DNNL_ARG_WEIGHTS, &p->weights.wanted, weights },
         { DNNL_ARG_DST, &p->dst.wanted, dst },
-        { DNNL_ARG_SCRATCHPAD, &p->scratch, room + (p->dst.reorder ? snn_scratch_round(p->dst.bytes) : 0) },
+        { DNNL_ARG_SCRATCHPAD, &p->scratch, room },
         { DNNL_ARG_BIAS, &p->bias, bias },
     };
-    run(p->run, c->shape.bias ? 5 : 4, arguments);
-    if (p->dst.reorder) reorder(&p->dst, &p->dst.wanted, dst, &p->dst.plain, y);
+    run(p->run, c->shape.bias && index == 0 ? 5 : 4, arguments);
+}
+
+void snn_conv_forward(const snn_conv *c, const float *x, const void *weights, const float *bias, float *y)
+{
+    const operand *o = &c->part[0].forward.dst;
+    char *room = room_for(&c->part[0].forward);
+    void *dst = o->reorder ? room : (char *)(void *)y;
+    int i;
+    if (o->reorder) room += snn_scratch_round(o->bytes);
+    for (i = 0; i < c->parts; ++i) {
+        forward_part(c, i, part_input(c, i, x), (const char *)weights + (size_t)i * forward_bytes(c), bias,
+                     dst, room);
+    }
+    if (o->reorder) reorder(o, &o->wanted, dst, &o->plain, y);
 }
 
 static void backward_data(const snn_conv *c, const void *dst, const void *weights, float *dx, char *room)
@@ -345,10 +455,10 @@ static void backward_data(const snn_conv *c, const void *dst, const void *weight
     if (p->src.reorder) reorder(&p->src, &p->src.wanted, src, &p->src.plain, dx);
 }
 
-static void backward_weights(const snn_conv *c, const float *x, const void *dst, float *dw,
+static void backward_weights(const snn_conv *c, int index, const float *x, const void *dst, float *dw,
                              float *dbias, char *room)
 {
-    const pass *p = &c->weights;
+    const pass *p = &c->part[index].weights;
     const void *src = wanted(&p->src, x, &room);
     argument arguments[] = {
         { DNNL_ARG_SRC, &p->src.wanted, src },
@@ -357,22 +467,29 @@ static void backward_weights(const snn_conv *c, const float *x, const void *dst,
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room },
         { DNNL_ARG_DIFF_BIAS, &p->bias, dbias },
     };
-    run(p->run, c->shape.bias ? 5 : 4, arguments);
+    run(p->run, c->shape.bias && index == 0 ? 5 : 4, arguments);
+}
+
+/* Floats of one part. */
+static size_t part_gradient(const snn_conv *c)
+{
+    return snn_scratch_round(c->part[0].weights.weights.bytes) / sizeof(float);
 }
 
 void snn_conv_backward(const snn_conv *c, const float *x, const float *dy, const void *weights,
                        float *dx, float *dw, float *dbias)
 {
-    const pass *a = &c->weights, *b = &c->data;
+    const pass *a = &c->part[0].weights, *b = &c->data;
     size_t dst = snn_scratch_round(a->dst.bytes > b->dst.bytes ? a->dst.bytes : b->dst.bytes);
     size_t need_a = snn_scratch_round(a->src.bytes) + a->scratch_bytes;
     size_t need_b = snn_scratch_round(b->src.bytes) + b->scratch_bytes;
     char *room = (char *)snn_scratch(SNN_SCRATCH_PRIMITIVE, dst + (need_a > need_b ? need_a : need_b));
     char *rest = room;
     const void *blocked = NULL;
-    if (dw) {
-        blocked = wanted(&a->dst, dy, &rest);
-        backward_weights(c, x, blocked, dw, dbias, room + dst);
+    int i;
+    if (dw) blocked = wanted(&a->dst, dy, &rest);
+    for (i = 0; dw && i < c->parts; ++i) {
+        backward_weights(c, i, part_input(c, i, x), blocked, dw + (size_t)i * part_gradient(c), dbias, room + dst);
     }
     if (!dx) return;
     if (!dw || !dnnl_memory_desc_equal(&a->dst.wanted, &b->dst.wanted)) {
@@ -382,12 +499,15 @@ void snn_conv_backward(const snn_conv *c, const float *x, const float *dy, const
     backward_data(c, blocked, weights, dx, room + dst);
 }
 
-size_t snn_conv_gradient_count(const snn_conv *c) { return c->weights.weights.bytes / sizeof(float); }
+size_t snn_conv_gradient_count(const snn_conv *c) { return (size_t)c->parts * part_gradient(c); }
 
 void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates)
 {
-    const operand *o = &c->weights.weights;
-    reorder(o, &o->wanted, dw, &o->plain, updates);
+    int i;
+    for (i = 0; i < c->parts; ++i) {
+        const operand *o = &c->part[i].weights.weights;
+        reorder(o, &o->wanted, dw + (size_t)i * part_gradient(c), &o->plain, updates + (size_t)i * part_weights(c));
+    }
 }
 
 #endif

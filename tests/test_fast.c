@@ -52,6 +52,10 @@ static const fast_case cases[] = {
     { "batch normalization of one image", 1, 8, 13, 11, CONV(16, 3, 1, "batch_normalize=1\nactivation=relu") },
     { "binary", 8, 8, 6, 6, CONV(8, 3, 1, "binary=1\nactivation=leaky") },
     { "maxpool 2x2", 8, 5, 12, 10, "[maxpool]\nsize=2\nstride=2\n" },
+    /* each of three channels is convolved by itself where one does not fit the cache */
+    { "two images side by side", 4, 6, 84, 80, CONV(16, 3, 2, "activation=selu") CONV(4, 3, 2, "activation=linear") },
+    { "four images side by side, normalized", 2, 12, 70, 71,
+      CONV(8, 5, 1, "batch_normalize=1\nactivation=leaky") CONV(4, 1, 1, "activation=linear") },
     { "maxpool 2x2 of odd sizes", 8, 5, 13, 11, "[maxpool]\nsize=2\nstride=2\n" },
     { "maxpool 2x2 stride 1", 8, 5, 13, 11, "[maxpool]\nsize=2\nstride=1\n" },
     { "maxpool 3x3 stride 2", 8, 5, 13, 11, "[maxpool]\nsize=3\nstride=2\n" },
