@@ -39,12 +39,31 @@
 #endif
 #define SNN_ENTRY(i, j) (((i) * k + (j)) * SNN_LANES)
 
+/* Whether in no lane an a_pq counts beside a_pp + d and a_qq + d. */
+SNN_HD int snn_is_diagonal(int k, const double *SNN_RESTRICT d, const double *SNN_RESTRICT a)
+{
+    double over[SNN_LANES] = { 0 };
+    int i, j, n, left = 0;
+    for (i = 0; i < k; ++i) {
+        for (j = 0; j < i; ++j) {
+            SNN_EACH_LANE(n) {
+                double o = a[SNN_ENTRY(i, j) + n];
+                double least = 1e-23 * (fabs(a[SNN_ENTRY(i, i) + n]) + d[n]) *
+                               (fabs(a[SNN_ENTRY(j, j) + n]) + d[n]);
+                over[n] += o * o > least;
+            }
+        }
+    }
+    for (n = 0; n < SNN_LANES; ++n) left |= over[n] > 0;
+    return !left;
+}
+
 /* Cyclic Jacobi: a [k][k] becomes diagonal, u [k][k] the eigenvectors, by
- * column. Sweeps end when in no lane an a_pq counts beside a_pp + d and a_qq + d,
- * d being what the eigenvalues will be added to (convergence is quadratic; twelve
- * are never needed). A rotation, with o = 2 a_pq, e = a_qq - a_pp,
- * r = sqrt(e^2 + o^2) and v = |e| + r, has the tangent sign(e) o / v, and as
- * v^2 + o^2 = 2 r v
+ * column, d being what the eigenvalues will be added to. One sweep is exact for two
+ * channels; for more the first look is after three, as fewer are hardly ever enough
+ * (convergence is quadratic; twelve are never needed). A rotation, with o = 2 a_pq,
+ * e = a_qq - a_pp, r = sqrt(e^2 + o^2) and v = |e| + r, has the tangent
+ * sign(e) o / v, and as v^2 + o^2 = 2 r v
  *
  *     c = v / sqrt(2 r v),   s = sign(e) o / sqrt(2 r v),
  *
@@ -60,20 +79,7 @@ SNN_HD void snn_eigen(int k, const double *SNN_RESTRICT d, double *SNN_RESTRICT 
         }
     }
     for (sweep = 0; sweep < 12; ++sweep) {
-        double over[SNN_LANES] = { 0 };
-        int left = 0;
-        for (i = 0; i < k; ++i) {
-            for (j = 0; j < i; ++j) {
-                SNN_EACH_LANE(n) {
-                    double o = a[SNN_ENTRY(i, j) + n];
-                    double least = 1e-23 * (fabs(a[SNN_ENTRY(i, i) + n]) + d[n]) *
-                                   (fabs(a[SNN_ENTRY(j, j) + n]) + d[n]);
-                    over[n] += o * o > least;
-                }
-            }
-        }
-        for (n = 0; n < SNN_LANES; ++n) left |= over[n] > 0;
-        if (!left) break;
+        if (sweep >= (k < 3 ? 1 : 3) && snn_is_diagonal(k, d, a)) break;
         for (p = 0; p < k - 1; ++p) {
             for (q = p + 1; q < k; ++q) {
                 double c[SNN_LANES], s[SNN_LANES];
@@ -194,8 +200,12 @@ SNN_HD void snn_zca_gradient(int k, const double *cov, const double *d,
     snn_turn(k, u, g, room->a);
     snn_turn_back(k, u, a, r, h);
     for (i = 0; i < k; ++i) {
-        for (j = 0; j <= i; ++j) {
-            int p = i * SNN_LANES, q = j * SNN_LANES;
+        int p = i * SNN_LANES;
+        SNN_EACH_LANE(n) {
+            m[SNN_ENTRY(i, i) + n] = -.5 * a[p + n] * b[p + n] * r[p + n] * r[p + n] * r[p + n];
+        }
+        for (j = 0; j < i; ++j) {
+            int q = j * SNN_LANES;
             SNN_EACH_LANE(n) {
                 double both = r[p + n] * r[q + n];
                 m[SNN_ENTRY(i, j) + n] = m[SNN_ENTRY(j, i) + n] =
