@@ -41,6 +41,8 @@ class Whitening(nn.Module):
     def forward(self, x):
         x = x - x.mean((2, 3), keepdim=True)
         def window(v):
+            if not self.size:
+                return v.mean((2, 3), keepdim=True)
             return nn.functional.avg_pool2d(v, self.size, 1, self.size // 2, count_include_pad=False)
         mean = window(x)
         variance = (window(x * x) - mean * mean).clamp(min=0)
