@@ -17,7 +17,8 @@ import sys
 VARIANTS = {
     "tiny-yolo": "--learning-rate .04", "tiny-yolo-pool": "--learning-rate .04",
     "tiny-yolo-residual": "--learning-rate .04",
-    "unet": "--learning-rate .03 --keep-head", "unet-residual": "--learning-rate .015 --keep-head",
+    "unet": "--whiten local --learning-rate .03 --keep-head",
+    "unet-residual": "--whiten local --learning-rate .015 --keep-head",
     "yolov2-tiny": "", "yolov3-tiny": "", "yolov3": "",
     "darknet19": "", "resnet18": "", "resnet50": "", "mobilenet": "", "fashion": "--whiten global --keep-centre --agc .015 --learning-rate .4",
 }

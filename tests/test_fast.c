@@ -6,6 +6,7 @@
  */
 #include "net.h"
 
+#include "snn_conv.h"
 #include "snn_layout.h"
 #include "snn_math.h"
 
@@ -284,7 +285,7 @@ TEST(a_batch_normalization_of_its_own_works)
     net_free(net);
 }
 
-/* A letter for each layer: b where its output may be blocked. */
+/* A letter for each layer: b where its output may be blocked, by 16 channels. */
 static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "a chain", 8, 3, 17, 16, CONV(32, 3, 2, "activation=selu") CONV(48, 3, 1, "activation=leaky")
         CONV(10, 1, 1, "activation=linear") }, "bb-" },
@@ -314,7 +315,7 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
         CONV(16, 3, 1, "activation=selu") }, "----b-" },
     { { "groups, centred", 8, 32, 8, 9, CONV(32, 3, 1, "groups=2\ncentre=1\nagc=.1\nactivation=selu")
         CONV(32, 3, 1, "groups=32\ncentre=1\nactivation=selu")
-        CONV(32, 1, 1, "centre=1\nactivation=selu") CONV(16, 3, 1, "centre=1\nactivation=selu") }, NULL },
+        CONV(32, 1, 1, "centre=1\nactivation=selu") CONV(16, 3, 1, "centre=1\nactivation=selu") }, "bbb-" },
 };
 
 static snn_state training_of(network *net)
@@ -363,7 +364,6 @@ static void same_with_blocks(const fast_case *c, const char *expected)
         ++checks_failed;
         printf("FAIL %s: got blocks %s, want %s\n", c->name, letters, expected);
     }
-    CHECK(strchr(letters, 'b') != NULL);
     compare(c, -1, "gradient of the input", b, a, n, 0);
     for (i = 0; i < plain->n; ++i) {
         layer *p = &plain->layers[i], *q = &blocked->layers[i];
@@ -398,11 +398,21 @@ TEST(a_delta_is_written_over_where_its_one_reader_is_run)
     net_free(net);
 }
 
+/* oneDNN's for AVX-512; on other CPUs it takes blocks of 8 in some places, or none. */
+static int has_blocks_of_16(void)
+{
+    network *net = net_by(&block_cases[0].c, 1);
+    int block = snn_conv_output_block(&net->layers[0]);
+    net_free(net);
+    return block == 16;
+}
+
 TEST(blocks_give_the_same_bits)
 {
     size_t i;
+    int known = has_blocks_of_16();
     for (i = 0; i < sizeof block_cases / sizeof *block_cases; ++i) {
-        same_with_blocks(&block_cases[i].c, block_cases[i].blocked);
+        same_with_blocks(&block_cases[i].c, known ? block_cases[i].blocked : NULL);
     }
 }
 
