@@ -35,7 +35,10 @@
 /* Behind a max-pool: filters of sum 0 do not pass its mean on, and of the
  * variance .56 (independent pixels) to 1 is left. */
 #define POOL_GAIN "1.15"
-#define CLIP ".1"
+/* A filter at its bound moves by the rate times it: where that was more than .004,
+ * nets of .1 trained worse or were lost. */
+#define CLIP .1
+#define MOST_STEP .004
 #define HEAD_GAIN ".3"
 #define WINDOW "17"
 
@@ -69,7 +72,7 @@ typedef struct {
     const char *in, *out;
     const char *in_weights, *out_weights;
     const char *learning_rate;          /* NULL: as it is */
-    const char *agc;                    /* what is inserted */
+    const char *agc;                    /* what is inserted; NULL: by the rate */
     const char *dropout;                /* a probability; NULL: as it is */
     int keep[STEPS];
     int whiten;                         /* one of those above */
@@ -340,12 +343,26 @@ static void convert_learning_rate(conversion *c)
     else insert_key(c, last_line(net), "learning_rate", told);
 }
 
+/* agc= for the rate that the net will have. */
+static const char *bound_of(const conversion *c, char *text, size_t size)
+{
+    const snn_option *written = snn_find(net_of(c), "learning_rate");
+    const char *said = c->o->learning_rate ? c->o->learning_rate : written ? written->value : "";
+    double rate = atof(said), bound = CLIP;
+    if (c->o->agc) return c->o->agc;
+    if (rate * CLIP > MOST_STEP && rate <= 1000) bound = MOST_STEP / rate;
+    snprintf(text, size, "%.2g", bound);
+    return text[0] == '0' ? text + 1 : text;
+}
+
 /* Keys of [net] go before its learning rate, or to its end. */
 static void convert_net(conversion *c)
 {
     const snn_section *net = net_of(c);
     const snn_option *rate = snn_find(net, "learning_rate");
     int line = rate ? rate->line - 1 : last_line(net);
+    char text[32];
+    const char *agc = bound_of(c, text, sizeof text);
     if (!c->o->keep[INIT] && !snn_find(net, "init")) {
         explain(net, line, "init", "lecun_normal: variance 1 / fan-in, which SELU "
                 "keeps from layer to layer");
@@ -353,8 +370,8 @@ static void convert_net(conversion *c)
     }
     if (!c->o->keep[AGC] && !snn_find(net, "agc")) {
         explain(net, line, "agc", "%s: no step changes a filter by more than a share of "
-                "itself, as nothing brings it back to scale", c->o->agc);
-        insert_key(c, line, "agc", c->o->agc);
+                "itself, as nothing brings it back to scale", agc);
+        insert_key(c, line, "agc", agc);
     }
     if (!c->o->keep[CENTRE] && !snn_find(net, "centre")) {
         explain(net, line, "centre", "1: steps as if the inputs of layers had mean 0, "
@@ -699,7 +716,6 @@ static int parse_options(int argc, char **argv, options *o)
 {
     int i, k, count = 0;
     memset(o, 0, sizeof *o);
-    o->agc = CLIP;
     o->whiten = UNSAID;
     for (i = 1; i < argc && argv[i]; ++i) {
         if (strncmp(argv[i], "--", 2)) {

@@ -79,7 +79,7 @@ class Converter:
 NET = "[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\n"
 WINDOWS = "\n[local_whitening]\nsize=17\ngain=1\n"
 WHITE = "\n[local_whitening]\nsize=0\n" + WINDOWS + "\n[route]\nlayers=-2,-1\nstopbackward=1\n"
-NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.1\n" + WHITE)
+NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\ninit=lecun_normal\nagc=.04\ncentre=1\nlearning_rate=.1\n" + WHITE)
 CONV = "\n[convolutional]\nbatch_normalize=1\nfilters=4\nactivation=relu\n"
 CONV_SNN = "\n[convolutional]\nfilters=4\nactivation=selu\n"
 HEAD = "\n[convolutional]\nfilters=4\nactivation=linear\n"
@@ -192,13 +192,13 @@ CASES = [
          net_snn=NET_SNN.replace(WHITE, "\n[local_whitening]\nsize=0\n")),
     case("numbers_behind_a_form_feed", CONV + "\n[route]\nlayers=\f0\n", CONV_SNN + "\n[route]\nlayers=\f3\n"),
     case("no_whitening_of_vectors", CONV, CONV_SNN, net="[net]\ninputs=9\nlearning_rate=.1\n",
-         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.1\n"),
+         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.04\ncentre=1\nlearning_rate=.1\n"),
     case("a_whitened_input_stays", "\n[local_whitening]\nsize=5\n" + CONV, "\n[local_whitening]\nsize=5\n" + CONV_SNN,
          net_snn=NET_SNN.replace(WHITE, "")),
     # [net].
-    case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("=.1\n\n", "=2e-3\n\n")),
+    case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("agc=.04", "agc=.1").replace("=.1\n\n", "=2e-3\n\n")),
     case("no_learning_rate", CONV, CONV_SNN, "--learning-rate .2", net="[net]\nwidth=8\nheight=8\nchannels=1\n",
-         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.2\n" + WHITE),
+         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.02\ncentre=1\nlearning_rate=.2\n" + WHITE),
     case("init_agc_and_centre_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\ncentre=0\n",
          net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\ninit=orthogonal\nagc=0\ncentre=0\n" + WHITE),
     # Text.
@@ -217,11 +217,11 @@ CASES = [
     case("keep_init", CONV.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n",
          CONV_SNN.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n", "--keep-init",
          net_snn=NET_SNN.replace("init=lecun_normal\n", "")),
-    case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.1\n", "")),
+    case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.04\n", "")),
     case("a_stride_of_many_digits", CONV + "\n[maxpool]\nsize=2\nstride=" + 200 * "0" + "2\n",
          CONV_SNN.replace("[convolutional]\n", "[convolutional]\nstride=" + 200 * "0" + "2\n") + "\n", "--pool stride"),
-    case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.1", "agc=.03")),
-    case("keep_centre", CONV, CONV_SNN, "--keep-centre", net_snn=NET_SNN.replace("agc=.1\ncentre=1\n", "agc=.1\n")),
+    case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.04", "agc=.03")),
+    case("keep_centre", CONV, CONV_SNN, "--keep-centre", net_snn=NET_SNN.replace("centre=1\n", "")),
     case("keep_input", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=0\n", "--keep-input",
          net_snn=NET_SNN.replace(WHITE, "")),
     case("keep_head", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n", "--keep-head"),
