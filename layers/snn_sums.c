@@ -51,7 +51,7 @@ SNN_SIMD void snn_sum_blocks(const float *x, size_t n, int block, double *sums)
     else sum_blocks(x, n, block, sums);
 }
 
-SNN_SIMD double snn_dot(const float *x, const float *y, size_t n)
+static inline __attribute__((always_inline)) double dot(const float *x, const float *y, size_t n)
 {
     double lanes[LANES] = { 0 }, rest = 0;
     size_t i, k;
@@ -63,7 +63,9 @@ SNN_SIMD double snn_dot(const float *x, const float *y, size_t n)
     return rest;
 }
 
-double snn_sum_of_squares(const float *x, size_t n) { return snn_dot(x, x, n); }
+SNN_SIMD double snn_dot(const float *x, const float *y, size_t n) { return dot(x, y, n); }
+
+SNN_SIMD double snn_sum_of_squares(const float *x, size_t n) { return dot(x, x, n); }
 
 SNN_SIMD double snn_sum_of_products(const float *x, float a, const float *y, float b, size_t n)
 {
