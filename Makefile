@@ -308,7 +308,7 @@ fuzz-run: fuzz-build
 		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 $(FUZZ)/$$t -max_total_time=$(SECONDS) -timeout=20 \
 			-rss_limit_mb=4096 -malloc_limit_mb=16384 -max_len=4096 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix=$(FUZZ)/$$t- \
 			$(FUZZ)/found/$$t $(FUZZ)/seeds/$$t $$more > $(FUZZ)/$$t.log 2>&1 || { tail -40 $(FUZZ)/$$t.log; exit 1; }; \
-		grep -o "#[0-9]* *DONE.*" $(FUZZ)/$$t.log; \
+		grep -o "#[0-9]*[[:space:]]*DONE.*" $(FUZZ)/$$t.log; \
 	done
 	$(Q)$(PYTHON) tests/fuzz/anchors.py $(SECONDS)
 
