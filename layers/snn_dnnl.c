@@ -267,16 +267,16 @@ static int parts_of(const snn_conv_shape *s)
            parts <= MOST_PARTS ? parts : 1;
 }
 
-static void make_parts(snn_conv *c)
+/* 0: they do not go together. */
+static int make_parts(snn_conv *c, int parts)
 {
     int i;
-    c->parts = parts_of(&c->shape);
-    for (i = 0; i < c->parts; ++i) {
+    c->parts = parts;
+    for (i = 0; i < parts; ++i) {
         make_part(c, i);
-        if (c->parts == 1 || goes_with_first(&c->part[i], &c->part[0])) continue;
-        c->parts = 1;
-        i = -1;
+        if (parts > 1 && !goes_with_first(&c->part[i], &c->part[0])) return 0;
     }
+    return 1;
 }
 
 static snn_conv *make(const snn_conv_shape *shape)
@@ -293,7 +293,7 @@ static snn_conv *make(const snn_conv_shape *shape)
     dnnl_primitive_destroy(unused.run);
     make_data(shape, &c->data, whole);
     dnnl_primitive_desc_destroy(whole);
-    make_parts(c);
+    if (!make_parts(c, parts_of(shape))) make_parts(c, 1);
     return c;
 }
 
