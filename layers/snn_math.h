@@ -20,6 +20,15 @@
 /* C's restrict, which C++ and CUDA spell another way. */
 #define SNN_RESTRICT __restrict__
 
+/* Before a loop of constant length: the loop around it can become vectors. */
+#ifdef __CUDACC__
+#define SNN_UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define SNN_UNROLL _Pragma("GCC unroll 32")
+#else
+#define SNN_UNROLL
+#endif
+
 /* SELU (Klambauer et al. 2017, "Self-Normalizing Neural Networks", eq. 2 and
  * 14): alpha and scale (the paper's lambda) that make mean 0, variance 1 a
  * fixed point. More digits than a double holds, from the closed forms. */

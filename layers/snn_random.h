@@ -14,15 +14,6 @@
 
 #include <math.h>
 
-/* Before a loop of constant length: the loop around it can become vectors. */
-#ifdef __CUDACC__
-#define SNN_UNROLL _Pragma("unroll")
-#elif defined(__GNUC__)
-#define SNN_UNROLL _Pragma("GCC unroll 32")
-#else
-#define SNN_UNROLL
-#endif
-
 /* What a number is drawn for. Keeps the streams of one seed apart. */
 typedef enum {
     SNN_STREAM_WEIGHTS = 1,

@@ -39,83 +39,136 @@
 #endif
 #define SNN_ENTRY(i, j) (((i) * k + (j)) * SNN_LANES)
 
-/* Whether in no lane an a_pq counts beside a_pp + d and a_qq + d. */
-SNN_HD int snn_is_diagonal(int k, const double *SNN_RESTRICT d, const double *SNN_RESTRICT a)
+/* Whether a_pq counts beside a_pp + d and a_qq + d. */
+SNN_HD int snn_counts(double app, double aqq, double apq, double d)
 {
-    double over[SNN_LANES] = { 0 };
-    int i, j, n, left = 0;
-    for (i = 0; i < k; ++i) {
-        for (j = 0; j < i; ++j) {
-            SNN_EACH_LANE(n) {
-                double o = a[SNN_ENTRY(i, j) + n];
-                double least = 1e-23 * (fabs(a[SNN_ENTRY(i, i) + n]) + d[n]) *
-                               (fabs(a[SNN_ENTRY(j, j) + n]) + d[n]);
-                over[n] += o * o > least;
-            }
-        }
-    }
-    for (n = 0; n < SNN_LANES; ++n) left |= over[n] > 0;
-    return !left;
+    return apq * apq > 1e-23 * (fabs(app) + d) * (fabs(aqq) + d);
 }
 
-/* Cyclic Jacobi: a [k][k] becomes diagonal, u [k][k] the eigenvectors, by
- * column, d being what the eigenvalues will be added to. One sweep is exact for two
- * channels; for more the first look is after three, as fewer are hardly ever enough
- * (convergence is quadratic; twelve are never needed). A rotation, with o = 2 a_pq,
- * e = a_qq - a_pp, r = sqrt(e^2 + o^2) and v = |e| + r, has the tangent
- * sign(e) o / v, and as v^2 + o^2 = 2 r v
+/* A Jacobi rotation: makes apq zero, and c and s what other rows and columns are
+ * turned by. With o = 2 a_pq, e = a_qq - a_pp, r = sqrt(e^2 + o^2) and
+ * v = |e| + r its tangent is sign(e) o / v, and as v^2 + o^2 = 2 r v
  *
  *     c = v / sqrt(2 r v),   s = sign(e) o / sqrt(2 r v),
  *
  * by which a_pp loses, and a_qq gains, sign(e) o^2 / (2 v) = s o r / sqrt(2 r v).
  * It is none where 2 r v is no normal number: nothing is left to turn. */
-SNN_HD void snn_eigen(int k, const double *SNN_RESTRICT d, double *SNN_RESTRICT a,
-                      double *SNN_RESTRICT u)
+SNN_HD void snn_rotation(double *app, double *aqq, double *apq, double *c, double *s)
 {
-    int p, q, i, j, n, sweep;
-    for (i = 0; i < k; ++i) {
-        for (j = 0; j < k; ++j) {
-            SNN_EACH_LANE(n) u[SNN_ENTRY(i, j) + n] = i == j;
+    double e = *aqq - *app, o = 2 * *apq;
+    double r = sqrt(e * e + o * o), v = fabs(e) + r;
+    double product = 2 * r * v, least = 1e-300;
+    double length = 1 / sqrt(product > least ? product : least);
+    double t = (e < 0 ? -o : o) * length, h = t * o * r * length;
+    *c = product > least ? v * length : 1;
+    *s = product > least ? t : 0;
+    *app -= h;
+    *aqq += h;
+    *apq = 0;
+}
+
+SNN_HD void snn_rotate(double *p, double *q, double c, double s)
+{
+    double v = *p, w = *q;
+    *p = c * v - s * w;
+    *q = s * v + c * w;
+}
+
+/* Three sweeps of three channels, a lane's numbers all in registers; the return
+ * says whether a lane has more to turn. As that is an int for each lane, gcc takes
+ * two vectors of doubles at a time: the roots of one wait beside those of the other. */
+SNN_HD int snn_three_sweeps(const double *SNN_RESTRICT d, double *SNN_RESTRICT a,
+                            double *SNN_RESTRICT u)
+{
+    enum { k = 3 };
+    int counts[SNN_LANES], n, left = 0;
+    SNN_EACH_LANE(n) {
+        double a00 = a[SNN_ENTRY(0, 0) + n], a01 = a[SNN_ENTRY(0, 1) + n];
+        double a02 = a[SNN_ENTRY(0, 2) + n], a11 = a[SNN_ENTRY(1, 1) + n];
+        double a12 = a[SNN_ENTRY(1, 2) + n], a22 = a[SNN_ENTRY(2, 2) + n];
+        double v[k][k] = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }, c, s;
+        int i, j, sweep;
+        SNN_UNROLL
+        for (sweep = 0; sweep < 3; ++sweep) {
+            snn_rotation(&a00, &a11, &a01, &c, &s);
+            snn_rotate(&a02, &a12, c, s);
+            for (i = 0; i < k; ++i) snn_rotate(&v[i][0], &v[i][1], c, s);
+            snn_rotation(&a00, &a22, &a02, &c, &s);
+            snn_rotate(&a01, &a12, c, s);
+            for (i = 0; i < k; ++i) snn_rotate(&v[i][0], &v[i][2], c, s);
+            snn_rotation(&a11, &a22, &a12, &c, &s);
+            snn_rotate(&a01, &a02, c, s);
+            for (i = 0; i < k; ++i) snn_rotate(&v[i][1], &v[i][2], c, s);
+        }
+        counts[n] = snn_counts(a00, a11, a01, d[n]) |
+                    snn_counts(a00, a22, a02, d[n]) |
+                    snn_counts(a11, a22, a12, d[n]);
+        a[SNN_ENTRY(0, 0) + n] = a00;
+        a[SNN_ENTRY(0, 1) + n] = a01;
+        a[SNN_ENTRY(0, 2) + n] = a02;
+        a[SNN_ENTRY(1, 1) + n] = a11;
+        a[SNN_ENTRY(1, 2) + n] = a12;
+        a[SNN_ENTRY(2, 2) + n] = a22;
+        for (i = 0; i < k; ++i) {
+            for (j = 0; j < k; ++j) u[SNN_ENTRY(i, j) + n] = v[i][j];
         }
     }
-    for (sweep = 0; sweep < 12; ++sweep) {
-        if (sweep >= (k < 3 ? 1 : 3) && snn_is_diagonal(k, d, a)) break;
-        for (p = 0; p < k - 1; ++p) {
-            for (q = p + 1; q < k; ++q) {
-                double c[SNN_LANES], s[SNN_LANES];
-                double *app = a + SNN_ENTRY(p, p), *aqq = a + SNN_ENTRY(q, q);
-                double *apq = a + SNN_ENTRY(p, q), *aqp = a + SNN_ENTRY(q, p);
-                SNN_EACH_LANE(n) {
-                    double e = aqq[n] - app[n], o = 2 * apq[n];
-                    double r = sqrt(e * e + o * o), v = fabs(e) + r;
-                    double product = 2 * r * v, least = 1e-300;
-                    double length = 1 / sqrt(product > least ? product : least);
-                    double t = (e < 0 ? -o : o) * length, h = t * o * r * length;
-                    c[n] = product > least ? v * length : 1;
-                    s[n] = product > least ? t : 0;
-                    app[n] -= h;
-                    aqq[n] += h;
-                    apq[n] = aqp[n] = 0;
-                }
-                for (i = 0; i < k; ++i) {
-                    double *up = u + SNN_ENTRY(i, p), *uq = u + SNN_ENTRY(i, q);
-                    SNN_EACH_LANE(n) {
-                        double v = up[n], w = uq[n];
-                        up[n] = c[n] * v - s[n] * w;
-                        uq[n] = s[n] * v + c[n] * w;
-                    }
-                    if (i == p || i == q) continue;
-                    up = a + SNN_ENTRY(i, p);
-                    uq = a + SNN_ENTRY(i, q);
-                    SNN_EACH_LANE(n) {
-                        double v = up[n], w = uq[n];
-                        up[n] = a[SNN_ENTRY(p, i) + n] = c[n] * v - s[n] * w;
-                        uq[n] = a[SNN_ENTRY(q, i) + n] = s[n] * v + c[n] * w;
-                    }
-                }
+    for (n = 0; n < SNN_LANES; ++n) left |= counts[n];
+    return left;
+}
+
+SNN_HD int snn_sweep(int k, const double *SNN_RESTRICT d, double *SNN_RESTRICT a,
+                     double *SNN_RESTRICT u)
+{
+    int p, q, i, n, counts[SNN_LANES] = { 0 }, left = 0;
+    for (p = 0; p < k - 1; ++p) {
+        for (q = p + 1; q < k; ++q) {
+            double c[SNN_LANES], s[SNN_LANES];
+            SNN_EACH_LANE(n) {
+                snn_rotation(a + SNN_ENTRY(p, p) + n, a + SNN_ENTRY(q, q) + n,
+                             a + SNN_ENTRY(p, q) + n, c + n, s + n);
+            }
+            for (i = 0; i < k; ++i) {
+                double *up = u + SNN_ENTRY(i, p), *uq = u + SNN_ENTRY(i, q);
+                double *ap = a + (i < p ? SNN_ENTRY(i, p) : SNN_ENTRY(p, i));
+                double *aq = a + (i < q ? SNN_ENTRY(i, q) : SNN_ENTRY(q, i));
+                SNN_EACH_LANE(n) snn_rotate(up + n, uq + n, c[n], s[n]);
+                if (i == p || i == q) continue;
+                SNN_EACH_LANE(n) snn_rotate(ap + n, aq + n, c[n], s[n]);
             }
         }
     }
+    for (p = 0; p < k - 1; ++p) {
+        for (q = p + 1; q < k; ++q) {
+            SNN_EACH_LANE(n) {
+                counts[n] |= snn_counts(a[SNN_ENTRY(p, p) + n], a[SNN_ENTRY(q, q) + n],
+                                        a[SNN_ENTRY(p, q) + n], d[n]);
+            }
+        }
+    }
+    for (n = 0; n < SNN_LANES; ++n) left |= counts[n];
+    return left;
+}
+
+/* Cyclic Jacobi: the diagonal of a [k][k] becomes the eigenvalues, d being what will
+ * be added to them, and u [k][k] the eigenvectors, by column. Above the diagonal
+ * a is used up; below it is not read. Convergence is quadratic: two channels need
+ * one sweep, three hardly ever more than three, none twelve. */
+SNN_HD void snn_eigen(int k, const double *SNN_RESTRICT d, double *SNN_RESTRICT a,
+                      double *SNN_RESTRICT u)
+{
+    int i, j, n, sweep = 0, left = k > 1;
+    if (k == 3) {
+        left = snn_three_sweeps(d, a, u);
+        sweep = 3;
+    } else {
+        for (i = 0; i < k; ++i) {
+            for (j = 0; j < k; ++j) {
+                SNN_EACH_LANE(n) u[SNN_ENTRY(i, j) + n] = i == j;
+            }
+        }
+    }
+    for (; left && sweep < 12; ++sweep) left = snn_sweep(k, d, a, u);
 }
 
 /* What a matrix function needs: the caller's, as k is known there. */
