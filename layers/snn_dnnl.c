@@ -119,9 +119,9 @@ static void make_reorder(operand *o, direction d)
     dnnl_primitive_attr_destroy(attributes);
 }
 
-/* The primitive of an operation, and the layouts that it wants. 0: oneDNN has
- * no such primitive. */
-static int make_run(pass *p, const dnnl_convolution_desc_t *operation, int adds,
+/* The primitive of an operation, and the layouts that it wants; where Winograd's is
+ * asked for and not there, the direct one. 0: oneDNN has no such primitive. */
+static int make_run(pass *p, dnnl_convolution_desc_t *operation, int adds,
                     const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *description,
                     dnnl_query_t src, dnnl_query_t weights, dnnl_query_t dst)
 {
@@ -131,6 +131,10 @@ static int make_run(pass *p, const dnnl_convolution_desc_t *operation, int adds,
     check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "attributes");
     if (adds) add_to_output(attributes);
     status = dnnl_primitive_desc_create(description, operation, attributes, engine, hint);
+    if (status != dnnl_success && operation->alg_kind == dnnl_convolution_winograd) {
+        operation->alg_kind = dnnl_convolution_direct;
+        status = dnnl_primitive_desc_create(description, operation, attributes, engine, hint);
+    }
     dnnl_primitive_attr_destroy(attributes);
     if (status != dnnl_success) return 0;
     p->src.wanted = *dnnl_primitive_desc_query_md(*description, src, 0);
@@ -180,13 +184,18 @@ static geometry describe(const snn_conv_shape *s, pass *p)
     return g;
 }
 
+static dnnl_alg_kind_t algorithm_of(const snn_conv_shape *s)
+{
+    return s->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
+}
+
 /* `description` is the caller's to destroy. */
 static int make_forward(const snn_conv_shape *s, int adds, pass *p, dnnl_primitive_desc_t *description)
 {
     geometry g = describe(s, p);
     dnnl_convolution_desc_t operation;
     check(dnnl_dilated_convolution_forward_desc_init(
-              &operation, dnnl_forward_training, dnnl_convolution_direct, &g.src, &g.weights,
+              &operation, dnnl_forward_training, algorithm_of(s), &g.src, &g.weights,
               s->bias ? &p->bias : NULL, &g.dst, g.stride, g.dilation, g.pad, g.pad), "convolution");
     return make_run(p, &operation, adds, NULL, description, dnnl_query_src_md, dnnl_query_weights_md,
                     dnnl_query_dst_md);
@@ -198,7 +207,7 @@ static void make_data(const snn_conv_shape *s, pass *p, const_dnnl_primitive_des
     dnnl_convolution_desc_t operation;
     geometry g = describe(s, p);
     check(dnnl_dilated_convolution_backward_data_desc_init(
-              &operation, dnnl_convolution_direct, &g.src, &g.weights, &g.dst,
+              &operation, algorithm_of(s), &g.src, &g.weights, &g.dst,
               g.stride, g.dilation, g.pad, g.pad), "convolution");
     if (!make_run(p, &operation, 0, forward, &description, dnnl_query_diff_src_md,
                   dnnl_query_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the input");
@@ -214,7 +223,7 @@ static void make_weights(const snn_conv_shape *s, pass *p, const_dnnl_primitive_
     dnnl_convolution_desc_t operation;
     geometry g = describe(s, p);
     check(dnnl_dilated_convolution_backward_weights_desc_init(
-              &operation, dnnl_convolution_direct, &g.src, &g.weights, s->bias ? &p->bias : NULL, &g.dst,
+              &operation, algorithm_of(s), &g.src, &g.weights, s->bias ? &p->bias : NULL, &g.dst,
               g.stride, g.dilation, g.pad, g.pad), "convolution");
     if (!make_run(p, &operation, 0, forward, &description, dnnl_query_src_md,
                   dnnl_query_diff_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the weights");

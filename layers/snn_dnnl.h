@@ -3,9 +3,9 @@
  * The host keeps images as [image][channel][row][column] and weights as
  * [filter][channel][row][column]: "plain" below. oneDNN computes in layouts of
  * its own, "blocked"; what is read and written here is plain except where it
- * says blocked, and where the shape has blocks (snn_layout.h). Primitives are made once for a shape and kept until the process
- * ends. A call runs on its caller's thread alone; any number of threads may call
- * at the same time.
+ * says blocked, and where the shape has blocks (snn_layout.h). Primitives are made
+ * once for a shape and kept until the process ends. A call runs on its caller's
+ * thread alone; any number of threads may call at the same time.
  */
 #ifndef SNN_DNNL_H
 #define SNN_DNNL_H
@@ -24,6 +24,8 @@ typedef struct {
     int filter_c;                   /* channels that a plain filter has in memory;
                                      * more than are used: c is a slice */
     int bias;                       /* 0: none */
+    int winograd;                   /* by Winograd's tiles, where oneDNN can: 3x3
+                                     * of stride 1, with AVX-512 */
     int x_block, y_block;           /* channels side by side in x and y, and in
                                      * their gradients; 0, 1: plain */
     int replaces;                   /* dx is written, not added to */

@@ -10,6 +10,8 @@
 #include "snn_layout.h"
 #include "snn_math.h"
 
+#include <dnnl.h>
+
 typedef struct {
     const char *name;
     int batch, c, h, w;
@@ -44,6 +46,11 @@ static const fast_case cases[] = {
     { "one image in groups", 1, 64, 9, 8, CONV(32, 3, 1, "groups=4\nactivation=selu") },
     { "one image, depthwise", 1, 14, 9, 8, CONV(14, 3, 1, "groups=14\nactivation=leaky") },
     { "three images of many channels", 3, 48, 9, 8, CONV(96, 3, 2, "batch_normalize=1\nactivation=selu") },
+    /* by Winograd's tiles, whole ones and not */
+    { "tiles", 6, 16, 18, 15, CONV(32, 3, 1, "activation=selu") },
+    { "tiles without padding", 4, 24, 19, 20, "[convolutional]\n" INIT "filters=40\nsize=3\nstride=1\nactivation=linear\n" },
+    { "tiles of one image", 1, 64, 17, 16, CONV(112, 3, 1, "activation=selu") },
+    { "tiles of three images, normalized", 3, 48, 16, 18, CONV(96, 3, 1, "batch_normalize=1\nactivation=leaky") },
     { "elu", 8, 3, 6, 6, CONV(8, 3, 1, "activation=elu") },
     { "large images", 8, 8, 160, 160, CONV(8, 3, 1, "activation=selu") },
     { "many weights", 16, 256, 2, 2, CONV(256, 3, 1, "activation=selu") },
@@ -516,6 +523,39 @@ static unsigned long digest_case(const fast_case *c)
     return hash;
 }
 
+/* Everything that a step leaves, by tiles where they suit or nowhere. */
+static unsigned long digest_with_tiles(const fast_case *c, const char *tiles)
+{
+    unsigned long sum;
+    setenv("SNN_WINOGRAD", tiles, 1);
+    sum = digest_case(c);
+    unsetenv("SNN_WINOGRAD");
+    return sum;
+}
+
+/* Where oneDNN has Winograd's algorithm: that rounds in another way than direct sums. */
+TEST(what_suits_is_convolved_by_tiles)
+{
+    static const struct { fast_case c; int suits; } some[] = {
+        { { "tiles", 6, 16, 18, 15, CONV(32, 3, 1, "activation=selu") }, 1 },
+        { { "tiles of one image", 1, 32, 16, 16, CONV(16, 3, 1, "activation=selu") }, 1 },
+        { { "few outputs", 1, 32, 15, 17, CONV(16, 3, 1, "activation=selu") }, 0 },
+        { { "few channels", 6, 15, 18, 15, CONV(35, 3, 1, "activation=selu") }, 0 },
+        { { "few pairs", 6, 16, 18, 15, CONV(31, 3, 1, "activation=selu") }, 0 },
+        { { "5x5", 6, 16, 18, 15, CONV(32, 5, 1, "activation=selu") }, 0 },
+        { { "stride 2", 6, 16, 34, 34, CONV(32, 3, 2, "activation=selu") }, 0 },
+        { { "groups", 6, 32, 18, 15, CONV(32, 3, 1, "groups=2\nactivation=selu") }, 0 },
+    };
+    int has = dnnl_get_effective_cpu_isa() >= dnnl_cpu_isa_avx512_core;
+    size_t i;
+    for (i = 0; i < sizeof some / sizeof *some; ++i) {
+        int same = digest_with_tiles(&some[i].c, "1") == digest_with_tiles(&some[i].c, "0");
+        if (same == !(has && some[i].suits)) continue;
+        ++checks_failed;
+        printf("FAIL %s: %s without tiles, which is not expected\n", some[i].c.name, same ? "the same" : "others");
+    }
+}
+
 /* As printed by this program in a process of its own with that many threads,
  * as the number is read once. */
 static void digests(int threads, char text[CASES][32])
@@ -563,6 +603,7 @@ int main(int argc, char **argv)
     }
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
+    RUN(what_suits_is_convolved_by_tiles);
     RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
     RUN(a_batch_normalization_of_its_own_works);
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
