@@ -250,6 +250,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
 		build/tests-gpuhost/test_gpu_net "make --no-print-directory gpu-build" "make --no-print-directory gpu-check" \
 		'tests/test_mutants.py --compile "$(KERNEL_CC)" --objects $(TESTS)/kernels --test tests/test_kernels.c' \
+		"env ONEDNN_MAX_CPU_ISA=AVX2 $(TESTS)/test_fast" "env ONEDNN_MAX_CPU_ISA=SSE41 $(TESTS)/test_fast" \
 		"tests/test_gate.py build/darknet" \
 		"tests/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver" \
 		"tests/test_hostile.py build/tree-noopencv/darknet" \

@@ -5,6 +5,7 @@
 #include "snn_dnnl.h"
 #include "snn_layout.h"
 #include "snn_mem.h"
+#include "snn_pool.h"
 #include "snn_scratch.h"
 #include "snn_simd.h"
 #include "snn_threads.h"
@@ -27,6 +28,9 @@ enum { SUM_BYTES = 16 << 20 };
 /* Channels that are worth a call of their own: what the widest vectors hold. */
 enum { LEAST_CHANNELS = 16 };
 
+/* Channels that the narrowest blocks of oneDNN hold. */
+enum { VECTOR = 8 };
+
 /* An image's channels are cut into slices where there are more threads than
  * images: `slices` of the filters and the output, and for the gradient of the
  * input `back_slices` of the input. Both are the same slices of groups. */
@@ -35,6 +39,7 @@ typedef struct {
     snn_state s;
     const snn_conv *conv;       /* of one slice */
     const snn_conv *back;       /* gradient of the input; NULL: conv's */
+    const layer *pool;          /* run with this layer; NULL: none */
     size_t slices, back_slices;
     size_t images;              /* of one call; 1 where there are slices */
     size_t part_images;         /* of one part of the gradient */
@@ -75,7 +80,8 @@ static size_t slices_of(const layer *l, int channels)
     /* one group alone would be another primitive, which rounds differently */
     if (groups > 1) return largest_divisor(groups, most < groups / 2 ? most : groups / 2);
     if (most > (size_t)channels / LEAST_CHANNELS) most = (size_t)channels / LEAST_CHANNELS;
-    return largest_divisor((size_t)channels, most);
+    /* nor are slices that fill no vectors convolved as the whole is */
+    return channels % VECTOR ? 1 : largest_divisor((size_t)channels / VECTOR, most);
 }
 
 /* How a layer's input and output lie in a pass (snn_layout.h): plain where there are
@@ -139,6 +145,7 @@ static job job_of(const layer *l, snn_state s)
     memset(&j, 0, sizeof j);
     j.l = l;
     j.s = s;
+    j.pool = snn_pool_behind(s, s.index);
     j.images = images_at_once(l);
     j.part_images = part_images(l);
     j.slices = slices_of(l, l->n);
@@ -229,6 +236,7 @@ static void forward_pieces(void *context, size_t begin, size_t end)
         snn_conv_forward(j->conv, j->s.input + input_of(j, image, k), j->weights + k * j->weight_bytes,
                          l->biases + at_slice(0, (size_t)l->n, j->slices, k), y);
         if (!l->batch_normalize) snn_activate(y, count, l->activation);
+        if (j->pool) snn_maxpool_images(j->pool, l->output, snn_block_of(j->s, j->s.index), image, j->images);
     }
 }
 
@@ -255,6 +263,11 @@ static void backward_piece(const job *j, size_t image, size_t k, float *dw, floa
     size_t at = at_slice(image, (size_t)l->outputs, j->slices, k), in = input_of(j, image, k);
     size_t count = j->images * (size_t)l->outputs / j->slices;
     float *dx = j->s.delta && !j->back ? j->s.delta + in : NULL;
+    int index = j->s.index;
+    if (j->pool) {
+        snn_maxpool_gradient(j->pool, l->delta, snn_block_of(j->s, index), snn_replaces_delta(j->s, index),
+                             image, j->images);
+    }
     if (!l->batch_normalize) snn_activation_gradient(l->output + at, count, l->activation, l->delta + at);
     snn_conv_backward(j->conv, j->s.input + in, l->delta + at, j->weights + k * j->weight_bytes, dx, dw, dbias);
 }

@@ -14,7 +14,7 @@
 static struct {
     const layer *layers;
     int count, block;
-    unsigned char *is_blocked, *is_replaced;    /* [layers] */
+    unsigned char *is_blocked, *is_replaced, *runs_pool;    /* [layers] */
 } plan;
 
 static int is_conv(const layer *l) { return l->backward == snn_backward_conv; }
@@ -101,16 +101,34 @@ static void plan_blocks(const network *net)
     }
 }
 
-/* Those of layers of ours that one convolution reads, and nothing else; AlexeyAB's
- * back-propagation leaves layers with onlyforward=1 out. A [dropout] shares its delta
- * with the layer before, and is none of these. */
+/* AlexeyAB's back-propagation leaves layers with onlyforward=1 out. */
+static void plan_pools(const network *net)
+{
+    int i;
+    for (i = 0; i + 1 < net->n; ++i) {
+        const layer *l = &net->layers[i], *next = l + 1;
+        plan.runs_pool[i] = is_conv(l) && !l->batch_normalize && !next->onlyforward &&
+                            next->backward == snn_backward_maxpool;
+    }
+}
+
+/* Whether layer i writes the delta of its only input. */
+static int can_replace(const network *net, int i)
+{
+    const layer *l = &net->layers[i];
+    if (l->onlyforward) return 0;
+    return is_conv(l) || (i > 0 && plan.runs_pool[i - 1] && snn_maxpool_is_a_grid(l));
+}
+
+/* Those of layers of ours that one layer reads which can, and nothing else. A
+ * [dropout] shares its delta with the layer before, and is none of these. */
 static void plan_deltas(const network *net)
 {
     int *readers = (int *)snn_alloc(net->n, sizeof *readers), i, k, from;
     for (i = 0; i < net->n; ++i) {
         const layer *l = &net->layers[i];
         for (k = 0; (from = input_of(l, i, k)) > -2; ++k) {
-            if (from >= 0) readers[from] += is_conv(l) && !l->onlyforward ? 1 : 2;
+            if (from >= 0) readers[from] += can_replace(net, i) ? 1 : 2;
         }
     }
     for (i = 0; i < net->n; ++i) {
@@ -124,19 +142,27 @@ void snn_layout_begin(const network *net)
 {
     free(plan.is_blocked);
     free(plan.is_replaced);
+    free(plan.runs_pool);
     memset(&plan, 0, sizeof plan);
     if (!net || !is_wanted(net)) return;
     plan.layers = net->layers;
     plan.count = net->n;
     plan.is_blocked = (unsigned char *)snn_alloc(net->n, 1);
     plan.is_replaced = (unsigned char *)snn_alloc(net->n, 1);
+    plan.runs_pool = (unsigned char *)snn_alloc(net->n, 1);
     plan_blocks(net);
+    plan_pools(net);
     plan_deltas(net);
 }
 
 static int is_planned(snn_state s, int i) { return i >= 0 && s.train && plan.layers == snn_layers(s); }
 
 int snn_block_of(snn_state s, int i) { return is_planned(s, i) && plan.is_blocked[i] ? plan.block : 1; }
+
+const layer *snn_pool_behind(snn_state s, int i)
+{
+    return is_planned(s, i) && plan.runs_pool[i] ? plan.layers + i + 1 : NULL;
+}
 
 int snn_replaces_delta(snn_state s, int i) { return is_planned(s, i) && plan.is_replaced[i]; }
 
@@ -158,6 +184,13 @@ int snn_block_of(snn_state s, int i)
     (void)s;
     (void)i;
     return 1;
+}
+
+const layer *snn_pool_behind(snn_state s, int i)
+{
+    (void)s;
+    (void)i;
+    return NULL;
 }
 
 int snn_replaces_delta(snn_state s, int i)

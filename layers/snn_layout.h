@@ -1,5 +1,5 @@
-/* Which outputs of a net that trains stay in oneDNN's layout, and which deltas need
- * no zeros.
+/* Which outputs of a net that trains stay in oneDNN's layout, which deltas need no
+ * zeros, and which layers are run together.
  *
  * The host keeps an image as [channel][row][column]: "plain". oneDNN computes
  * with blocks of channels, [channel / b][row][column][b], b being 16 or 8. Where
@@ -8,6 +8,10 @@
  * delta of such layers are blocked, and two changes of layout less are made for
  * each pass. Batch normalization wants planes: its output is plain. And where one
  * convolution is all that reads an output, its gradient need not be added to zeros.
+ *
+ * A convolution takes the maxima of a [maxpool] behind it image by image, while its
+ * output, or what is to be its delta, is in the cache; with batch normalization it
+ * cannot, as that waits for all images.
  *
  * A net is asked about in training alone (snn_resume), on the CPU, with as many
  * images in a mini-batch as there are threads at least: nets that are looked
@@ -32,8 +36,11 @@ void snn_layout_begin(const network *net);
  * the pass s; 1: plain. -1 is the net's input. */
 int snn_block_of(snn_state s, int i);
 
-/* Whether the one convolution that reads layer i writes that layer's delta, in place
- * of adding to it. */
+/* The [maxpool] behind the convolution i that i runs, there and back; NULL: none. */
+const layer *snn_pool_behind(snn_state s, int i);
+
+/* Whether the one layer that reads layer i, a convolution or such a [maxpool], writes
+ * that layer's delta, in place of adding to it. */
 int snn_replaces_delta(snn_state s, int i);
 
 /* Whether an array is such a delta: nobody reads what is in it before. */

@@ -1,10 +1,12 @@
 #include "snn_pool.h"
 #include "snn_layout.h"
+#include "snn_math.h"
 #include "snn_simd.h"
 #include "snn_sums.h"
 #include "snn_threads.h"
 
 #include <float.h>
+#include <string.h>
 
 #ifdef SNN_CPU_FAST
 
@@ -124,7 +126,8 @@ static void backward_max(void *context, size_t begin, size_t end)
 /* gcc turns this into vectors as long as it has not unrolled it before. */
 #define EACH_CHANNEL(n) _Pragma("GCC unroll 1") for (n = 0; n < block; ++n)
 
-/* Of blocks, all channels of a block at a time; `place` is the index of in[0]. */
+/* Of blocks, all channels of a block at a time; `place` is the index of in[0]. By bits,
+ * as gcc branches over a vector's conditional stores, which no processor foresees. */
 static inline void maximum_of_blocks(const layer *l, const float *in, int place, span y, span x, int block, float *out,
                                      int *index)
 {
@@ -135,7 +138,11 @@ static inline void maximum_of_blocks(const layer *l, const float *in, int place,
         for (k = x.begin; k < x.end; ++k) {
             int first = (i * l->w + k) * block;
             const float *values = in + first;
-            EACH_CHANNEL(n) TAKE(best[n], at[n], values[n], place + first + n);
+            EACH_CHANNEL(n) {
+                int more = values[n] > best[n];
+                best[n] = snn_select(more, values[n], best[n]);
+                at[n] = (-more & (place + first + n)) | ((more - 1) & at[n]);
+            }
         }
     }
     EACH_CHANNEL(n) out[n] = best[n];
@@ -172,14 +179,87 @@ static void forward_max_of_blocks(void *context, size_t begin, size_t end)
     }
 }
 
+/* Writes the gradient of all inputs where windows are a grid: d at the maximum, 0
+ * elsewhere. */
+static inline void gradient_of_blocks(const layer *l, float *dx, int place, span y, span x, int block, const float *d,
+                                      const int *index)
+{
+    int i, k, n;
+    for (i = y.begin; i < y.end; ++i) {
+        for (k = x.begin; k < x.end; ++k) {
+            int first = (i * l->w + k) * block;
+            EACH_CHANNEL(n) dx[first + n] = snn_select(index[n] == place + first + n, d[n], 0);
+        }
+    }
+}
+
+SNN_SIMD static void gradient_row_of_blocks(const layer *l, float *restrict dx, int place, span y, int block,
+                                            const float *restrict d, const int *restrict index)
+{
+    int k;
+    for (k = 0; k < l->out_w; ++k) {
+        span x = window(k, snn_stride_x(l), l->pad, l->size, l->w);
+        if (block == 16) gradient_of_blocks(l, dx, place, y, x, 16, d + k * 16, index + k * 16);
+        else gradient_of_blocks(l, dx, place, y, x, block, d + k * block, index + k * block);
+    }
+}
+
+static void write_max_of_blocks(const job *j, size_t begin, size_t end)
+{
+    const layer *l = j->l;
+    size_t block = (size_t)j->block, p;
+    size_t plane = (size_t)l->w * (size_t)l->h * block, out_row = (size_t)l->out_w * block;
+    int i;
+    for (p = begin; p < end; ++p) {
+        for (i = 0; i < l->out_h; ++i) {
+            size_t at = (p * (size_t)l->out_h + (size_t)i) * out_row;
+            span y = window(i, snn_stride_y(l), l->pad, l->size, l->h);
+            gradient_row_of_blocks(l, j->delta + p * plane, (int)(p * plane), y, j->block, l->delta + at,
+                                   l->indexes + at);
+        }
+    }
+}
+
+/* With 0 < out <= limit: the last window reaches the end. */
+static int is_a_grid(int size, int stride, int pad, int out, int limit)
+{
+    return size == stride && out * stride - pad / 2 >= limit;
+}
+
+int snn_maxpool_is_a_grid(const layer *l)
+{
+    return is_a_grid(l->size, snn_stride_x(l), l->pad, l->out_w, l->w) &&
+           is_a_grid(l->size, snn_stride_y(l), l->pad, l->out_h, l->h);
+}
+
+void snn_maxpool_images(const layer *l, const float *input, int block, size_t first, size_t images)
+{
+    job j = { l, input, NULL, block };
+    size_t planes = (size_t)(l->c / block);
+    (block > 1 ? forward_max_of_blocks : forward_max)(&j, first * planes, (first + images) * planes);
+}
+
+void snn_maxpool_gradient(const layer *l, float *delta, int block, int replaces, size_t first, size_t images)
+{
+    job j = { l, NULL, delta, block };
+    size_t planes = (size_t)(l->c / block), inputs = (size_t)l->inputs;
+    if (replaces && block > 1) {
+        write_max_of_blocks(&j, first * planes, (first + images) * planes);
+        return;
+    }
+    if (replaces) memset(delta + first * inputs, 0, images * inputs * sizeof *delta);
+    backward_max(&j, first * planes, (first + images) * planes);
+}
+
 void snn_forward_maxpool(layer l, snn_state s)
 {
+    if (snn_pool_behind(s, s.index - 1)) return;
     each_plane(&l, s, snn_block_of(s, s.index) > 1 ? forward_max_of_blocks : forward_max);
 }
 
 void snn_backward_maxpool(layer l, snn_state s)
 {
-    if (s.delta) each_plane(&l, s, backward_max);
+    if (s.delta && !snn_pool_behind(s, s.index - 1)) each_plane(&l, s, backward_max);
 }
 
 /* ------------------------------------------------------------------ average */

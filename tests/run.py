@@ -37,7 +37,7 @@ def run(command):
         for line in lines[:-1]:
             if counts[1] and not line.startswith("ok ") or line.startswith("SKIP"):
                 print(line)
-    name = words[1] if words[0] == sys.executable else command if words[0] == "make" else words[0]
+    name = words[1] if words[0] == sys.executable else command if words[0] in ("make", "env") else words[0]
     print(f"{counts[0]:5} passed {counts[1]:3} failed {counts[2]:3} skipped  {time.time() - start:6.1f} s  {name}",
           flush=True)
     return counts

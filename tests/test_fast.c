@@ -308,6 +308,13 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "pools", 9, 16, 13, 12, CONV(32, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
         CONV(32, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=1\n" CONV(16, 3, 1, "activation=selu")
         "[maxpool]\nsize=3\nstride=2\npadding=2\n" CONV(16, 3, 1, "activation=selu") }, "bbbbbb-" },
+    { { "pools of windows that are a grid, or leave some out", 8, 16, 16, 17, CONV(32, 3, 1, "activation=selu")
+        "[maxpool]\nsize=3\nstride=3\npadding=2\n" CONV(32, 3, 1, "activation=selu")
+        "[maxpool]\nsize=2\nstride=2\npadding=0\n" CONV(16, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=3\n" },
+      "bbbb--" },
+    { { "pools of plain outputs", 8, 16, 13, 12, CONV(20, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
+        CONV(32, 3, 1, "batch_normalize=1\nactivation=leaky") "[maxpool]\nsize=2\nstride=2\n"
+        CONV(16, 3, 1, "activation=selu") }, "-----" },
     { { "a pool of what comes in", 8, 16, 12, 12, "[maxpool]\nsize=2\nstride=2\n" CONV(16, 3, 1, "activation=selu")
         CONV(16, 3, 1, "activation=selu") "[avgpool]\n" }, "-b--" },
     { { "joins", 8, 8, 8, 8, CONV(16, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
@@ -407,6 +414,44 @@ TEST(a_delta_is_written_over_where_its_one_reader_is_run)
     snn_layout_begin(NULL);
     CHECK(!snn_replaces_delta(training_of(net), 1));
     net_free(net);
+}
+
+#define POOL(size, stride, rest) "[maxpool]\nsize=" #size "\nstride=" #stride "\n" rest
+
+/* Letters of layers: r, a convolution runs the pool behind it; w, the pool writes its delta. */
+TEST(a_convolution_runs_the_pool_behind_it)
+{
+    static const struct { const char *layers, *runs; } some[] = {
+        { CONV(16, 3, 1, "activation=selu") POOL(2, 2, "") CONV(16, 3, 1, "activation=selu"), "w--" },
+        { CONV(16, 3, 1, "activation=selu") POOL(2, 1, ""), "r-" },
+        { CONV(16, 3, 1, "activation=selu") POOL(2, 3, ""), "r-" },
+        { CONV(16, 3, 1, "activation=selu") POOL(2, 2, "padding=0\n"), "r-" },
+        { CONV(16, 3, 1, "activation=selu") POOL(3, 3, "padding=3\n"), "w-" },
+        { CONV(16, 3, 1, "activation=selu") POOL(3, 3, "padding=2\n"), "r-" },
+        { CONV(16, 3, 1, "activation=selu") POOL(2, 2, "") "[route]\nlayers=0\n", "r--" },
+        { CONV(16, 3, 1, "activation=selu") POOL(2, 2, "onlyforward=1\n"), "--" },
+        { CONV(16, 3, 1, "batch_normalize=1\nactivation=leaky") POOL(2, 2, ""), "--" },
+        { POOL(2, 2, "") CONV(16, 3, 1, "activation=selu"), "--" },
+    };
+    size_t k;
+    for (k = 0; k < sizeof some / sizeof *some; ++k) {
+        fast_case c = { "pool", 8, 3, 15, 15, some[k].layers };
+        network *net = net_by(&c, 1);
+        int i;
+        snn_layout_begin(net);
+        for (i = 0; i < net->n; ++i) {
+            snn_state s = training_of(net);
+            const layer *pool = snn_pool_behind(s, i);
+            char got = !pool ? '-' : snn_replaces_delta(s, i) ? 'w' : 'r';
+            CHECK(!pool || pool == &net->layers[i + 1]);
+            if (got == some[k].runs[i]) continue;
+            ++checks_failed;
+            printf("FAIL %s: layer %d: got %c, want %c\n", some[k].layers, i, got, some[k].runs[i]);
+        }
+        snn_layout_begin(NULL);
+        CHECK(!snn_pool_behind(training_of(net), 0));
+        net_free(net);
+    }
 }
 
 /* oneDNN's for AVX-512; on other CPUs it takes blocks of 8 in some places, or none. */
@@ -608,6 +653,7 @@ int main(int argc, char **argv)
     RUN(a_batch_normalization_of_its_own_works);
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
     RUN(a_delta_is_written_over_where_its_one_reader_is_run);
+    RUN(a_convolution_runs_the_pool_behind_it);
     RUN(blocks_give_the_same_bits);
     RUN(an_update_gives_the_hosts_bits);
     RUN(other_batches_and_sizes_of_the_same_net_fit);
