@@ -1,5 +1,4 @@
 #include "snn_centre.h"
-#include "snn_mem.h"
 #include "snn_simd.h"
 #include "snn_sums.h"
 #include "snn_threads.h"
@@ -13,18 +12,25 @@ typedef struct {
     int block;
 } job;
 
-snn_centre *snn_centre_new(const layer *l)
+size_t snn_centre_bytes(const layer *l)
 {
     snn_filters f;
-    snn_centre *c;
-    if (!snn_filters_of(l, &f) || !l->bias_updates || l->batch_normalize) return NULL;
-    c = (snn_centre *)snn_alloc(1, sizeof *c);
+    if (!snn_filters_of(l, &f) || !l->bias_updates || l->batch_normalize) return 0;
+    return sizeof(snn_centre) + f.filters * sizeof(double) +
+           (f.groups * (f.channels + f.taps) + f.filters) * sizeof(float);
+}
+
+snn_centre *snn_centre_in(void *room, const layer *l)
+{
+    snn_centre *c = (snn_centre *)room;
+    snn_filters f;
+    snn_filters_of(l, &f);
     c->channels = f.groups * f.channels;
     c->filters = f.filters;
-    c->mean = (float *)snn_alloc(c->channels, sizeof *c->mean);
-    c->tap_means = (float *)snn_alloc(f.groups * f.taps, sizeof *c->tap_means);
-    c->bias_momentum = (float *)snn_alloc(f.filters, sizeof *c->bias_momentum);
-    c->product = (double *)snn_alloc(f.filters, sizeof *c->product);
+    c->product = (double *)(void *)(c + 1);
+    c->mean = (float *)(void *)(c->product + f.filters);
+    c->tap_means = c->mean + c->channels;
+    c->bias_momentum = c->tap_means + f.groups * f.taps;
 #ifdef GPU
     if (snn_on_gpu()) {
         float *doubles = NULL;

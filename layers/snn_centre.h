@@ -43,9 +43,12 @@ typedef struct {
 #endif
 } snn_centre;
 
-/* NULL where the layer has no weights of its own, no biases, or batch
- * normalization, which centres by itself. */
-snn_centre *snn_centre_new(const layer *l);
+/* Bytes of a layer's snn_centre with its arrays; 0 where the layer has no weights of its
+ * own, no biases, or batch normalization, which centres by itself. */
+size_t snn_centre_bytes(const layer *l);
+
+/* In that many bytes of zeros at `room`, aligned for doubles; freed with them. */
+snn_centre *snn_centre_in(void *room, const layer *l);
 
 /* A forward pass of training: takes the means of `input`, l->batch images of
  * [channels / block][plane][block], into the running ones. */

@@ -4,7 +4,7 @@
 #include "snn_layout.h"
 #include "snn_mem.h"
 
-/* Behind l.cweights of a host's layer; free_layer frees it. */
+/* Behind l.cweights of a host's layer, its snn_centre after it; free_layer frees both. */
 typedef struct {
     void (*forward)(layer l, snn_state s);
     void (*update)(layer l, SNN_UPDATE_PARAMS);
@@ -58,12 +58,13 @@ static void update_gpu(layer l, SNN_GPU_UPDATE_PARAMS)
 
 int snn_step_layer(layer *l, double agc, int centre)
 {
+    size_t bytes = centre ? snn_centre_bytes(l) : 0;
     snn_filters f;
     step *t;
     if (!l->update || l->cweights || !snn_filters_of(l, &f)) return 0;
-    t = (step *)snn_alloc(1, sizeof *t);
+    t = (step *)snn_alloc(1, sizeof *t + bytes);
     t->agc = agc;
-    t->centre = centre ? snn_centre_new(l) : NULL;
+    t->centre = bytes ? snn_centre_in(t + 1, l) : NULL;
     t->forward = l->forward;
     t->update = l->update;
     l->update = update;

@@ -2,6 +2,7 @@
 #include "net.h"
 
 #include "snn_centre.h"
+#include "snn_mem.h"
 
 enum { BATCH = 4, ROUNDS = 6 };
 
@@ -139,12 +140,11 @@ TEST(the_mean_is_that_of_the_images_seen_and_later_of_about_640)
 {
     network *net = kind_net(0, "");
     layer *l = net_last(net);
-    snn_centre *c = snn_centre_new(l);
+    snn_centre *c = snn_centre_in(snn_alloc(1, snn_centre_bytes(l)), l);
     size_t n = BATCH * (size_t)l->inputs, i;
     float *x = malloc(n * sizeof *x);
     double want = 0;
     int t;
-    CHECK(c != NULL);
     for (t = 1; t <= 200; ++t) {
         int seen = t * BATCH < SNN_CENTRE_IMAGES ? t * BATCH : SNN_CENTRE_IMAGES;
         for (i = 0; i < n; ++i) x[i] = (float)(t % 7);
@@ -152,6 +152,7 @@ TEST(the_mean_is_that_of_the_images_seen_and_later_of_about_640)
         want += (t % 7 - want) * BATCH / seen;
         for (i = 0; i < CHANNELS; ++i) CHECK_NEAR(c->mean[i], want, 1e-4);
     }
+    free(c);
     free(x);
     net_free(net);
 }
@@ -160,7 +161,7 @@ TEST(batch_normalization_centres_by_itself)
 {
     network *net = net_of(2, 3, 5, 5, "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=3\npad=1\n"
                                       "activation=leaky\ncentre=1\n");
-    CHECK(snn_centre_new(net_last(net)) == NULL);
+    CHECK(snn_centre_bytes(net_last(net)) == 0);
     net_free(net);
 }
 

@@ -350,9 +350,9 @@ static void centre_one(const clip_case *k)
     l.weight_updates_gpu = array_on_gpu(u, count);
     l.bias_updates_gpu = array_on_gpu(b, filters);
     l.biases_gpu = array_on_gpu(l.biases, filters);
-    gpu = snn_centre_new(&l);
+    gpu = snn_centre_in(snn_alloc(1, snn_centre_bytes(&l)), &l);
     gpu_index = -1;
-    cpu = snn_centre_new(&l);
+    cpu = snn_centre_in(snn_alloc(1, snn_centre_bytes(&l)), &l);
     gpu_index = on_gpu;
     for (i = 0; i < 2; ++i) {
         float *input = i ? more : x, *on_device = array_on_gpu(input, inputs);
@@ -386,6 +386,8 @@ static void centre_one(const clip_case *k)
     free(x);
     free(more);
     free(got);
+    free(cpu);
+    free(gpu);
 }
 
 TEST(centring_agrees_with_the_cpu)
