@@ -120,12 +120,20 @@ static int can_replace(const network *net, int i)
     return is_conv(l) || (i > 0 && plan.runs_pool[i - 1] && snn_maxpool_is_a_grid(l));
 }
 
-/* Those of layers of ours that one layer reads which can, and nothing else. A
- * [dropout] shares its delta with the layer before, and is none of these. */
+/* Back-propagation ends at the last layer with stopbackward=1. */
+static int last_stop(const network *net)
+{
+    int i = net->n - 1;
+    while (i >= 0 && net->layers[i].stopbackward != 1) --i;
+    return i;
+}
+
+/* Those of layers of ours whose only reader can, and those that nobody writes. A
+ * [dropout] shares its delta with the layer before, and is none of the former. */
 static void plan_deltas(const network *net)
 {
-    int *readers = (int *)snn_alloc(net->n, sizeof *readers), i, k, from;
-    for (i = 0; i < net->n; ++i) {
+    int *readers = (int *)snn_alloc(net->n, sizeof *readers), stop = last_stop(net), i, k, from;
+    for (i = stop + 1; i < net->n; ++i) {
         const layer *l = &net->layers[i];
         for (k = 0; (from = input_of(l, i, k)) > -2; ++k) {
             if (from >= 0) readers[from] += can_replace(net, i) ? 1 : 2;
@@ -133,7 +141,7 @@ static void plan_deltas(const network *net)
     }
     for (i = 0; i < net->n; ++i) {
         const layer *l = &net->layers[i];
-        plan.is_replaced[i] = readers[i] == 1 && (is_conv(l) || passes_on(l));
+        plan.is_replaced[i] = (i <= stop && !readers[i]) || (readers[i] == 1 && (is_conv(l) || passes_on(l)));
     }
     free(readers);
 }

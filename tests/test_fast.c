@@ -416,6 +416,29 @@ TEST(a_delta_is_written_over_where_its_one_reader_is_run)
     net_free(net);
 }
 
+/* Whether the deltas of layers are not zeroed, by letters. */
+TEST(deltas_that_nobody_writes_are_not_zeroed)
+{
+    static const struct { const char *layers, *left; } some[] = {
+        { CONV(16, 3, 1, "activation=selu") "[local_whitening]\nsize=3\n" "[route]\nlayers=-1\nstopbackward=1\n"
+          CONV(16, 3, 1, "activation=selu") CONV(16, 3, 1, "activation=selu"), "llll-" },
+        { CONV(16, 3, 1, "activation=selu") "[local_whitening]\nsize=3\n" "[route]\nlayers=-1\n"
+          CONV(16, 3, 1, "activation=selu") CONV(16, 3, 1, "activation=selu"), "--ll-" },
+        { CONV(16, 3, 1, "activation=selu") CONV(16, 3, 1, "stopbackward=1\nactivation=selu")
+          CONV(16, 3, 1, "activation=selu") "[route]\nlayers=0,-1\n", "-l--" },
+    };
+    size_t k;
+    for (k = 0; k < sizeof some / sizeof *some; ++k) {
+        fast_case c = { "deltas", 8, 3, 8, 8, some[k].layers };
+        network *net = net_by(&c, 1);
+        int i;
+        snn_layout_begin(net);
+        for (i = 0; i < net->n; ++i) CHECK(snn_is_replaced(net->layers[i].delta) == (some[k].left[i] == 'l'));
+        snn_layout_begin(NULL);
+        net_free(net);
+    }
+}
+
 #define POOL(size, stride, rest) "[maxpool]\nsize=" #size "\nstride=" #stride "\n" rest
 
 /* Letters of layers: r, a convolution runs the pool behind it; w, the pool writes its delta. */
@@ -653,6 +676,7 @@ int main(int argc, char **argv)
     RUN(a_batch_normalization_of_its_own_works);
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
     RUN(a_delta_is_written_over_where_its_one_reader_is_run);
+    RUN(deltas_that_nobody_writes_are_not_zeroed);
     RUN(a_convolution_runs_the_pool_behind_it);
     RUN(blocks_give_the_same_bits);
     RUN(an_update_gives_the_hosts_bits);
