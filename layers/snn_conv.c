@@ -257,18 +257,27 @@ SNN_SIMD static void add_array(const float *x, float *sum, size_t n)
     for (i = 0; i < n; ++i) sum[i] += x[i];
 }
 
+/* delta becomes that before the activation. Where the pool writes all of it, that is
+ * 0 but at the maxima, where the output is the pool's. */
+static void backward_activation(const job *j, size_t image, size_t at, size_t count)
+{
+    const layer *l = j->l, *pool = j->pool;
+    int index = j->s.index, replaces = snn_replaces_delta(j->s, index);
+    if (pool) {
+        size_t first = image * (size_t)pool->outputs, values = j->images * (size_t)pool->outputs;
+        if (replaces) snn_activation_gradient(pool->output + first, values, l->activation, pool->delta + first);
+        snn_maxpool_gradient(pool, l->delta, snn_block_of(j->s, index), replaces, image, j->images);
+        if (replaces) return;
+    }
+    if (!l->batch_normalize) snn_activation_gradient(l->output + at, count, l->activation, l->delta + at);
+}
+
 static void backward_piece(const job *j, size_t image, size_t k, float *dw, float *dbias)
 {
     const layer *l = j->l;
     size_t at = at_slice(image, (size_t)l->outputs, j->slices, k), in = input_of(j, image, k);
-    size_t count = j->images * (size_t)l->outputs / j->slices;
     float *dx = j->s.delta && !j->back ? j->s.delta + in : NULL;
-    int index = j->s.index;
-    if (j->pool) {
-        snn_maxpool_gradient(j->pool, l->delta, snn_block_of(j->s, index), snn_replaces_delta(j->s, index),
-                             image, j->images);
-    }
-    if (!l->batch_normalize) snn_activation_gradient(l->output + at, count, l->activation, l->delta + at);
+    backward_activation(j, image, at, j->images * (size_t)l->outputs / j->slices);
     snn_conv_backward(j->conv, j->s.input + in, l->delta + at, j->weights + k * j->weight_bytes, dx, dw, dbias);
 }
 

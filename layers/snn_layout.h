@@ -36,7 +36,8 @@ void snn_layout_begin(const network *net);
  * the pass s; 1: plain. -1 is the net's input. */
 int snn_block_of(snn_state s, int i);
 
-/* The [maxpool] behind the convolution i that i runs, there and back; NULL: none. */
+/* The [maxpool] behind the convolution i that i runs, there and back; NULL: none. Its
+ * delta is used up. */
 const layer *snn_pool_behind(snn_state s, int i);
 
 /* Whether the one layer that reads layer i, a convolution or such a [maxpool], writes
