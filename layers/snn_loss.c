@@ -1,6 +1,7 @@
 #include "snn_loss.h"
 #include "snn_losses.h"
 #include "snn_scratch.h"
+#include "snn_simd.h"
 #include "snn_threads.h"
 
 #include <string.h>
@@ -59,7 +60,7 @@ static void forward_logistic(layer l, snn_state s)
 }
 
 /* Pixels of a tile: a cache line's. */
-enum { TILE = 16 };
+enum { TILE = SNN_LANES };
 
 /* `count` runs of n <= TILE values, each `from_stride` or `to_stride` after the one
  * before. */
@@ -69,6 +70,11 @@ static void copy_runs(const float *from, size_t from_stride, float *to, size_t t
     for (k = 0; k < count; ++k) memcpy(to + (size_t)k * to_stride, from + (size_t)k * from_stride, n * sizeof *to);
 }
 
+SNN_SIMD static void softmax_tile(const snn_loss_arrays *t, int channels, float slope)
+{
+    snn_softmax_at(t, 0, channels, TILE, slope);
+}
+
 /* Planes of a power of 2 have their channels at the same places of a cache, which
  * a pixel after the other would fill and empty: tiles are computed side by side. */
 static void softmax_tiles(void *context, size_t begin, size_t end)
@@ -76,16 +82,18 @@ static void softmax_tiles(void *context, size_t begin, size_t end)
     const pass *p = (const pass *)context;
     const layer *l = p->l;
     const snn_loss_arrays *a = &p->arrays;
-    size_t plane = (size_t)l->w * (size_t)l->h, tiles = (plane + TILE - 1) / TILE, i, x;
+    size_t plane = (size_t)l->w * (size_t)l->h, tiles = (plane + TILE - 1) / TILE, i;
     size_t size = (size_t)l->c * TILE;
     float *room = (float *)snn_scratch(SNN_SCRATCH_WORK, 5 * size * sizeof *room);
     snn_loss_arrays t = { room, a->truth ? room + size : NULL, room + 2 * size, room + 3 * size, room + 4 * size };
     for (i = begin; i < end; ++i) {
         size_t at = i % tiles * TILE, first = i / tiles * (size_t)l->inputs + at;
         size_t n = plane - at < TILE ? plane - at : TILE;
+        /* pixels that are not there are zeros */
+        if (n < TILE) memset(room, 0, 2 * size * sizeof *room);
         copy_runs(a->input + first, plane, room, TILE, n, l->c);
         if (a->truth) copy_runs(a->truth + first, plane, room + size, TILE, n, l->c);
-        for (x = 0; x < n; ++x) snn_softmax_at(&t, x, l->c, TILE, slope_of(l));
+        softmax_tile(&t, l->c, slope_of(l));
         copy_runs(t.output, TILE, a->output + first, plane, n, l->c);
         if (!a->truth) continue;
         copy_runs(t.loss, TILE, a->loss + first, plane, n, l->c);

@@ -3,6 +3,7 @@
 #ifndef SNN_LOSSES_H
 #define SNN_LOSSES_H
 
+#include "snn_lanes.h"
 #include "snn_math.h"
 
 #include <stddef.h>
@@ -27,33 +28,44 @@ SNN_HD void snn_logistic_at(const snn_loss_arrays *a, size_t i)
     a->delta[i] = a->truth[i] - a->output[i];
 }
 
-/* [softmax] at the pixel whose channels are at `first` and each `plane` values
- * on. `slope` is 1 / temperature. */
+/* [softmax] at SNN_LANES pixels side by side, the channels of which are at `first`
+ * and each `plane` values on. `slope` is 1 / temperature. */
 SNN_HD void snn_softmax_at(const snn_loss_arrays *a, size_t first, int channels,
                            size_t plane, float slope)
 {
-    const float *in = a->input + first;
+    const float *in = a->input + first, *truth = a->truth ? a->truth + first : NULL;
     float *out = a->output + first;
-    float largest = in[0], total = 0, truths = 0;
-    int k;
+    float largest[SNN_LANES], total[SNN_LANES] = { 0 }, truths[SNN_LANES] = { 0 };
+    int k, n;
+    SNN_EACH_LANE(n) largest[n] = in[n];
     for (k = 1; k < channels; ++k) {
-        float v = in[(size_t)k * plane];
-        if (v > largest) largest = v;
+        const float *v = in + (size_t)k * plane;
+        SNN_EACH_LANE(n) largest[n] = snn_select(v[n] > largest[n], v[n], largest[n]);
     }
     for (k = 0; k < channels; ++k) {
         size_t i = (size_t)k * plane;
-        out[i] = expf(slope * (in[i] - largest));
-        total += out[i];
-        if (a->truth) truths += a->truth[first + i];
+        SNN_EACH_LANE(n) {
+            float e = snn_exp_negative(slope * (in[i + n] - largest[n]));
+            out[i + n] = e;
+            total[n] += e;
+        }
+        if (truth) SNN_EACH_LANE(n) truths[n] += truth[i + n];
     }
     for (k = 0; k < channels; ++k) {
+        float *o = out + (size_t)k * plane;
+        SNN_EACH_LANE(n) o[n] /= total[n];
+    }
+    if (!truth) return;
+    SNN_EACH_LANE(n) total[n] = logf(total[n]);
+    for (k = 0; k < channels; ++k) {
         size_t i = (size_t)k * plane;
-        float t;
-        out[i] /= total;
-        if (!a->truth) continue;
-        t = truths > 0 ? a->truth[first + i] / truths : (float)(k == 0);
-        a->loss[first + i] = t > 0 ? t * (logf(total) - slope * (in[i] - largest)) : 0;
-        a->delta[first + i] = slope * (t - out[i]);
+        float *loss = a->loss + first + i, *delta = a->delta + first + i;
+        SNN_EACH_LANE(n) {
+            float t = snn_select(truths[n] > 0, truth[i + n] / truths[n], k == 0);
+            float nats = t * (total[n] - slope * (in[i + n] - largest[n]));
+            loss[n] = snn_select(t > 0, nats, 0);
+            delta[n] = slope * (t - out[i + n]);
+        }
     }
 }
 

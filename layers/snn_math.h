@@ -72,26 +72,43 @@ SNN_HD float snn_select(int condition, float a, float b)
     return snn_bits_float((snn_float_bits(a) & mask) | (snn_float_bits(b) & ~mask));
 }
 
+/* For x <= 0, x = n ln2 + r with |r| <= ln2 / 2 (what is above 0, or NaN, has n = 0):
+ * exp(r) - 1, and n. ln2 is split in two so that r is exact (Cody and Waite 1980).
+ * exp(r) - 1 is r + r^2 P(r), P the least-squares fit of degree 4 on that interval,
+ * off by 1.5e-8 of the result; two short sums rather than a long one, as the loop
+ * waits for them. */
+SNN_HD float snn_exp_part(float x, int *n)
+{
+    float k, r, low, high;
+    *n = (int)(snn_select(x <= 0.f, x, 0.f) * 1.44269504f - .5f);
+    k = (float)*n;
+    r = (x - k * .693359375f) + k * 2.12194440e-4f;
+    low = .5f + .16666541f * r;
+    high = .04166635f + (.00836677f + .00139411f * r) * r;
+    return r + r * r * (low + r * r * high);
+}
+
+/* exp(x) for x <= 0, within 2 ulp; 0 where that is no normal number. */
+SNN_HD float snn_exp_negative(float x)
+{
+    int n;
+    float p = snn_exp_part(snn_select(x < -87.f, -87.f, x), &n);
+    float power = snn_bits_float(snn_float_bits(1) + ((uint32_t)n << 23));
+    return snn_select(x < -87.f, 0, power * p + power);
+}
+
 /* SNN_SELU_FLOOR * (exp(x) - 1) for x <= 0, within 2 ulp, without the
  * cancellation of expf(x) - 1 near 0. NaN gives NaN.
  *
- * x = n ln2 + r, |r| <= ln2 / 2; exp(x) - 1 = 2^n (exp(r) - 1) + (2^n - 1),
- * with the floor folded into 2^n by adding n to its exponent. ln2 is split in
- * two so that r is exact (Cody and Waite 1980). exp(r) - 1 is r + r^2 P(r), P
- * the least-squares fit of degree 4 on that interval, off by 1.5e-8 of the
- * result; two short sums rather than a long one, as the loop waits for them.
- * Below -17.4 the result rounds to the floor; the clamp keeps 2^n normal. */
+ * exp(x) - 1 = 2^n (exp(r) - 1) + (2^n - 1), with the floor folded into 2^n by
+ * adding n to its exponent. Below -17.4 the result rounds to the floor; the clamp
+ * keeps 2^n normal. */
 SNN_HD float snn_selu_negative(float x)
 {
     const float limit = (float)SNN_SELU_FLOOR;
-    float c = snn_select(x < -18.f, -18.f, x);
-    int n = (int)(snn_select(c <= 0.f, c, 0.f) * 1.44269504f - .5f);
-    float k = (float)n;
-    float r = (c - k * .693359375f) + k * 2.12194440e-4f;
+    int n;
+    float p = snn_exp_part(snn_select(x < -18.f, -18.f, x), &n);
     float power = snn_bits_float(snn_float_bits(limit) + ((uint32_t)n << 23));
-    float low = .5f + .16666541f * r;
-    float high = .04166635f + (.00836677f + .00139411f * r) * r;
-    float p = r + r * r * (low + r * r * high);
     return power * p + (power - limit);
 }
 

@@ -30,13 +30,6 @@
 #define SNN_WHITENING_MOST 16
 #endif
 
-/* gcc turns these into vectors as long as it has not unrolled them before. */
-#if defined(__GNUC__) && !defined(SNN_KERNELS)
-#define SNN_EACH_LANE(lane) \
-    _Pragma("GCC unroll 1") for (lane = 0; lane < SNN_LANES; ++lane)
-#else
-#define SNN_EACH_LANE(lane) for (lane = 0; lane < SNN_LANES; ++lane)
-#endif
 #define SNN_ENTRY(i, j) (((i) * k + (j)) * SNN_LANES)
 
 /* Whether a_pq counts beside a_pp + d and a_qq + d. */

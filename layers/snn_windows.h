@@ -8,18 +8,10 @@
 #ifndef SNN_WINDOWS_H
 #define SNN_WINDOWS_H
 
+#include "snn_lanes.h"
 #include "snn_math.h"
 
 #include <stddef.h>
-
-/* Windows, and matrices, that are worked on at a time: by a processor's vector
- * unit, or by a thread of a GPU. More than a vector holds, as roots and quotients
- * that wait for each other leave room for those of other vectors. */
-#ifdef SNN_KERNELS
-enum { SNN_LANES = 1 };
-#else
-enum { SNN_LANES = 16 };
-#endif
 
 /* Of a group, from pass to pass. */
 enum {

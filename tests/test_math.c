@@ -53,6 +53,21 @@ TEST(selu_is_within_2_ulp_of_a_double_reference)
     if (!(worst <= 2)) printf("worst at x = %.9g\n", snn_bits_float(worst_bits));
 }
 
+TEST(exp_is_within_2_ulp_of_a_double_reference)
+{
+    double worst = 0;
+    uint32_t bits;
+    for (bits = 0; bits <= snn_float_bits(87); bits += 31) {
+        float x = -snn_bits_float(bits);
+        double want = exp(x);
+        worst = fmax(worst, fabs(snn_exp_negative(x) - want) / ulp_at(want));
+    }
+    CHECK(worst <= 2);
+    CHECK(snn_exp_negative(0) == 1);
+    CHECK(snn_exp_negative(-87.5f) == 0 && snn_exp_negative(-INFINITY) == 0);
+    CHECK(isnan(snn_exp_negative(NAN)));
+}
+
 static const struct { const char *name; float x, y; } selu_cases[] = {
     { "zero", 0.f, 0.f },
     { "negative zero", -0.f, 0.f },
@@ -583,6 +598,7 @@ TEST(uniforms_are_uniform_in_0_to_1)
 int main(void)
 {
     RUN(selu_is_within_2_ulp_of_a_double_reference);
+    RUN(exp_is_within_2_ulp_of_a_double_reference);
     RUN(selu_values_at_the_edges);
     RUN(selu_loops_equal_the_formula_bit_for_bit);
     RUN(selu_gradient_from_the_output_is_the_derivative);
