@@ -149,40 +149,10 @@ static inline void maximum_of_blocks(const layer *l, const float *in, int place,
     if (index) EACH_CHANNEL(n) index[n] = at[n];
 }
 
-SNN_SIMD static void max_row_of_blocks(const layer *l, const float *in, int place, span y, int block, float *out,
-                                       int *index)
-{
-    int sx = snn_stride_x(l), k;
-    for (k = 0; k < l->out_w; ++k) {
-        span x = window(k, sx, l->pad, l->size, l->w);
-        float *to = out + k * block;
-        int *at = index ? index + k * block : NULL;
-        if (block == 16) maximum_of_blocks(l, in, place, y, x, 16, to, at);
-        else maximum_of_blocks(l, in, place, y, x, block, to, at);
-    }
-}
-
-static void forward_max_of_blocks(void *context, size_t begin, size_t end)
-{
-    const job *j = (const job *)context;
-    const layer *l = j->l;
-    size_t block = (size_t)j->block, p;
-    size_t plane = (size_t)l->w * (size_t)l->h * block, out_row = (size_t)l->out_w * block;
-    int i;
-    for (p = begin; p < end; ++p) {
-        for (i = 0; i < l->out_h; ++i) {
-            size_t at = (p * (size_t)l->out_h + (size_t)i) * out_row;
-            span y = window(i, snn_stride_y(l), l->pad, l->size, l->h);
-            max_row_of_blocks(l, j->input + p * plane, (int)(p * plane), y, j->block, l->output + at,
-                              l->indexes ? l->indexes + at : NULL);
-        }
-    }
-}
-
 /* Writes the gradient of all inputs where windows are a grid: d at the maximum, 0
  * elsewhere. */
-static inline void gradient_of_blocks(const layer *l, float *dx, int place, span y, span x, int block, const float *d,
-                                      const int *index)
+static inline void gradient_of_blocks(const layer *l, float *restrict dx, int place, span y, span x, int block,
+                                      const float *restrict d, const int *restrict index)
 {
     int i, k, n;
     for (i = y.begin; i < y.end; ++i) {
@@ -193,18 +163,38 @@ static inline void gradient_of_blocks(const layer *l, float *dx, int place, span
     }
 }
 
-SNN_SIMD static void gradient_row_of_blocks(const layer *l, float *restrict dx, int place, span y, int block,
-                                            const float *restrict d, const int *restrict index)
+/* A row of windows: the plane, and the row of the output, begin at these values. */
+typedef void (*row_work)(const job *j, size_t plane, size_t out, span y);
+
+SNN_SIMD static void max_row(const job *j, size_t plane, size_t out, span y)
 {
-    int k;
-    for (k = 0; k < l->out_w; ++k) {
+    const layer *l = j->l;
+    int block = j->block, k;
+    for (k = 0; k < l->out_w; ++k, out += (size_t)block) {
+        const float *in = j->input + plane;
         span x = window(k, snn_stride_x(l), l->pad, l->size, l->w);
-        if (block == 16) gradient_of_blocks(l, dx, place, y, x, 16, d + k * 16, index + k * 16);
-        else gradient_of_blocks(l, dx, place, y, x, block, d + k * block, index + k * block);
+        float *to = l->output + out;
+        int *at = l->indexes ? l->indexes + out : NULL;
+        if (block == 16) maximum_of_blocks(l, in, (int)plane, y, x, 16, to, at);
+        else maximum_of_blocks(l, in, (int)plane, y, x, block, to, at);
     }
 }
 
-static void write_max_of_blocks(const job *j, size_t begin, size_t end)
+SNN_SIMD static void gradient_row(const job *j, size_t plane, size_t out, span y)
+{
+    const layer *l = j->l;
+    int block = j->block, k;
+    for (k = 0; k < l->out_w; ++k, out += (size_t)block) {
+        float *dx = j->delta + plane;
+        span x = window(k, snn_stride_x(l), l->pad, l->size, l->w);
+        const float *from = l->delta + out;
+        const int *at = l->indexes + out;
+        if (block == 16) gradient_of_blocks(l, dx, (int)plane, y, x, 16, from, at);
+        else gradient_of_blocks(l, dx, (int)plane, y, x, block, from, at);
+    }
+}
+
+static void each_row(const job *j, size_t begin, size_t end, row_work work)
 {
     const layer *l = j->l;
     size_t block = (size_t)j->block, p;
@@ -212,15 +202,18 @@ static void write_max_of_blocks(const job *j, size_t begin, size_t end)
     int i;
     for (p = begin; p < end; ++p) {
         for (i = 0; i < l->out_h; ++i) {
-            size_t at = (p * (size_t)l->out_h + (size_t)i) * out_row;
             span y = window(i, snn_stride_y(l), l->pad, l->size, l->h);
-            gradient_row_of_blocks(l, j->delta + p * plane, (int)(p * plane), y, j->block, l->delta + at,
-                                   l->indexes + at);
+            work(j, p * plane, (p * (size_t)l->out_h + (size_t)i) * out_row, y);
         }
     }
 }
 
-/* With 0 < out <= limit: the last window reaches the end. */
+static void forward_max_of_blocks(void *context, size_t begin, size_t end)
+{
+    each_row((const job *)context, begin, end, max_row);
+}
+
+/* The last window reaches the end. */
 static int is_a_grid(int size, int stride, int pad, int out, int limit)
 {
     return size == stride && out * stride - pad / 2 >= limit;
@@ -244,7 +237,7 @@ void snn_maxpool_gradient(const layer *l, float *delta, int block, int replaces,
     job j = { l, NULL, delta, block };
     size_t planes = (size_t)(l->c / block), inputs = (size_t)l->inputs;
     if (replaces && block > 1) {
-        write_max_of_blocks(&j, first * planes, (first + images) * planes);
+        each_row(&j, first * planes, (first + images) * planes, gradient_row);
         return;
     }
     if (replaces) memset(delta + first * inputs, 0, images * inputs * sizeof *delta);
