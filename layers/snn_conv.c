@@ -3,6 +3,7 @@
 #include "snn_activation.h"
 #include "snn_batchnorm.h"
 #include "snn_dnnl.h"
+#include "snn_fast.h"
 #include "snn_layout.h"
 #include "snn_mem.h"
 #include "snn_pool.h"
@@ -10,7 +11,6 @@
 #include "snn_simd.h"
 #include "snn_threads.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #ifdef SNN_CPU_FAST
@@ -104,10 +104,9 @@ static const layout plain = { 1, 1, 0 };
 static int suits_winograd(const layer *l)
 {
     enum { LEAST_OUTPUTS = 256, LEAST_PAIRS = 512 };
-    const char *text = getenv("SNN_WINOGRAD");
     size_t outputs = images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w;
     return l->c >= LEAST_CHANNELS && l->n >= LEAST_CHANNELS && l->c * l->n >= LEAST_PAIRS &&
-           outputs >= LEAST_OUTPUTS && !(text && !strcmp(text, "0"));
+           outputs >= LEAST_OUTPUTS && !snn_is_left_out("SNN_WINOGRAD");
 }
 
 /* Of one slice of the filters and one of the input. */

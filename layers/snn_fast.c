@@ -29,11 +29,13 @@ static const struct {
     { UPSAMPLE, snn_upsample_fits, snn_forward_upsample, snn_backward_upsample, NULL },
 };
 
-static int is_wanted(void)
+int snn_is_left_out(const char *name)
 {
-    const char *text = getenv("SNN_CPU_FAST");
-    return !snn_on_gpu() && (!text || strcmp(text, "0"));
+    const char *text = getenv(name);
+    return text && !strcmp(text, "0");
 }
+
+static int is_wanted(void) { return !snn_on_gpu() && !snn_is_left_out("SNN_CPU_FAST"); }
 
 void snn_fast_layer(layer *l)
 {

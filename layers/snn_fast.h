@@ -13,6 +13,9 @@
 extern "C" {
 #endif
 
+/* Whether the environment has name=0, which leaves a part of this path out. */
+int snn_is_left_out(const char *name);
+
 /* Puts our functions in place of the host's where there are any for the layer.
  * Does nothing on a GPU. */
 void snn_fast_layer(layer *l);

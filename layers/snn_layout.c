@@ -1,5 +1,6 @@
 #include "snn_layout.h"
 #include "snn_conv.h"
+#include "snn_fast.h"
 #include "snn_joins.h"
 #include "snn_mem.h"
 #include "snn_pool.h"
@@ -81,9 +82,8 @@ static int agree(const layer *l, int i)
 
 static int is_wanted(const network *net)
 {
-    const char *text = getenv("SNN_BLOCKS");
     int i;
-    if (snn_on_gpu() || net->batch < snn_threads() || (text && !strcmp(text, "0"))) return 0;
+    if (snn_on_gpu() || net->batch < snn_threads() || snn_is_left_out("SNN_BLOCKS")) return 0;
     for (i = 0; i < net->n; ++i) {
         if (!snn_inputs_are_known(&net->layers[i])) return 0;
     }

@@ -67,7 +67,7 @@ SNN_HD void snn_rotate(double *p, double *q, double c, double s)
     *q = s * v + c * w;
 }
 
-/* Three sweeps of three channels, a lane's numbers all in registers; the return
+/* Three sweeps of three channels, a and u [3][3] as below, a lane's numbers all in registers; the return
  * says whether a lane has more to turn. As that is an int for each lane, gcc takes
  * two vectors of doubles at a time: the roots of one wait beside those of the other. */
 SNN_HD int snn_three_sweeps(const double *SNN_RESTRICT d, double *SNN_RESTRICT a,
@@ -110,6 +110,7 @@ SNN_HD int snn_three_sweeps(const double *SNN_RESTRICT d, double *SNN_RESTRICT a
     return left;
 }
 
+/* One sweep of k channels; returns the same. */
 SNN_HD int snn_sweep(int k, const double *SNN_RESTRICT d, double *SNN_RESTRICT a,
                      double *SNN_RESTRICT u)
 {
