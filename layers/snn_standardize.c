@@ -23,27 +23,27 @@
 
 /* Sums over an image are floats for RUN elements, which costs a part in ten
  * million, and doubles from run to run. */
-enum { EIGHT = 8, RUN = 64 * EIGHT };
-typedef float eight __attribute__((vector_size(4 * EIGHT)));
+enum { SIXTEEN = 16, RUN = 64 * SIXTEEN };
+typedef float sixteen __attribute__((vector_size(4 * SIXTEEN)));
 
-/* x[0..7], of which `left` are there and the others `missing`. */
-SNN_HD void load_eight(eight *v, const float *x, size_t left, float missing)
+/* x[0..15], of which `left` are there and the others `missing`. */
+SNN_HD void load_sixteen(sixteen *v, const float *x, size_t left, float missing)
 {
-    if (left >= EIGHT) {
+    if (left >= SIXTEEN) {
         memcpy(v, x, sizeof *v);
         return;
     }
-    *v = (eight){ 0 } + missing;
+    *v = (sixteen){ 0 } + missing;
     memcpy(v, x, left * sizeof *x);
 }
 
 static int is_bad(double v) { return !snn_is_finite_double(v); }
 
-SNN_HD double total(const eight *v)
+SNN_HD double total(const sixteen *v)
 {
     double sum = 0;
     int i;
-    for (i = 0; i < EIGHT; ++i) sum += (*v)[i];
+    for (i = 0; i < SIXTEEN; ++i) sum += (*v)[i];
     return sum;
 }
 
@@ -59,9 +59,9 @@ static void moments_of(const float *x, size_t count, float origin, double *sum,
     *sum = *squares = 0;
     while (i < count) {
         size_t end = count - i < RUN ? count : i + RUN;
-        eight s = { 0 }, q = { 0 }, v;
-        for (; i < end; i += EIGHT) {
-            load_eight(&v, x + i, end - i, origin);
+        sixteen s = { 0 }, q = { 0 }, v;
+        for (; i < end; i += SIXTEEN) {
+            load_sixteen(&v, x + i, end - i, origin);
             v -= origin;
             s += v;
             q += v * v;
@@ -106,10 +106,10 @@ static void products_of(const float *y, const float *g, size_t count,
     size_t i = 0;
     while (i < count) {
         size_t end = count - i < RUN ? count : i + RUN;
-        eight q = { 0 }, p = { 0 }, v, d;
-        for (; i < end; i += EIGHT) {
-            load_eight(&v, y + i, end - i, 0);
-            load_eight(&d, g + i, end - i, 0);
+        sixteen q = { 0 }, p = { 0 }, v, d;
+        for (; i < end; i += SIXTEEN) {
+            load_sixteen(&v, y + i, end - i, 0);
+            load_sixteen(&d, g + i, end - i, 0);
             q += v * v;
             p += v * d;
         }
@@ -293,23 +293,6 @@ static void move_input(const snn_windows *j, const window_row *t, snn_moves m)
     }
 }
 
-/* Means and inverse deviations from window sums; `share` is 1 / n of a row. */
-SNN_SIMD
-static void statistics(const window_row *t, float *restrict inverse, int w,
-                       double share, double added)
-{
-    const double *restrict p = t->sum_p, *restrict q = t->sum_q;
-    const double *restrict columns = t->share;
-    float *restrict mean = t->a;
-    int x;
-    for (x = 0; x < w; ++x) {
-        snn_statistics s =
-            snn_window_statistics(p[x], q[x], share * columns[x], added);
-        mean[x] = s.mean;
-        inverse[x] = s.inverse;
-    }
-}
-
 SNN_SIMD
 static void standardize_row(const float *restrict in, float *restrict out,
                             const float *restrict mean,
@@ -319,6 +302,64 @@ static void standardize_row(const float *restrict in, float *restrict out,
     for (x = 0; x < w; ++x) {
         out[x] = snn_standardized(in[x], centre, mean[x], inverse[x]);
     }
+}
+
+/* Of a row of windows: 1 / rows and channels in them, and the image's. */
+typedef struct { double share, added; float centre; } row_constants;
+
+/* Windows with sums p and q: their statistics, and the first channel's pixels. */
+SNN_HD void standardize_windows(const double *restrict p, const double *restrict q,
+                                const double *restrict columns, row_constants k,
+                                int count, const float *restrict in,
+                                float *restrict out, float *restrict mean,
+                                float *restrict inverse)
+{
+    int i;
+    for (i = 0; i < count; ++i) {
+        snn_statistics s =
+            snn_window_statistics(p[i], q[i], k.share * columns[i], k.added);
+        mean[i] = s.mean;
+        inverse[i] = s.inverse;
+        out[i] = snn_standardized(in[i], k.centre, s.mean, s.inverse);
+    }
+}
+
+/* A part of a row. A processor sums it while it waits for roots of the one before;
+ * two parts' sums are few enough to stay in its nearest cache. */
+enum { PART = 32 };
+
+SNN_HD void slide_part(snn_slider *p, snn_slider *q, const double *columns_p,
+                       const double *columns_q, int rx, double *restrict sums_p,
+                       double *restrict sums_q)
+{
+    int i;
+    for (i = 0; i < PART; i += 4) {
+        memcpy(sums_p + i, &p->sum, sizeof p->sum);
+        snn_slide_on(p, columns_p + i, rx);
+        memcpy(sums_q + i, &q->sum, sizeof q->sum);
+        snn_slide_on(q, columns_q + i, rx);
+    }
+}
+
+SNN_SIMD
+static void standardize_first(const window_row *t, row_constants k, int rx, int w,
+                              const float *in, float *out, float *inverse)
+{
+    double sums[2][2][PART] __attribute__((aligned(64)));
+    const double *p = t->p, *q = t->q;
+    snn_slider at_p, at_q;
+    int x, i = 0;
+    snn_slide_begin(&at_p, p, rx);
+    snn_slide_begin(&at_q, q, rx);
+    slide_part(&at_p, &at_q, p, q, rx, sums[0][0], sums[0][1]);
+    for (x = 0; x + PART < w; x += PART, i = !i) {
+        slide_part(&at_p, &at_q, p + x + PART, q + x + PART, rx, sums[!i][0],
+                   sums[!i][1]);
+        standardize_windows(sums[i][0], sums[i][1], t->share + x, k, PART, in + x,
+                            out + x, t->a + x, inverse + x);
+    }
+    standardize_windows(sums[i][0], sums[i][1], t->share + x, k, w - x, in + x,
+                        out + x, t->a + x, inverse + x);
 }
 
 static void standardize_band(const snn_windows *j, int band, double *scratch)
@@ -332,18 +373,19 @@ static void standardize_band(const snn_windows *j, int band, double *scratch)
         size_t start = (size_t)(row < 0 ? 0 : row) * w;
         float *inverse = j->inverse + start;
         snn_moves m = snn_rows_that_move(j, rows, row);
-        int moved = m.in >= 0 || m.out >= 0;
+        int moved = m.in >= 0 || m.out >= 0, is_done = 0;
         if (moved) move_input(j, &t, m);
         if (row < rows.left) continue;
         if (moved || row == rows.left) {
-            slide_row(t.p, j->rx, j->w, t.sum_p);
-            slide_row(t.q, j->rx, j->w, t.sum_q);
-            statistics(&t, inverse, j->w, snn_share_of_rows(j, row), snn_added(j));
-            if (j->state[SNN_BAD]) spoil_row(j, &t, inverse);
+            row_constants k = { snn_share_of_rows(j, row), snn_added(j), centre };
+            standardize_first(&t, k, j->rx, j->w, j->x + start, j->y + start,
+                              inverse);
+            is_done = !j->state[SNN_BAD];
+            if (!is_done) spoil_row(j, &t, inverse);
         } else {
             memcpy(inverse, inverse - w, w * sizeof *inverse);
         }
-        for (c = 0; c < j->depth; ++c) {
+        for (c = is_done; c < j->depth; ++c) {
             size_t at = (size_t)c * plane + start;
             standardize_row(j->x + at, j->y + at, t.a, inverse, centre, j->w);
         }
@@ -365,11 +407,11 @@ static void gradient_sums(const float *g, const float *y, const float *inverse,
     size_t i = 0;
     while (i < count) {
         size_t end = count - i < RUN ? count : i + RUN;
-        eight a = { 0 }, b = { 0 }, c = { 0 }, v, d, r;
-        for (; i < end; i += EIGHT) {
-            load_eight(&v, y + i, end - i, 0);
-            load_eight(&d, g + i, end - i, 0);
-            load_eight(&r, inverse + i, end - i, 0);
+        sixteen a = { 0 }, b = { 0 }, c = { 0 }, v, d, r;
+        for (; i < end; i += SIXTEEN) {
+            load_sixteen(&v, y + i, end - i, 0);
+            load_sixteen(&d, g + i, end - i, 0);
+            load_sixteen(&r, inverse + i, end - i, 0);
             d *= v;
             r *= r;
             a += d;
