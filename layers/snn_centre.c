@@ -6,7 +6,6 @@
 typedef struct {
     snn_centre *c;
     const layer *l;
-    snn_filters f;
     const float *input;
     double share;
     int block;
@@ -74,7 +73,7 @@ static void average_blocks(void *context, size_t begin, size_t end)
 
 void snn_centre_input(snn_centre *c, const layer *l, const float *input, int block)
 {
-    job j = { c, l, { 0 }, input, 0, block };
+    job j = { c, l, input, 0, block };
     size_t values = (size_t)l->batch * (size_t)block;
     j.share = snn_centre_count(c, l);
     snn_parallel(c->channels / (size_t)block, 1 + 16384 / (values * c->plane), average_blocks, &j);
@@ -82,8 +81,7 @@ void snn_centre_input(snn_centre *c, const layer *l, const float *input, int blo
 
 /* ------------------------------------------------------------------ the step */
 
-/* The mean under each tap of a group's filters. */
-static void spread_means(snn_centre *c, const snn_filters *f)
+void snn_centre_spread(snn_centre *c, const snn_filters *f)
 {
     size_t each = f->taps / f->channels, i, t;
     for (i = 0; i < c->channels; ++i) {
@@ -97,52 +95,41 @@ SNN_SIMD static void take_away(float *x, const float *means, float part, size_t 
     for (t = 0; t < n; ++t) x[t] -= part * means[t];
 }
 
-static const float *means_under(const job *j, size_t i)
+/* The mean under each tap of filter i. */
+static const float *means_under(const snn_centre *c, const snn_filters *f, size_t i)
 {
-    return j->c->tap_means + i / (j->f.filters / j->f.groups) * j->f.taps;
+    return c->tap_means + i / (f->filters / f->groups) * f->taps;
 }
 
 /* W m of filter i; filters stand in runs (snn_filters.h). */
-static double product_of(const job *j, size_t i)
+static double product_of(const snn_centre *c, const snn_filters *f, size_t i)
 {
-    const float *means = means_under(j, i);
+    const float *means = means_under(c, f, i);
     double sum = 0;
     size_t t;
-    for (t = 0; t < j->f.taps; t += j->f.run) sum += snn_dot(&j->f.weights[snn_tap(&j->f, i, t)], means + t, j->f.run);
-    return sum * snn_taps_share(&j->f);
+    for (t = 0; t < f->taps; t += f->run) sum += snn_dot(&f->weights[snn_tap(f, i, t)], means + t, f->run);
+    return sum * snn_taps_share(f);
 }
 
-static void before_filters(void *context, size_t begin, size_t end)
+void snn_centre_before(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
+                       size_t end)
 {
-    const job *j = (const job *)context;
     size_t i, t;
     for (i = begin; i < end; ++i) {
-        float part = snn_centre_part(j->l->bias_updates[i], j->c->bias_momentum[i], &j->f);
-        for (t = 0; t < j->f.taps; t += j->f.run) {
-            take_away(&j->l->weight_updates[snn_tap(&j->f, i, t)], means_under(j, i) + t, part, j->f.run);
+        float part = snn_centre_part(l->bias_updates[i], c->bias_momentum[i], f);
+        for (t = 0; t < f->taps; t += f->run) {
+            take_away(&l->weight_updates[snn_tap(f, i, t)], means_under(c, f, i) + t, part, f->run);
         }
-        j->c->product[i] = product_of(j, i);
+        c->product[i] = product_of(c, f, i);
     }
 }
 
-static void after_filters(void *context, size_t begin, size_t end)
+void snn_centre_after(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
+                      size_t end)
 {
-    const job *j = (const job *)context;
     size_t i;
     for (i = begin; i < end; ++i) {
-        j->l->biases[i] -= (float)(product_of(j, i) - j->c->product[i]);
-        j->c->bias_momentum[i] = j->l->bias_updates[i];
+        l->biases[i] -= (float)(product_of(c, f, i) - c->product[i]);
+        c->bias_momentum[i] = l->bias_updates[i];
     }
 }
-
-static void each_filter(snn_centre *c, const layer *l, snn_work work)
-{
-    job j = { c, l, { 0 }, NULL, 0, 1 };
-    if (!snn_filters_of(l, &j.f)) return;
-    spread_means(c, &j.f);
-    snn_parallel(j.f.filters, 1 + 16384 / j.f.taps, work, &j);
-}
-
-void snn_centre_before(snn_centre *c, const layer *l) { each_filter(c, l, before_filters); }
-
-void snn_centre_after(snn_centre *c, const layer *l) { each_filter(c, l, after_filters); }

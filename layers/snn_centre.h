@@ -54,14 +54,18 @@ snn_centre *snn_centre_in(void *room, const layer *l);
  * [channels / block][plane][block], into the running ones. */
 void snn_centre_input(snn_centre *c, const layer *l, const float *input, int block);
 
-/* Around an update: before it, takes the part along the mean out of the
- * mini-batch's share of l->weight_updates; after it, moves the biases so that
- * the output for the mean input changes by the biases' own step alone. */
-void snn_centre_before(snn_centre *c, const layer *l);
-void snn_centre_after(snn_centre *c, const layer *l);
+/* Around an update of the layer's filters [begin, end), once the means are spread
+ * for it: before it, takes the part along the mean out of the mini-batch's share of
+ * l->weight_updates; after it, moves the biases so that the output for the mean input
+ * changes by the biases' own step alone. */
+void snn_centre_spread(snn_centre *c, const snn_filters *f);
+void snn_centre_before(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
+                       size_t end);
+void snn_centre_after(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
+                      size_t end);
 
 #ifdef GPU
-/* The same for input, weights and biases on the device. */
+/* The same for input, weights and biases on the device, and all filters. */
 void snn_centre_input_gpu(snn_centre *c, const layer *l, const float *input);
 void snn_centre_before_gpu(snn_centre *c, const layer *l);
 void snn_centre_after_gpu(snn_centre *c, const layer *l);

@@ -16,7 +16,7 @@
 #ifndef SNN_CLIP_H
 #define SNN_CLIP_H
 
-#include "snn_host.h"
+#include "snn_filters.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,13 +28,13 @@ static inline double snn_clip_bound(double agc, double momentum, int batch)
     return agc / (1 - momentum) * batch;
 }
 
-/* Holds the norm of each filter's `updates` and the size of its bias's update
- * (bias_updates may be NULL) to `bound` times its own weights' norm, at least
- * 1e-3. Returns the number of filters that were clipped. Updates that are not
- * finite become 0: where the host trains, training has stopped before that
- * (snn_finite.h). */
-size_t snn_clip_filters(const layer *l, float *updates, float *bias_updates,
-                        double bound);
+/* Holds the norm of each of the filters [begin, end) in `updates` and the size of
+ * its bias's update (bias_updates may be NULL) to `bound` times its own weights'
+ * norm, at least 1e-3. Returns the number of filters that were clipped. Updates
+ * that are not finite become 0: where the host trains, training has stopped before
+ * that (snn_finite.h). */
+size_t snn_clip_filters(const snn_filters *f, float *updates, float *bias_updates,
+                        double bound, size_t begin, size_t end);
 
 #ifdef GPU
 /* The same for the layer's own updates on the device. */

@@ -3,6 +3,11 @@
 #include "snn_filters.h"
 #include "snn_layout.h"
 #include "snn_mem.h"
+#include "snn_threads.h"
+#include "snn_update.h"
+
+/* Taps that are worth waking a thread for, and that are stepped at a time. */
+enum { GRAIN = 16384, CACHED = 2048 };
 
 /* Behind l.cweights of a host's layer, its snn_centre after it; free_layer frees both. */
 typedef struct {
@@ -27,14 +32,68 @@ static void forward(layer l, snn_state s)
     step_of(&l)->forward(l, s);
 }
 
+/* Around the step of some filters of a layer. */
+typedef struct {
+    const layer *l;
+    const step *t;
+    snn_filters f;
+    double bound;
+#ifdef SNN_CPU_FAST
+    snn_update_rates rates;
+#endif
+} stepping;
+
+static void before(void *context, size_t begin, size_t end)
+{
+    const stepping *s = (const stepping *)context;
+    const layer *l = s->l;
+    if (s->t->centre) snn_centre_before(s->t->centre, l, &s->f, begin, end);
+    if (s->bound > 0) {
+        snn_clip_filters(&s->f, l->weight_updates, l->bias_updates, s->bound, begin, end);
+    }
+}
+
+static void after(void *context, size_t begin, size_t end)
+{
+    const stepping *s = (const stepping *)context;
+    if (s->t->centre) snn_centre_after(s->t->centre, s->l, &s->f, begin, end);
+}
+
+#ifdef SNN_CPU_FAST
+/* All that is done to some filters while they are in the cache. */
+static void step_filters(void *context, size_t begin, size_t end)
+{
+    const stepping *s = (const stepping *)context;
+    size_t at, next, each = 1 + CACHED / s->f.taps;
+    for (at = begin; at < end; at = next) {
+        next = end - at < each ? end : at + each;
+        before(context, at, next);
+        snn_update_filters(s->l, s->rates, at, next);
+        after(context, at, next);
+    }
+}
+#endif
+
 static void update(layer l, SNN_UPDATE_PARAMS)
 {
-    const step *t = step_of(&l);
-    double bound = snn_clip_bound(t->agc, SNN_UPDATE_MOMENTUM, SNN_UPDATE_BATCH);
-    if (t->centre) snn_centre_before(t->centre, &l);
-    if (bound > 0) snn_clip_filters(&l, l.weight_updates, l.bias_updates, bound);
-    t->update(l, SNN_UPDATE_ARGS);
-    if (t->centre) snn_centre_after(t->centre, &l);
+    stepping s;
+    size_t grain;
+    s.l = &l;
+    s.t = step_of(&l);
+    s.bound = snn_clip_bound(s.t->agc, SNN_UPDATE_MOMENTUM, SNN_UPDATE_BATCH);
+    snn_filters_of(&l, &s.f);
+    if (s.t->centre) snn_centre_spread(s.t->centre, &s.f);
+    grain = 1 + GRAIN / s.f.taps;
+#ifdef SNN_CPU_FAST
+    if (s.t->update == snn_update_conv) {
+        s.rates = snn_update_rates_of(&l, SNN_UPDATE_ARGS);
+        snn_parallel(s.f.filters, grain, step_filters, &s);
+        return;
+    }
+#endif
+    snn_parallel(s.f.filters, grain, before, &s);
+    s.t->update(l, SNN_UPDATE_ARGS);
+    snn_parallel(s.f.filters, grain, after, &s);
 }
 
 #ifdef GPU

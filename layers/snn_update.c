@@ -4,42 +4,49 @@
 
 #ifdef SNN_CPU_FAST
 
-typedef struct {
-    float *values, *updates;
-    float decay, rate, momentum;    /* decay and rate with the batch's factor */
-} step;
-
-SNN_SIMD static void step_range(void *context, size_t begin, size_t end)
+SNN_SIMD static void step(float *restrict x, float *restrict u, snn_update_rates r, size_t n)
 {
-    const step *s = (const step *)context;
-    float decay = s->decay, rate = s->rate, momentum = s->momentum;
-    float *restrict x = s->values, *restrict u = s->updates;
     size_t i;
-    for (i = begin; i < end; ++i) {
-        float v = u[i] - decay * x[i];
-        x[i] += rate * v;
-        u[i] = momentum * v;
+    for (i = 0; i < n; ++i) {
+        float v = u[i] - r.decay * x[i];
+        x[i] += r.rate * v;
+        u[i] = r.momentum * v;
     }
+}
+
+snn_update_rates snn_update_rates_of(const layer *l, SNN_UPDATE_PARAMS)
+{
+    snn_update_rates r;
+    r.rate = SNN_UPDATE_RATE * l->learning_rate_scale / SNN_UPDATE_BATCH;
+    r.momentum = SNN_UPDATE_MOMENTUM;
+    r.decay = SNN_UPDATE_DECAY * SNN_UPDATE_BATCH;
+    return r;
+}
+
+void snn_update_filters(const layer *l, snn_update_rates r, size_t begin, size_t end)
+{
+    size_t taps = (size_t)l->nweights / (size_t)l->n, n = end - begin;
+    step(l->weights + begin * taps, l->weight_updates + begin * taps, r, n * taps);
+    r.decay = 0;
+    step(l->biases + begin, l->bias_updates + begin, r, n);
+    if (l->scales) step(l->scales + begin, l->scale_updates + begin, r, n);
+}
+
+typedef struct {
+    const layer *l;
+    snn_update_rates rates;
+} job;
+
+static void update_range(void *context, size_t begin, size_t end)
+{
+    const job *j = (const job *)context;
+    snn_update_filters(j->l, j->rates, begin, end);
 }
 
 void snn_update_conv(layer l, SNN_UPDATE_PARAMS)
 {
-    step s;
-    s.rate = SNN_UPDATE_RATE * l.learning_rate_scale / SNN_UPDATE_BATCH;
-    s.momentum = SNN_UPDATE_MOMENTUM;
-    s.decay = 0;
-    s.values = l.biases;
-    s.updates = l.bias_updates;
-    step_range(&s, 0, (size_t)l.n);
-    if (l.scales) {
-        s.values = l.scales;
-        s.updates = l.scale_updates;
-        step_range(&s, 0, (size_t)l.n);
-    }
-    s.decay = SNN_UPDATE_DECAY * SNN_UPDATE_BATCH;
-    s.values = l.weights;
-    s.updates = l.weight_updates;
-    snn_parallel((size_t)l.nweights, 32768, step_range, &s);
+    job j = { &l, snn_update_rates_of(&l, SNN_UPDATE_ARGS) };
+    snn_parallel((size_t)l.n, 1 + 32768 * (size_t)l.n / (size_t)l.nweights, update_range, &j);
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* The step of stochastic gradient descent, in one pass over the weights where
- * the host makes three. It gives the host's bits. For snn_fast.c. */
+ * the host makes three. It gives the host's bits. */
 #ifndef SNN_UPDATE_H
 #define SNN_UPDATE_H
 
@@ -9,9 +9,17 @@
 extern "C" {
 #endif
 
-/* updates += -decay batch weights; weights += rate / batch updates;
+/* For snn_fast.c. updates += -decay batch weights; weights += rate / batch updates;
  * updates *= momentum, for weights; without decay for biases and scales. */
 void snn_update_conv(layer l, SNN_UPDATE_PARAMS);
+
+typedef struct { float rate, momentum, decay; } snn_update_rates;
+
+/* What that takes of the host's arguments, with the factors of layer and batch. */
+snn_update_rates snn_update_rates_of(const layer *l, SNN_UPDATE_PARAMS);
+
+/* The same of filters [begin, end) alone. */
+void snn_update_filters(const layer *l, snn_update_rates r, size_t begin, size_t end);
 
 #ifdef __cplusplus
 }

@@ -449,6 +449,13 @@ static void set_updates(const kind_case *k, layer *l, int f, double share)
     }
 }
 
+static size_t clip(const layer *l, double bound)
+{
+    snn_filters f;
+    CHECK(snn_filters_of(l, &f));
+    return snn_clip_filters(&f, l->weight_updates, NULL, bound, 0, f.filters);
+}
+
 TEST(a_filter_with_too_large_an_update_is_held_to_the_bound_and_others_are_not)
 {
     static const double shares[] = { 3, .05, .2999, 0, 1e30, .31, 1e-30 };
@@ -466,7 +473,7 @@ TEST(a_filter_with_too_large_an_update_is_held_to_the_bound_and_others_are_not)
             clipped += shares[f % 7] > bound;
         }
         memcpy(before, l->weight_updates, bytes);
-        CHECK_NEAR(snn_clip_filters(l, l->weight_updates, NULL, bound), clipped, 0);
+        CHECK_NEAR(clip(l, bound), clipped, 0);
         for (f = 0; f < k->filters; ++f) {
             double want = bound * norm_of(k, l, l->weights, f);
             double share = shares[f % 7];
@@ -509,7 +516,7 @@ TEST(a_filter_of_small_weights_is_held_as_one_of_norm_a_thousandth)
                     l->weight_updates[place_of(k, l, f, t)] = 1;
                 }
             }
-            CHECK_NEAR(snn_clip_filters(l, l->weight_updates, NULL, .5), k->filters, 0);
+            CHECK_NEAR(clip(l, .5), k->filters, 0);
             for (f = 0; f < k->filters; ++f) {
                 CHECK_NEAR(norm_of(k, l, l->weight_updates, f), want, 1e-5 * want);
             }
@@ -532,7 +539,7 @@ TEST(updates_that_are_not_finite_become_0_and_others_stay)
             for (f = 0; f < k->filters; ++f) set_updates(k, l, f, .01);
             memcpy(before, l->weight_updates, bytes);
             l->weight_updates[place_of(k, l, 2, k->taps - 1)] = bad[n];
-            CHECK_NEAR(snn_clip_filters(l, l->weight_updates, NULL, .3), 1, 0);
+            CHECK_NEAR(clip(l, .3), 1, 0);
             for (f = 0; f < k->filters; ++f) {
                 for (t = 0; t < k->taps; ++t) {
                     size_t at = place_of(k, l, f, t);

@@ -283,7 +283,7 @@ static void clip_one(const clip_case *k)
     l.weight_updates_gpu = array_on_gpu(u, count);
     l.bias_updates_gpu = array_on_gpu(b, filters);
     got = (float *)snn_alloc(count, sizeof *got);
-    snn_clip_filters(&l, u, b, .3);
+    snn_clip_filters(&f, u, b, .3, 0, filters);
     snn_clip_filters_gpu(&l, .3);
     cuda_pull_array(l.weight_updates_gpu, got, count);
     agree("updates", &where, got, u, count, 1e-6);
@@ -362,14 +362,15 @@ static void centre_one(const clip_case *k)
     }
     cuda_pull_array(gpu->mean_gpu, got, cpu->channels < count ? cpu->channels : count);
     agree("means", &where, got, cpu->mean, cpu->channels < count ? cpu->channels : count, 1e-5);
-    snn_centre_before(cpu, &l);
+    snn_centre_spread(cpu, &f);
+    snn_centre_before(cpu, &l, &f, 0, filters);
     snn_centre_before_gpu(gpu, &l);
     cuda_pull_array(l.weight_updates_gpu, got, count);
     agree("updates", &where, got, u, count, 1e-5);
     /* A step that changes the weights. */
     for (i = 0; i < count; ++i) l.weights[i] += .01f * u[i];
     cuda_push_array(l.weights_gpu, l.weights, count);
-    snn_centre_after(cpu, &l);
+    snn_centre_after(cpu, &l, &f, 0, filters);
     snn_centre_after_gpu(gpu, &l);
     cuda_pull_array(l.biases_gpu, got, filters);
     agree("biases", &where, got, l.biases, filters, 1e-5);
