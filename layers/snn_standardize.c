@@ -352,6 +352,8 @@ SNN_HD void slide_part(snn_slider *p, snn_slider *q, const double *columns_p,
     }
 }
 
+/* A row of windows from the columns' sums, and the first channel's pixels in it. The
+ * means stay in t->a for other channels and for rows that no window leaves. */
 SNN_SIMD
 static void standardize_first(const window_row *t, row_constants k, int rx, int w,
                               const float *in, float *out, float *inverse)
