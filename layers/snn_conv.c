@@ -72,20 +72,7 @@ static size_t images_at_once(const layer *l)
 
 static size_t groups_of(const layer *l) { return l->groups > 1 ? (size_t)l->groups : 1; }
 
-static size_t slices_of(const layer *l, int channels)
-{
-    size_t threads = (size_t)snn_threads(), batch = (size_t)l->batch, groups = groups_of(l);
-    size_t most = (threads + batch - 1) / batch;
-    if (images_at_once(l) > 1) return 1;
-    /* one group alone would be another primitive, which rounds differently */
-    if (groups > 1) return largest_divisor(groups, most < groups / 2 ? most : groups / 2);
-    if (most > (size_t)channels / LEAST_CHANNELS) most = (size_t)channels / LEAST_CHANNELS;
-    /* nor are slices that fill no vectors convolved as the whole is */
-    return channels % VECTOR ? 1 : largest_divisor((size_t)channels / VECTOR, most);
-}
-
-/* How a layer's input and output lie in a pass (snn_layout.h): plain where there are
- * slices. */
+/* How a layer's input and output lie in a pass (snn_layout.h). */
 typedef struct { int x_block, y_block, replaces; } layout;
 
 static layout layout_of(snn_state s)
@@ -95,6 +82,32 @@ static layout layout_of(snn_state s)
 }
 
 static const layout plain = { 1, 1, 0 };
+
+static size_t most_slices(const layer *l)
+{
+    size_t threads = (size_t)snn_threads(), batch = (size_t)l->batch;
+    return images_at_once(l) > 1 ? 1 : (threads + batch - 1) / batch;
+}
+
+/* Of whole blocks on both sides. */
+static size_t slices_of_groups(const layer *l, layout a)
+{
+    size_t groups = groups_of(l), most = most_slices(l), slices;
+    /* one group alone would be another primitive, which rounds differently */
+    slices = largest_divisor(groups, most < groups / 2 ? most : groups / 2);
+    while ((size_t)l->n / slices % (size_t)a.y_block || (size_t)l->c / slices % (size_t)a.x_block) {
+        slices = largest_divisor(groups, slices - 1);
+    }
+    return slices;
+}
+
+static size_t slices_of(const layer *l, int channels, int block)
+{
+    size_t most = most_slices(l), unit = (size_t)(block > VECTOR ? block : VECTOR);
+    if (most > (size_t)channels / LEAST_CHANNELS) most = (size_t)channels / LEAST_CHANNELS;
+    /* nor are slices that fill no vectors convolved as the whole is */
+    return (size_t)channels % unit ? 1 : largest_divisor((size_t)channels / unit, most);
+}
 
 /* Winograd's F(4x4, 3x3) (Lavin and Gray 2016, arXiv:1509.09308) makes tiles of 4x4
  * outputs with a quarter of the multiplications; what it sums is rounded some 1e-5
@@ -147,8 +160,8 @@ static job job_of(const layer *l, snn_state s)
     j.pool = snn_pool_behind(s, s.index);
     j.images = images_at_once(l);
     j.part_images = part_images(l);
-    j.slices = slices_of(l, l->n);
-    j.back_slices = is_grouped ? j.slices : slices_of(l, l->c);
+    j.slices = is_grouped ? slices_of_groups(l, a) : slices_of(l, l->n, a.y_block);
+    j.back_slices = is_grouped ? j.slices : slices_of(l, l->c, a.x_block);
     j.conv = conv_of(l, j.slices, is_grouped ? j.slices : 1, a);
     if (!is_grouped && (j.slices > 1 || j.back_slices > 1)) j.back = conv_of(l, 1, j.back_slices, a);
     return j;

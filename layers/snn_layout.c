@@ -83,7 +83,7 @@ static int agree(const layer *l, int i)
 static int is_wanted(const network *net)
 {
     int i;
-    if (snn_on_gpu() || net->batch < snn_threads() || snn_is_left_out("SNN_BLOCKS")) return 0;
+    if (snn_on_gpu() || snn_is_left_out("SNN_BLOCKS")) return 0;
     for (i = 0; i < net->n; ++i) {
         if (!snn_inputs_are_known(&net->layers[i])) return 0;
     }
@@ -101,10 +101,12 @@ static void plan_blocks(const network *net)
     }
 }
 
-/* AlexeyAB's back-propagation leaves layers with onlyforward=1 out. */
+/* Not where threads share an image, each with some of its channels. AlexeyAB's
+ * back-propagation leaves layers with onlyforward=1 out. */
 static void plan_pools(const network *net)
 {
     int i;
+    if (net->batch < snn_threads()) return;
     for (i = 0; i + 1 < net->n; ++i) {
         const layer *l = &net->layers[i], *next = l + 1;
         plan.runs_pool[i] = is_conv(l) && !l->batch_normalize && !next->onlyforward &&

@@ -11,11 +11,10 @@
  *
  * A convolution takes the maxima of a [maxpool] behind it image by image, while its
  * output, or what is to be its delta, is in the cache; with batch normalization it
- * cannot, as that waits for all images.
+ * cannot, as that waits for all images, nor where threads share an image.
  *
- * A net is asked about in training alone (snn_resume), on the CPU, with as many
- * images in a mini-batch as there are threads at least: nets that are looked
- * into, by `darknet snn` or through the library, are plain throughout. What a
+ * A net is asked about in training alone (snn_resume), on the CPU: nets that are
+ * looked into, by `darknet snn` or through the library, are plain throughout. What a
  * step computes is the same bit for bit; the environment variable SNN_BLOCKS=0
  * shows it.
  */

@@ -11,7 +11,7 @@ enum { MAX_THREADS = 256 };
 
 /* Looks at a counter before its thread sleeps: some 20 microseconds, about what
  * it takes to sleep and be woken. Layers follow each other within that time. */
-enum { SPINS = 500 };
+enum { SPINS = 4000 };
 
 /* The pool is the plugin's only process-wide state. Its fields are guarded by
  * `lock`, but that `job` and `running` are also looked at without it; `busy` is
@@ -23,7 +23,8 @@ static struct {
     unsigned job, running;
     snn_work work;
     void *context;
-    size_t count, piece, next;
+    size_t count, piece;
+    struct { size_t next, end; } share[MAX_THREADS];    /* pieces left, by thread */
 } pool = { .busy = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
            .posted = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER };
 static pthread_once_t started = PTHREAD_ONCE_INIT;
@@ -44,33 +45,62 @@ static void spin_while(const unsigned *counter, unsigned value, int has)
     }
 }
 
-/* Takes pieces until none is left. Called and returns with the lock held. */
-static void take_pieces(void)
+/* The thread with the most pieces left. */
+static int richest(void)
 {
-    while (pool.next < pool.count) {
-        size_t begin = pool.next;
+    int t, most = 0;
+    for (t = 1; t <= pool.workers; ++t) {
+        if (pool.share[t].end - pool.share[t].next > pool.share[most].end - pool.share[most].next) most = t;
+    }
+    return most;
+}
+
+/* A thread's own pieces in order, so that it finds in its caches what it had there in
+ * the job before; then the last ones of threads that are behind. 0: none is left. */
+static int take_piece(int thread, size_t *piece)
+{
+    int from = pool.share[thread].next < pool.share[thread].end ? thread : richest();
+    if (pool.share[from].next == pool.share[from].end) return 0;
+    *piece = from == thread ? pool.share[from].next++ : --pool.share[from].end;
+    return 1;
+}
+
+/* Takes pieces until none is left. Called and returns with the lock held. */
+static void take_pieces(int thread)
+{
+    size_t piece;
+    while (take_piece(thread, &piece)) {
+        size_t begin = piece * pool.piece;
         size_t left = pool.count - begin;
         size_t end = begin + (left < pool.piece ? left : pool.piece);
         snn_work work = pool.work;
         void *context = pool.context;
-        pool.next = end;
         pthread_mutex_unlock(&pool.lock);
         work(context, begin, end);
         pthread_mutex_lock(&pool.lock);
     }
 }
 
-static void *worker(void *unused)
+static void share_pieces(void)
 {
+    size_t pieces = (pool.count + pool.piece - 1) / pool.piece, threads = (size_t)pool.workers + 1, t;
+    for (t = 0; t < threads; ++t) {
+        pool.share[t].next = pieces * t / threads;
+        pool.share[t].end = pieces * (t + 1) / threads;
+    }
+}
+
+static void *worker(void *index)
+{
+    int thread = (int)(size_t)index;
     unsigned seen = 0;
-    (void)unused;
     for (;;) {
         spin_while(&pool.job, seen, 1);
         pthread_mutex_lock(&pool.lock);
         while (pool.job == seen) pthread_cond_wait(&pool.posted, &pool.lock);
         seen = pool.job;
         set(&pool.running, pool.running + 1);
-        take_pieces();
+        take_pieces(thread);
         set(&pool.running, pool.running - 1);
         if (!pool.running) pthread_cond_signal(&pool.finished);
         pthread_mutex_unlock(&pool.lock);
@@ -110,7 +140,7 @@ static void start(void)
     pool.spins = n <= cores() ? SPINS : 0;
     for (i = 0; i < n - 1; ++i) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, worker, NULL)) break;
+        if (pthread_create(&thread, NULL, worker, (void *)(size_t)(i + 1))) break;
         pthread_detach(thread);
     }
     pool.workers = i;
@@ -138,10 +168,10 @@ void snn_parallel(size_t count, size_t grain, snn_work work, void *context)
     pool.count = count;
     pool.piece = (count + pieces - 1) / pieces;
     if (pool.piece < grain) pool.piece = grain;
-    pool.next = 0;
+    share_pieces();
     set(&pool.job, pool.job + 1);
     pthread_cond_broadcast(&pool.posted);
-    take_pieces();
+    take_pieces(0);
     if (pool.running) {
         pthread_mutex_unlock(&pool.lock);
         spin_while(&pool.running, 0, 0);

@@ -9,6 +9,7 @@
 #include "snn_conv.h"
 #include "snn_layout.h"
 #include "snn_math.h"
+#include "snn_threads.h"
 
 #include <dnnl.h>
 
@@ -334,6 +335,8 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "groups, centred", 8, 32, 8, 9, CONV(32, 3, 1, "groups=2\ncentre=1\nagc=.1\nactivation=selu")
         CONV(32, 3, 1, "groups=32\ncentre=1\nactivation=selu")
         CONV(32, 1, 1, "centre=1\nactivation=selu") CONV(16, 3, 1, "centre=1\nactivation=selu") }, "bbb-" },
+    { { "groups, an odd number of blocks", 8, 3, 8, 9, CONV(48, 3, 1, "activation=selu")
+        CONV(48, 3, 1, "groups=48\nactivation=selu") CONV(48, 1, 1, "activation=selu") }, "bb-" },
 };
 
 static snn_state training_of(network *net)
@@ -502,7 +505,11 @@ TEST(blocks_give_the_same_bits)
     size_t i;
     int known = has_blocks_of_16();
     for (i = 0; i < sizeof block_cases / sizeof *block_cases; ++i) {
-        same_with_blocks(&block_cases[i].c, known ? block_cases[i].blocked : NULL);
+        fast_case c = block_cases[i].c;
+        const char *blocked = known ? block_cases[i].blocked : NULL;
+        same_with_blocks(&c, blocked);
+        /* threads share the images */
+        for (c.batch = 1; c.batch < snn_threads(); ++c.batch) same_with_blocks(&c, blocked);
     }
 }
 
@@ -680,6 +687,7 @@ int main(int argc, char **argv)
         for (i = 0; i < CASES; ++i) printf("digest %016lx\n", digest_case(&cases[i]));
         return 0;
     }
+    setenv("SNN_THREADS", "3", 1);      /* read once, at the first call */
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
     RUN(what_suits_is_convolved_by_tiles);
