@@ -95,41 +95,52 @@ SNN_SIMD static void take_away(float *x, const float *means, float part, size_t 
     for (t = 0; t < n; ++t) x[t] -= part * means[t];
 }
 
-/* The mean under each tap of filter i. */
-static const float *means_under(const snn_centre *c, const snn_filters *f, size_t i)
+const float *snn_centre_means(const snn_centre *c, const snn_filters *f, size_t i)
 {
     return c->tap_means + i / (f->filters / f->groups) * f->taps;
+}
+
+void snn_centre_take(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
+                     size_t end)
+{
+    size_t i, t;
+    for (i = begin; i < end; ++i) {
+        float part = snn_centre_part(l->bias_updates[i], c->bias_momentum[i], f);
+        const float *means = snn_centre_means(c, f, i);
+        for (t = 0; t < f->taps; t += f->run) {
+            take_away(&l->weight_updates[snn_tap(f, i, t)], means + t, part, f->run);
+        }
+    }
+}
+
+void snn_centre_move(snn_centre *c, const layer *l, const snn_filters *f, size_t i,
+                     double gain)
+{
+    l->biases[i] -= (float)(gain * snn_taps_share(f));
+    c->bias_momentum[i] = l->bias_updates[i];
 }
 
 /* W m of filter i; filters stand in runs (snn_filters.h). */
 static double product_of(const snn_centre *c, const snn_filters *f, size_t i)
 {
-    const float *means = means_under(c, f, i);
+    const float *means = snn_centre_means(c, f, i);
     double sum = 0;
     size_t t;
     for (t = 0; t < f->taps; t += f->run) sum += snn_dot(&f->weights[snn_tap(f, i, t)], means + t, f->run);
-    return sum * snn_taps_share(f);
+    return sum;
 }
 
 void snn_centre_before(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
                        size_t end)
 {
-    size_t i, t;
-    for (i = begin; i < end; ++i) {
-        float part = snn_centre_part(l->bias_updates[i], c->bias_momentum[i], f);
-        for (t = 0; t < f->taps; t += f->run) {
-            take_away(&l->weight_updates[snn_tap(f, i, t)], means_under(c, f, i) + t, part, f->run);
-        }
-        c->product[i] = product_of(c, f, i);
-    }
+    size_t i;
+    snn_centre_take(c, l, f, begin, end);
+    for (i = begin; i < end; ++i) c->product[i] = product_of(c, f, i);
 }
 
 void snn_centre_after(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
                       size_t end)
 {
     size_t i;
-    for (i = begin; i < end; ++i) {
-        l->biases[i] -= (float)(product_of(c, f, i) - c->product[i]);
-        c->bias_momentum[i] = l->bias_updates[i];
-    }
+    for (i = begin; i < end; ++i) snn_centre_move(c, l, f, i, product_of(c, f, i) - c->product[i]);
 }

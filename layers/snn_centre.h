@@ -54,11 +54,18 @@ snn_centre *snn_centre_in(void *room, const layer *l);
  * [channels / block][plane][block], into the running ones. */
 void snn_centre_input(snn_centre *c, const layer *l, const float *input, int block);
 
-/* Around an update of the layer's filters [begin, end), once the means are spread
- * for it: before it, takes the part along the mean out of the mini-batch's share of
- * l->weight_updates; after it, moves the biases so that the output for the mean input
- * changes by the biases' own step alone. */
+/* For an update of the layer's filters [begin, end), once the means are spread for it.
+ * Before it, snn_centre_take takes the part along the mean out of the mini-batch's share
+ * of l->weight_updates. After it, snn_centre_move moves the bias of filter i so that the
+ * output for the mean input changes by the bias's own step alone: gain is how much the
+ * sum of snn_centre_means times weights, one for each tap, has grown.
+ * snn_centre_before and _after do both around an update of whatever kind. */
 void snn_centre_spread(snn_centre *c, const snn_filters *f);
+const float *snn_centre_means(const snn_centre *c, const snn_filters *f, size_t i);
+void snn_centre_take(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
+                     size_t end);
+void snn_centre_move(snn_centre *c, const layer *l, const snn_filters *f, size_t i,
+                     double gain);
 void snn_centre_before(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
                        size_t end);
 void snn_centre_after(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,

@@ -1,5 +1,6 @@
 #include "snn_clip.h"
 #include "snn_math.h"
+#include "snn_simd.h"
 #include "snn_sums.h"
 
 /* A filter's taps stand in runs (snn_filters.h). */
@@ -13,14 +14,17 @@ static double norm_of(const snn_filters *f, const float *values, size_t filter)
     return sqrt(sum);
 }
 
+SNN_SIMD static void clip_run(float *u, double scale, size_t n)
+{
+    size_t k;
+    for (k = 0; k < n; ++k) u[k] = snn_clipped(u[k], scale);
+}
+
 static void clip_filter(const snn_filters *f, float *updates, size_t filter,
                         double scale)
 {
-    size_t t, k;
-    for (t = 0; t < f->taps; t += f->run) {
-        float *u = &updates[snn_tap(f, filter, t)];
-        for (k = 0; k < f->run; ++k) u[k] = snn_clipped(u[k], scale);
-    }
+    size_t t;
+    for (t = 0; t < f->taps; t += f->run) clip_run(&updates[snn_tap(f, filter, t)], scale, f->run);
 }
 
 size_t snn_clip_filters(const snn_filters *f, float *updates, float *bias_updates,

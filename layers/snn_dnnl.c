@@ -2,6 +2,7 @@
 
 #ifdef SNN_CPU_FAST
 
+#include "snn_blocks.h"
 #include "snn_mem.h"
 #include "snn_scratch.h"
 
@@ -33,7 +34,10 @@ typedef struct {
  * a part each, the sums of which are y. */
 enum { IMAGE_CHANNELS = 3, MOST_PARTS = 4 };
 
-typedef struct { pass forward, weights; } part;
+typedef struct {
+    pass forward, weights;
+    int gradient_block;             /* snn_blocks.h; 0: in another layout */
+} part;
 
 struct snn_conv {
     snn_conv_shape shape;
@@ -233,6 +237,22 @@ static void make_weights(const snn_conv_shape *s, pass *p, const_dnnl_primitive_
     make_reorder(&p->dst, INTO_WANTED);
 }
 
+/* Without padding, and of as many channels as filters. */
+static int block_of_filters(const dnnl_memory_desc_t *layout)
+{
+    static const struct { int block; dnnl_format_tag_t tag; } known[] = {
+        { 16, dnnl_ABcd16b16a }, { 8, dnnl_ABcd8b8a },
+    };
+    dnnl_memory_desc_t blocked;
+    size_t i;
+    for (i = 0; layout->ndims == 4 && i < sizeof known / sizeof *known; ++i) {
+        if (layout->dims[0] % known[i].block || layout->dims[1] % known[i].block) continue;
+        check(dnnl_memory_desc_init_by_tag(&blocked, 4, layout->dims, dnnl_f32, known[i].tag), "layout");
+        if (dnnl_memory_desc_equal(&blocked, layout)) return known[i].block;
+    }
+    return 0;
+}
+
 /* The bias is the first part's. */
 static snn_conv_shape part_of(const snn_conv *c, int index)
 {
@@ -252,6 +272,7 @@ static void make_part(snn_conv *c, int index)
     make_reorder(&p->forward.weights, INTO_WANTED);
     make_reorder(&p->forward.dst, INTO_PLAIN);
     make_weights(&s, &p->weights, description);
+    p->gradient_block = block_of_filters(&p->weights.weights.wanted);
     dnnl_primitive_desc_destroy(description);
 }
 
@@ -512,10 +533,15 @@ size_t snn_conv_gradient_count(const snn_conv *c) { return (size_t)c->parts * pa
 
 void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates)
 {
+    size_t channels = (size_t)(c->shape.c / c->parts), taps = (size_t)c->shape.size * (size_t)c->shape.size;
     int i;
     for (i = 0; i < c->parts; ++i) {
         const operand *o = &c->part[i].weights.weights;
-        reorder(o, &o->wanted, dw + (size_t)i * part_gradient(c), &o->plain, updates + (size_t)i * part_weights(c));
+        const float *from = dw + (size_t)i * part_gradient(c);
+        float *to = updates + (size_t)i * part_weights(c);
+        size_t block = (size_t)c->part[i].gradient_block;
+        if (block) snn_add_blocks(from, block, (size_t)c->shape.n, channels, taps, to, (size_t)c->shape.filter_c * taps);
+        else reorder(o, &o->wanted, from, &o->plain, to);
     }
 }
 

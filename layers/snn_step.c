@@ -43,14 +43,17 @@ typedef struct {
 #endif
 } stepping;
 
+static void clip(const stepping *s, size_t begin, size_t end)
+{
+    if (s->bound <= 0) return;
+    snn_clip_filters(&s->f, s->l->weight_updates, s->l->bias_updates, s->bound, begin, end);
+}
+
 static void before(void *context, size_t begin, size_t end)
 {
     const stepping *s = (const stepping *)context;
-    const layer *l = s->l;
-    if (s->t->centre) snn_centre_before(s->t->centre, l, &s->f, begin, end);
-    if (s->bound > 0) {
-        snn_clip_filters(&s->f, l->weight_updates, l->bias_updates, s->bound, begin, end);
-    }
+    if (s->t->centre) snn_centre_before(s->t->centre, s->l, &s->f, begin, end);
+    clip(s, begin, end);
 }
 
 static void after(void *context, size_t begin, size_t end)
@@ -60,6 +63,19 @@ static void after(void *context, size_t begin, size_t end)
 }
 
 #ifdef SNN_CPU_FAST
+static void step_centred(const stepping *s, size_t begin, size_t end)
+{
+    snn_centre *c = s->t->centre;
+    size_t i;
+    snn_centre_take(c, s->l, &s->f, begin, end);
+    clip(s, begin, end);
+    snn_update_biases(s->l, s->rates, begin, end);
+    for (i = begin; i < end; ++i) {
+        double gain = snn_update_along(s->l, s->rates, i, snn_centre_means(c, &s->f, i));
+        snn_centre_move(c, s->l, &s->f, i, gain);
+    }
+}
+
 /* All that is done to some filters while they are in the cache. */
 static void step_filters(void *context, size_t begin, size_t end)
 {
@@ -67,9 +83,12 @@ static void step_filters(void *context, size_t begin, size_t end)
     size_t at, next, each = 1 + CACHED / s->f.taps;
     for (at = begin; at < end; at = next) {
         next = end - at < each ? end : at + each;
-        before(context, at, next);
+        if (s->t->centre) {
+            step_centred(s, at, next);
+            continue;
+        }
+        clip(s, at, next);
         snn_update_filters(s->l, s->rates, at, next);
-        after(context, at, next);
     }
 }
 #endif

@@ -1,4 +1,5 @@
 #include "snn_sums.h"
+#include "snn_math.h"
 #include "snn_simd.h"
 
 /* Lanes of a sum: a fixed order, whatever the width of the vectors. */
@@ -51,7 +52,7 @@ SNN_SIMD void snn_sum_blocks(const float *x, size_t n, int block, double *sums)
     else sum_blocks(x, n, block, sums);
 }
 
-static inline __attribute__((always_inline)) double dot(const float *x, const float *y, size_t n)
+SNN_SIMD double snn_dot(const float *x, const float *y, size_t n)
 {
     double lanes[LANES] = { 0 }, rest = 0;
     size_t i, k;
@@ -63,9 +64,19 @@ static inline __attribute__((always_inline)) double dot(const float *x, const fl
     return rest;
 }
 
-SNN_SIMD double snn_dot(const float *x, const float *y, size_t n) { return dot(x, y, n); }
-
-SNN_SIMD double snn_sum_of_squares(const float *x, size_t n) { return dot(x, x, n); }
+SNN_SIMD double snn_sum_of_squares(const float *x, size_t n)
+{
+    float lanes[LANES] = { 0 };
+    double sum, rest = 0;
+    size_t i, k;
+    for (i = 0; i + LANES <= n; i += LANES) {
+        for (k = 0; k < LANES; ++k) lanes[k] += x[i + k] * x[i + k];
+    }
+    for (; i < n; ++i) rest += (double)x[i] * x[i];
+    sum = lanes_sum(lanes);
+    /* a square is larger than any float, or a value is not finite */
+    return snn_is_finite_double(sum) ? rest + sum : snn_dot(x, x, n);
+}
 
 SNN_SIMD double snn_sum_of_products(const float *x, float a, const float *y, float b, size_t n)
 {

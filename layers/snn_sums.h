@@ -18,7 +18,7 @@ double snn_sum(const float *x, size_t n);
  * SNN_MOST_BLOCK. snn_sum's bits. */
 void snn_sum_blocks(const float *x, size_t n, int block, double *sums);
 
-/* Sum of x[i]^2, without a square's overflow. */
+/* Sum of x[i]^2, whatever finite values x has; squares below 1e-38 may be left out. */
 double snn_sum_of_squares(const float *x, size_t n);
 
 /* Sum of x[i] y[i], in double. */

@@ -4,14 +4,41 @@
 
 #ifdef SNN_CPU_FAST
 
+/* What a weight becomes, and its momentum. */
+static inline float stepped(float x, float *u, snn_update_rates r)
+{
+    float v = *u - r.decay * x;
+    *u = r.momentum * v;
+    return x + r.rate * v;
+}
+
 SNN_SIMD static void step(float *restrict x, float *restrict u, snn_update_rates r, size_t n)
 {
     size_t i;
-    for (i = 0; i < n; ++i) {
-        float v = u[i] - r.decay * x[i];
-        x[i] += r.rate * v;
-        u[i] = r.momentum * v;
+    for (i = 0; i < n; ++i) x[i] = stepped(x[i], &u[i], r);
+}
+
+SNN_SIMD static double step_along(float *restrict x, float *restrict u, const float *restrict along,
+                                  snn_update_rates r, size_t n)
+{
+    enum { LANES = 16 };
+    float lanes[LANES] = { 0 };
+    double sum = 0;
+    size_t i, k;
+    for (i = 0; i + LANES <= n; i += LANES) {
+        for (k = 0; k < LANES; ++k) {
+            float before = x[i + k];
+            x[i + k] = stepped(before, &u[i + k], r);
+            lanes[k] += along[i + k] * (x[i + k] - before);
+        }
     }
+    for (; i < n; ++i) {
+        float before = x[i];
+        x[i] = stepped(before, &u[i], r);
+        sum += along[i] * (x[i] - before);
+    }
+    for (k = 0; k < LANES; ++k) sum += lanes[k];
+    return sum;
 }
 
 snn_update_rates snn_update_rates_of(const layer *l, SNN_UPDATE_PARAMS)
@@ -23,13 +50,26 @@ snn_update_rates snn_update_rates_of(const layer *l, SNN_UPDATE_PARAMS)
     return r;
 }
 
+static size_t taps_of(const layer *l) { return (size_t)l->nweights / (size_t)l->n; }
+
+double snn_update_along(const layer *l, snn_update_rates r, size_t i, const float *along)
+{
+    size_t taps = taps_of(l);
+    return step_along(l->weights + i * taps, l->weight_updates + i * taps, along, r, taps);
+}
+
+void snn_update_biases(const layer *l, snn_update_rates r, size_t begin, size_t end)
+{
+    r.decay = 0;
+    step(l->biases + begin, l->bias_updates + begin, r, end - begin);
+    if (l->scales) step(l->scales + begin, l->scale_updates + begin, r, end - begin);
+}
+
 void snn_update_filters(const layer *l, snn_update_rates r, size_t begin, size_t end)
 {
-    size_t taps = (size_t)l->nweights / (size_t)l->n, n = end - begin;
-    step(l->weights + begin * taps, l->weight_updates + begin * taps, r, n * taps);
-    r.decay = 0;
-    step(l->biases + begin, l->bias_updates + begin, r, n);
-    if (l->scales) step(l->scales + begin, l->scale_updates + begin, r, n);
+    size_t taps = taps_of(l);
+    step(l->weights + begin * taps, l->weight_updates + begin * taps, r, (end - begin) * taps);
+    snn_update_biases(l, r, begin, end);
 }
 
 typedef struct {

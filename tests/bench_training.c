@@ -122,6 +122,7 @@ int main(int argc, char **argv)
     }
     is_training = !strcmp(argv[2], "train");
     net = parse_network_cfg(argv[1]);
+    net->policy = CONSTANT;     /* others turn negative behind max_batches */
     input = bench_values((size_t)net->inputs * (size_t)net->batch, 1);
     memcpy(net->input, input, (size_t)net->inputs * (size_t)net->batch * sizeof *input);
     if (net->truth) fill_truth(net->truth, net->batch, net->truths);
