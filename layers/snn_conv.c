@@ -16,8 +16,9 @@
 #ifdef SNN_CPU_FAST
 
 /* Parts that the gradient of the weights is summed from. More help more
- * threads; each costs one pass over the weights. */
-enum { PARTS = 8 };
+ * threads; each costs one pass over the weights. Tiles (suits_winograd) want calls of
+ * MANY_OUTPUTS, for which there may be half as many parts. */
+enum { PARTS = 8, MANY_OUTPUTS = 1024 };
 
 /* A piece of work should stay in the second-level cache. */
 enum { PIECE_BYTES = 1024 << 10 };
@@ -57,11 +58,22 @@ static size_t largest_divisor(size_t n, size_t at_most)
     return d ? d : 1;
 }
 
+/* Winograd's F(4x4, 3x3) (Lavin and Gray 2016, arXiv:1509.09308) makes tiles of 4x4
+ * outputs with a quarter of the multiplications; what it sums is rounded some 1e-5
+ * away from the direct sums. It wants channels to fill vectors. SNN_WINOGRAD=0: nowhere. */
+static int has_tiles(const layer *l)
+{
+    return l->size == 3 && snn_stride_x(l) == 1 && snn_stride_y(l) == 1 && snn_dilation(l) == 1 &&
+           l->groups <= 1 && l->c >= LEAST_CHANNELS && l->n >= LEAST_CHANNELS &&
+           !snn_is_left_out("SNN_WINOGRAD");
+}
+
 /* Images of a part of the gradient; a function of the layer alone. */
 static size_t part_images(const layer *l)
 {
-    size_t batch = (size_t)l->batch;
-    return batch / largest_divisor(batch, PARTS);
+    size_t batch = (size_t)l->batch, images = batch / largest_divisor(batch, PARTS);
+    int is_small = has_tiles(l) && images * (size_t)l->out_h * (size_t)l->out_w < MANY_OUTPUTS;
+    return is_small ? batch / largest_divisor(batch, PARTS / 2) : images;
 }
 
 static size_t images_at_once(const layer *l)
@@ -109,17 +121,12 @@ static size_t slices_of(const layer *l, int channels, int block)
     return (size_t)channels % unit ? 1 : largest_divisor((size_t)channels / unit, most);
 }
 
-/* Winograd's F(4x4, 3x3) (Lavin and Gray 2016, arXiv:1509.09308) makes tiles of 4x4
- * outputs with a quarter of the multiplications; what it sums is rounded some 1e-5
- * away from the direct sums. It pays where a call has tiles to spread the filters'
- * own transformation over, and channels to fill vectors. A function of the layer
- * alone, not of its slices. SNN_WINOGRAD=0: nowhere. */
+/* It pays where a call has tiles to spread the filters' own transformation over. A
+ * function of the layer alone, not of its slices. */
 static int suits_winograd(const layer *l)
 {
-    enum { LEAST_OUTPUTS = 256, LEAST_PAIRS = 512 };
-    size_t outputs = images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w;
-    return l->c >= LEAST_CHANNELS && l->n >= LEAST_CHANNELS && l->c * l->n >= LEAST_PAIRS &&
-           outputs >= LEAST_OUTPUTS && !snn_is_left_out("SNN_WINOGRAD");
+    enum { LEAST_OUTPUTS = 256 };
+    return has_tiles(l) && images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w >= LEAST_OUTPUTS;
 }
 
 /* Of one slice of the filters and one of the input. */
