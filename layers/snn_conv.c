@@ -16,9 +16,12 @@
 #ifdef SNN_CPU_FAST
 
 /* Parts that the gradient of the weights is summed from. More help more
- * threads; each costs one pass over the weights. Tiles (suits_winograd) want calls of
- * MANY_OUTPUTS, for which there may be half as many parts. */
-enum { PARTS = 8, MANY_OUTPUTS = 1024 };
+ * threads; each costs one pass over the weights. */
+enum { PARTS = 8 };
+
+/* Outputs of a call for which Winograd's tiles pay, and for which half as many parts are
+ * worth it: a call transforms all filters. */
+enum { LEAST_OUTPUTS = 256, MANY_OUTPUTS = 1024 };
 
 /* A piece of work should stay in the second-level cache. */
 enum { PIECE_BYTES = 1024 << 10 };
@@ -58,22 +61,24 @@ static size_t largest_divisor(size_t n, size_t at_most)
     return d ? d : 1;
 }
 
+static size_t groups_of(const layer *l) { return l->groups > 1 ? (size_t)l->groups : 1; }
+
 /* Winograd's F(4x4, 3x3) (Lavin and Gray 2016, arXiv:1509.09308) makes tiles of 4x4
  * outputs with a quarter of the multiplications; what it sums is rounded some 1e-5
  * away from the direct sums. It wants channels to fill vectors. SNN_WINOGRAD=0: nowhere. */
 static int has_tiles(const layer *l)
 {
     return l->size == 3 && snn_stride_x(l) == 1 && snn_stride_y(l) == 1 && snn_dilation(l) == 1 &&
-           l->groups <= 1 && l->c >= LEAST_CHANNELS && l->n >= LEAST_CHANNELS &&
-           !snn_is_left_out("SNN_WINOGRAD");
+           groups_of(l) == 1 && l->c >= LEAST_CHANNELS && l->n >= LEAST_CHANNELS &&
+           snn_conv_has_tiles() && !snn_is_left_out("SNN_WINOGRAD");
 }
 
 /* Images of a part of the gradient; a function of the layer alone. */
 static size_t part_images(const layer *l)
 {
-    size_t batch = (size_t)l->batch, images = batch / largest_divisor(batch, PARTS);
-    int is_small = has_tiles(l) && images * (size_t)l->out_h * (size_t)l->out_w < MANY_OUTPUTS;
-    return is_small ? batch / largest_divisor(batch, PARTS / 2) : images;
+    size_t batch = (size_t)l->batch, plane = (size_t)l->out_h * (size_t)l->out_w;
+    size_t images = batch / largest_divisor(batch, PARTS), more = batch / largest_divisor(batch, PARTS / 2);
+    return has_tiles(l) && images * plane < MANY_OUTPUTS && more * plane >= LEAST_OUTPUTS ? more : images;
 }
 
 static size_t images_at_once(const layer *l)
@@ -81,8 +86,6 @@ static size_t images_at_once(const layer *l)
     size_t bytes = ((size_t)l->inputs + (size_t)l->outputs) * sizeof(float);
     return largest_divisor(part_images(l), PIECE_BYTES / bytes);
 }
-
-static size_t groups_of(const layer *l) { return l->groups > 1 ? (size_t)l->groups : 1; }
 
 /* How a layer's input and output lie in a pass (snn_layout.h). */
 typedef struct { int x_block, y_block, replaces; } layout;
@@ -121,11 +124,9 @@ static size_t slices_of(const layer *l, int channels, int block)
     return (size_t)channels % unit ? 1 : largest_divisor((size_t)channels / unit, most);
 }
 
-/* It pays where a call has tiles to spread the filters' own transformation over. A
- * function of the layer alone, not of its slices. */
+/* A function of the layer alone, not of its slices. */
 static int suits_winograd(const layer *l)
 {
-    enum { LEAST_OUTPUTS = 256 };
     return has_tiles(l) && images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w >= LEAST_OUTPUTS;
 }
 

@@ -365,6 +365,11 @@ const snn_conv *snn_conv_of(const snn_conv_shape *shape)
     return c;
 }
 
+int snn_conv_has_tiles(void)
+{
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+}
+
 /* Without padding: as many values as the host has. */
 static int block_in(const dnnl_memory_desc_t *layout)
 {

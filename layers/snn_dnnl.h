@@ -25,7 +25,7 @@ typedef struct {
                                      * more than are used: c is a slice */
     int bias;                       /* 0: none */
     int winograd;                   /* by Winograd's tiles, where oneDNN can: 3x3
-                                     * of stride 1, with AVX-512 */
+                                     * of stride 1, see snn_conv_has_tiles */
     int x_block, y_block;           /* channels side by side in x and y, and in
                                      * their gradients; 0, 1: plain */
     int replaces;                   /* dx is written, not added to */
@@ -35,6 +35,9 @@ typedef struct snn_conv snn_conv;
 
 /* The primitives for a shape; NULL where oneDNN has none. */
 const snn_conv *snn_conv_of(const snn_conv_shape *shape);
+
+/* Whether oneDNN has Winograd's algorithm for this processor: with AVX-512. */
+int snn_conv_has_tiles(void);
 
 /* Blocks of x and y that need no change of layout; 1 where it takes none. */
 int snn_conv_x_block(const snn_conv *c);
