@@ -6,7 +6,7 @@
 typedef struct {
     snn_centre *c;
     const layer *l;
-    const float *input;
+    snn_parts input;
     double share;
     int block;
 } job;
@@ -59,10 +59,12 @@ static void average_blocks(void *context, size_t begin, size_t end)
     const job *j = (const job *)context;
     const snn_centre *c = j->c;
     size_t batch = (size_t)j->l->batch, block = (size_t)j->block, i, b, k;
+    size_t each = c->channels / (size_t)j->input.count;
     for (i = begin * block; i < end * block; i += block) {
+        const float *part = j->input.part[i / each];
         double sums[SNN_MOST_BLOCK] = { 0 }, some[SNN_MOST_BLOCK];
         for (b = 0; b < batch; ++b) {
-            snn_sum_blocks(j->input + (b * c->channels + i) * c->plane, c->plane, j->block, some);
+            snn_sum_blocks(part + (b * each + i % each) * c->plane, c->plane, j->block, some);
             for (k = 0; k < block; ++k) sums[k] += some[k];
         }
         for (k = 0; k < block; ++k) {
@@ -71,7 +73,7 @@ static void average_blocks(void *context, size_t begin, size_t end)
     }
 }
 
-void snn_centre_input(snn_centre *c, const layer *l, const float *input, int block)
+void snn_centre_input(snn_centre *c, const layer *l, snn_parts input, int block)
 {
     job j = { c, l, input, 0, block };
     size_t values = (size_t)l->batch * (size_t)block;

@@ -22,6 +22,7 @@
 
 #include "snn_filters.h"
 #include "snn_host.h"
+#include "snn_layout.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,9 +51,9 @@ size_t snn_centre_bytes(const layer *l);
 /* In that many bytes of zeros at `room`, aligned for doubles; freed with them. */
 snn_centre *snn_centre_in(void *room, const layer *l);
 
-/* A forward pass of training: takes the means of `input`, l->batch images of
- * [channels / block][plane][block], into the running ones. */
-void snn_centre_input(snn_centre *c, const layer *l, const float *input, int block);
+/* A forward pass of training: takes the means of the input, l->batch images of
+ * [channels / block][plane][block] in all parts, into the running ones. */
+void snn_centre_input(snn_centre *c, const layer *l, snn_parts input, int block);
 
 /* For an update of the layer's filters [begin, end), once the means are spread for it.
  * Before it, snn_centre_take takes the part along the mean out of the mini-batch's share

@@ -41,6 +41,7 @@ enum { VECTOR = 8 };
 typedef struct {
     const layer *l;
     snn_state s;
+    snn_parts input;
     const snn_conv *conv;       /* of one slice */
     const snn_conv *back;       /* gradient of the input; NULL: conv's */
     const layer *pool;          /* run with this layer; NULL: none */
@@ -81,9 +82,13 @@ static size_t part_images(const layer *l)
     return has_tiles(l) && images * plane < MANY_OUTPUTS && more * plane >= LEAST_OUTPUTS ? more : images;
 }
 
+/* Two images side by side are read one by one (snn_dnnl.c), in calls of one such pair. */
+enum { PAIR_CHANNELS = 6 };
+
 static size_t images_at_once(const layer *l)
 {
     size_t bytes = ((size_t)l->inputs + (size_t)l->outputs) * sizeof(float);
+    if (l->c == PAIR_CHANNELS) return 1;
     return largest_divisor(part_images(l), PIECE_BYTES / bytes);
 }
 
@@ -165,6 +170,7 @@ static job job_of(const layer *l, snn_state s)
     memset(&j, 0, sizeof j);
     j.l = l;
     j.s = s;
+    j.input = snn_input_parts(s);
     j.pool = snn_pool_behind(s, s.index);
     j.images = images_at_once(l);
     j.part_images = part_images(l);
@@ -176,6 +182,7 @@ static job job_of(const layer *l, snn_state s)
 }
 
 int snn_conv_input_block(const layer *l) { return snn_conv_x_block(conv_of(l, 1, 1, plain)); }
+int snn_conv_input_parts(const layer *l) { return snn_conv_parts(conv_of(l, 1, 1, plain)); }
 int snn_conv_output_block(const layer *l) { return snn_conv_y_block(conv_of(l, 1, 1, plain)); }
 
 int snn_conv_fits(const layer *l)
@@ -236,10 +243,25 @@ static size_t at_slice(size_t image, size_t values, size_t slices, size_t k)
     return image * values + values / slices * k;
 }
 
-/* The input of slice k: only slices of groups read slices of it. */
-static size_t input_of(const job *j, size_t image, size_t k)
+/* Only slices of groups read slices of the input. */
+static size_t input_at(const job *j, size_t image, size_t k)
 {
     return at_slice(image, (size_t)j->l->inputs, j->slices, groups_of(j->l) > 1 ? k : 0);
+}
+
+typedef struct { const float *part[SNN_MOST_INPUT_PARTS]; } sources;
+
+/* What slice k reads of an image. */
+static sources input_of(const job *j, size_t image, size_t k)
+{
+    size_t parts = (size_t)snn_conv_parts(j->conv), values = (size_t)j->l->inputs / parts, p;
+    int apart = j->input.count > 1;
+    sources x;
+    for (p = 0; p < parts; ++p) {
+        x.part[p] = apart ? j->input.part[p] + image * values
+                          : j->input.part[0] + input_at(j, image, k) + p * values;
+    }
+    return x;
 }
 
 /* ------------------------------------------------------------------ forward */
@@ -253,7 +275,7 @@ static void forward_pieces(void *context, size_t begin, size_t end)
     for (i = begin; i < end; ++i) {
         size_t image = i / j->slices * j->images, k = i % j->slices;
         float *y = out + at_slice(image, (size_t)l->outputs, j->slices, k);
-        snn_conv_forward(j->conv, j->s.input + input_of(j, image, k), j->weights + k * j->weight_bytes,
+        snn_conv_forward(j->conv, input_of(j, image, k).part, j->weights + k * j->weight_bytes,
                          l->biases + at_slice(0, (size_t)l->n, j->slices, k), y);
         if (!l->batch_normalize) snn_activate(y, count, l->activation);
         if (j->pool) snn_maxpool_images(j->pool, l->output, snn_block_of(j->s, j->s.index), image, j->images);
@@ -295,10 +317,11 @@ static void backward_activation(const job *j, size_t image, size_t at, size_t co
 static void backward_piece(const job *j, size_t image, size_t k, float *dw, float *dbias)
 {
     const layer *l = j->l;
-    size_t at = at_slice(image, (size_t)l->outputs, j->slices, k), in = input_of(j, image, k);
-    float *dx = j->s.delta && !j->back ? j->s.delta + in : NULL;
+    size_t at = at_slice(image, (size_t)l->outputs, j->slices, k);
+    float *dx = j->s.delta && !j->back ? j->s.delta + input_at(j, image, k) : NULL;
     backward_activation(j, image, at, j->images * (size_t)l->outputs / j->slices);
-    snn_conv_backward(j->conv, j->s.input + in, l->delta + at, j->weights + k * j->weight_bytes, dx, dw, dbias);
+    snn_conv_backward(j->conv, input_of(j, image, k).part, l->delta + at, j->weights + k * j->weight_bytes, dx, dw,
+                      dbias);
 }
 
 static void backward_parts(void *context, size_t begin, size_t end)

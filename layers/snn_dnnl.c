@@ -32,7 +32,7 @@ typedef struct {
  * channels, where they are few, it pads to a block. Several images side by side, as
  * in front of a net that sees one whitened in two ways, are convolved one by one:
  * a part each, the sums of which are y. */
-enum { IMAGE_CHANNELS = 3, MOST_PARTS = 4 };
+enum { IMAGE_CHANNELS = 3 };
 
 typedef struct {
     pass forward, weights;
@@ -42,7 +42,7 @@ typedef struct {
 struct snn_conv {
     snn_conv_shape shape;
     int parts;
-    part part[MOST_PARTS];
+    part part[SNN_MOST_INPUT_PARTS];
     pass data;
     snn_conv *next;                 /* in its bucket */
 };
@@ -288,13 +288,12 @@ static int goes_with_first(const part *p, const part *first)
            p->weights.scratch_bytes <= first->weights.scratch_bytes;
 }
 
-/* Parts read x in place: an image's channels are together, those of several images
- * are not. */
+/* Parts read x in place: the channels of one image are together, those of several are not. */
 static int parts_of(const snn_conv_shape *s)
 {
     int parts = s->c / IMAGE_CHANNELS;
     return s->batch == 1 && s->groups == 1 && s->x_block <= 1 && s->c % IMAGE_CHANNELS == 0 && parts > 0 &&
-           parts <= MOST_PARTS ? parts : 1;
+           parts <= SNN_MOST_INPUT_PARTS ? parts : 1;
 }
 
 /* 0: they do not go together. */
@@ -364,6 +363,8 @@ const snn_conv *snn_conv_of(const snn_conv_shape *shape)
     pthread_mutex_unlock(&lock);
     return c;
 }
+
+int snn_conv_parts(const snn_conv *c) { return c->parts; }
 
 int snn_conv_has_tiles(void)
 {
@@ -441,12 +442,6 @@ static char *room_for(const pass *p)
                                snn_scratch_round(p->dst.bytes) + p->scratch_bytes);
 }
 
-/* Where a part's channels begin in an image. */
-static const float *part_input(const snn_conv *c, int index, const float *x)
-{
-    return x + (size_t)(index * (c->shape.c / c->parts)) * (size_t)c->shape.h * (size_t)c->shape.w;
-}
-
 static void forward_part(const snn_conv *c, int index, const float *x, const void *weights,
                          const float *bias, void *dst, char *room)
 {
@@ -462,7 +457,7 @@ static void forward_part(const snn_conv *c, int index, const float *x, const voi
     run(p->run, c->shape.bias && index == 0 ? 5 : 4, arguments);
 }
 
-void snn_conv_forward(const snn_conv *c, const float *x, const void *weights, const float *bias, float *y)
+void snn_conv_forward(const snn_conv *c, const float *const *x, const void *weights, const float *bias, float *y)
 {
     const operand *o = &c->part[0].forward.dst;
     char *room = room_for(&c->part[0].forward);
@@ -470,7 +465,7 @@ void snn_conv_forward(const snn_conv *c, const float *x, const void *weights, co
     int i;
     if (o->reorder) room += snn_scratch_round(o->bytes);
     for (i = 0; i < c->parts; ++i) {
-        forward_part(c, i, part_input(c, i, x), (const char *)weights + (size_t)i * forward_bytes(c), bias,
+        forward_part(c, i, x[i], (const char *)weights + (size_t)i * forward_bytes(c), bias,
                      dst, room);
     }
     if (o->reorder) reorder(o, &o->wanted, dst, &o->plain, y);
@@ -511,7 +506,7 @@ static size_t part_gradient(const snn_conv *c)
     return snn_scratch_round(c->part[0].weights.weights.bytes) / sizeof(float);
 }
 
-void snn_conv_backward(const snn_conv *c, const float *x, const float *dy, const void *weights,
+void snn_conv_backward(const snn_conv *c, const float *const *x, const float *dy, const void *weights,
                        float *dx, float *dw, float *dbias)
 {
     const pass *a = &c->part[0].weights, *b = &c->data;
@@ -524,7 +519,7 @@ void snn_conv_backward(const snn_conv *c, const float *x, const float *dy, const
     int i;
     if (dw) blocked = wanted(&a->dst, dy, &rest);
     for (i = 0; dw && i < c->parts; ++i) {
-        backward_weights(c, i, part_input(c, i, x), blocked, dw + (size_t)i * part_gradient(c), dbias, room + dst);
+        backward_weights(c, i, x[i], blocked, dw + (size_t)i * part_gradient(c), dbias, room + dst);
     }
     if (!dx) return;
     if (!dw || !dnnl_memory_desc_equal(&a->dst.wanted, &b->dst.wanted)) {
@@ -539,13 +534,14 @@ size_t snn_conv_gradient_count(const snn_conv *c) { return (size_t)c->parts * pa
 void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates)
 {
     size_t channels = (size_t)(c->shape.c / c->parts), taps = (size_t)c->shape.size * (size_t)c->shape.size;
+    size_t filters = (size_t)c->shape.n, stride = (size_t)c->shape.filter_c * taps;
     int i;
     for (i = 0; i < c->parts; ++i) {
         const operand *o = &c->part[i].weights.weights;
         const float *from = dw + (size_t)i * part_gradient(c);
         float *to = updates + (size_t)i * part_weights(c);
         size_t block = (size_t)c->part[i].gradient_block;
-        if (block) snn_add_blocks(from, block, (size_t)c->shape.n, channels, taps, to, (size_t)c->shape.filter_c * taps);
+        if (block) snn_add_blocks(from, block, filters, channels, taps, to, stride);
         else reorder(o, &o->wanted, from, &o->plain, to);
     }
 }

@@ -16,6 +16,9 @@
 extern "C" {
 #endif
 
+/* Arrays that an input may stand in, each with as many of its channels. */
+enum { SNN_MOST_INPUT_PARTS = 4 };
+
 /* Compared byte by byte: ints alone, so that there is no padding. */
 typedef struct {
     int batch;                      /* images in one call */
@@ -50,16 +53,20 @@ size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass pass);
 void snn_conv_block_weights(const snn_conv *c, snn_conv_pass pass,
                             const float *weights, void *blocked);
 
+/* Arrays that x is read from, an equal part of the channels from each; more than 1
+ * only where the batch is 1. */
+int snn_conv_parts(const snn_conv *c);
+
 /* y [batch][n][out_h][out_w] = convolution of x [batch][c][h][w], plus bias
  * [n] where the shape has one. `weights` are blocked for SNN_CONV_FORWARD. */
-void snn_conv_forward(const snn_conv *c, const float *x, const void *weights,
+void snn_conv_forward(const snn_conv *c, const float *const *x, const void *weights,
                       const float *bias, float *y);
 
 /* From dy, the gradient of y: dx += the gradient of x (where the shape replaces, =;
  * NULL: not wanted), by
  * `weights` blocked for SNN_CONV_BACKWARD; dw = that of the weights (NULL: not
  * wanted, nor x), blocked, and dbias [n] = that of the bias. */
-void snn_conv_backward(const snn_conv *c, const float *x, const float *dy,
+void snn_conv_backward(const snn_conv *c, const float *const *x, const float *dy,
                        const void *weights, float *dx, float *dw, float *dbias);
 
 /* Floats in a blocked gradient of the weights. And adding one to plain `updates`,

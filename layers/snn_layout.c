@@ -15,7 +15,7 @@
 static struct {
     const layer *layers;
     int count, block;
-    unsigned char *is_blocked, *is_replaced, *runs_pool;    /* [layers] */
+    unsigned char *is_blocked, *is_replaced, *runs_pool, *is_left_out;      /* [layers] */
 } plan;
 
 static int is_conv(const layer *l) { return l->backward == snn_backward_conv; }
@@ -148,11 +148,35 @@ static void plan_deltas(const network *net)
     free(readers);
 }
 
+static int is_read_once(const network *net, int layer)
+{
+    int readers = 0, i, k, from;
+    for (i = 0; i < net->n; ++i) {
+        for (k = 0; (from = input_of(&net->layers[i], i, k)) > -2; ++k) readers += from == layer;
+    }
+    return readers == 1;
+}
+
+static void plan_routes(const network *net)
+{
+    int i, k;
+    for (i = 0; i + 1 < net->n; ++i) {
+        const layer *l = &net->layers[i], *next = l + 1;
+        int fits = l->backward == snn_backward_route && snn_route_parts(l) == 1 && is_conv(next) && l->n > 1 &&
+                   l->n == snn_conv_input_parts(next) && is_read_once(net, i);
+        for (k = 0; fits && k < l->n; ++k) {
+            fits = !plan.is_blocked[l->input_layers[k]] && l->input_sizes[k] == l->input_sizes[0];
+        }
+        plan.is_left_out[i] = (unsigned char)fits;
+    }
+}
+
 void snn_layout_begin(const network *net)
 {
     free(plan.is_blocked);
     free(plan.is_replaced);
     free(plan.runs_pool);
+    free(plan.is_left_out);
     memset(&plan, 0, sizeof plan);
     if (!net || !is_wanted(net)) return;
     plan.layers = net->layers;
@@ -160,9 +184,11 @@ void snn_layout_begin(const network *net)
     plan.is_blocked = (unsigned char *)snn_alloc(net->n, 1);
     plan.is_replaced = (unsigned char *)snn_alloc(net->n, 1);
     plan.runs_pool = (unsigned char *)snn_alloc(net->n, 1);
+    plan.is_left_out = (unsigned char *)snn_alloc(net->n, 1);
     plan_blocks(net);
     plan_pools(net);
     plan_deltas(net);
+    plan_routes(net);
 }
 
 static int is_planned(snn_state s, int i) { return i >= 0 && s.train && plan.layers == snn_layers(s); }
@@ -175,6 +201,19 @@ const layer *snn_pool_behind(snn_state s, int i)
 }
 
 int snn_replaces_delta(snn_state s, int i) { return is_planned(s, i) && plan.is_replaced[i]; }
+
+int snn_is_left_out_route(snn_state s, int i) { return is_planned(s, i) && plan.is_left_out[i]; }
+
+snn_parts snn_input_parts(snn_state s)
+{
+    snn_parts p = { 1, { s.input } };
+    const layer *route = plan.layers + s.index - 1;
+    int k;
+    if (!snn_is_left_out_route(s, s.index - 1)) return p;
+    p.count = route->n;
+    for (k = 0; k < p.count; ++k) p.part[k] = plan.layers[route->input_layers[k]].output;
+    return p;
+}
 
 int snn_is_replaced(const float *delta)
 {
@@ -208,6 +247,19 @@ int snn_replaces_delta(snn_state s, int i)
     (void)s;
     (void)i;
     return 0;
+}
+
+int snn_is_left_out_route(snn_state s, int i)
+{
+    (void)s;
+    (void)i;
+    return 0;
+}
+
+snn_parts snn_input_parts(snn_state s)
+{
+    snn_parts p = { 1, { s.input } };
+    return p;
 }
 
 int snn_is_replaced(const float *delta)

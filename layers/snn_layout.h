@@ -13,6 +13,9 @@
  * output, or what is to be its delta, is in the cache; with batch normalization it
  * cannot, as that waits for all images, nor where threads share an image.
  *
+ * A [route] in front of a convolution of several images, as of one whitened in two ways,
+ * is left out, where nothing else reads it: the convolution reads its inputs where they are.
+ *
  * A net is asked about in training alone (snn_resume), on the CPU: nets that are
  * looked into, by `darknet snn` or through the library, are plain throughout. What a
  * step computes is the same bit for bit; the environment variable SNN_BLOCKS=0
@@ -21,6 +24,7 @@
 #ifndef SNN_LAYOUT_H
 #define SNN_LAYOUT_H
 
+#include "snn_dnnl.h"
 #include "snn_host.h"
 
 #ifdef __cplusplus
@@ -42,6 +46,19 @@ const layer *snn_pool_behind(snn_state s, int i);
 /* Whether the one layer that reads layer i, a convolution or such a [maxpool], writes
  * that layer's delta, in place of adding to it. */
 int snn_replaces_delta(snn_state s, int i);
+
+/* Whether the [route] i is left out: its output is not written. */
+int snn_is_left_out_route(snn_state s, int i);
+
+/* Where a layer's input stands: an array, or several, each with as many of the channels
+ * of all images. */
+typedef struct {
+    int count;
+    const float *part[SNN_MOST_INPUT_PARTS];
+} snn_parts;
+
+/* The input of layer s.index. */
+snn_parts snn_input_parts(snn_state s);
 
 /* Whether an array is such a delta: nobody reads what is in it before. */
 int snn_is_replaced(const float *delta);

@@ -28,7 +28,7 @@ static const step *step_of(const layer *l)
 
 static void forward(layer l, snn_state s)
 {
-    if (s.train) snn_centre_input(step_of(&l)->centre, &l, s.input, snn_block_of(s, s.index - 1));
+    if (s.train) snn_centre_input(step_of(&l)->centre, &l, snn_input_parts(s), snn_block_of(s, s.index - 1));
     step_of(&l)->forward(l, s);
 }
 

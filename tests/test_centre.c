@@ -148,7 +148,7 @@ TEST(the_mean_is_that_of_the_images_seen_and_later_of_about_640)
     for (t = 1; t <= 200; ++t) {
         int seen = t * BATCH < SNN_CENTRE_IMAGES ? t * BATCH : SNN_CENTRE_IMAGES;
         for (i = 0; i < n; ++i) x[i] = (float)(t % 7);
-        snn_centre_input(c, l, x, 1);
+        snn_centre_input(c, l, (snn_parts){ 1, { x } }, 1);
         want += (t % 7 - want) * BATCH / seen;
         for (i = 0; i < CHANNELS; ++i) CHECK_NEAR(c->mean[i], want, 1e-4);
     }

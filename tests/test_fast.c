@@ -334,6 +334,9 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "groups, centred", 8, 32, 8, 9, CONV(32, 3, 1, "groups=2\ncentre=1\nagc=.1\nactivation=selu")
         CONV(32, 3, 1, "groups=32\ncentre=1\nactivation=selu")
         CONV(32, 1, 1, "centre=1\nactivation=selu") CONV(16, 3, 1, "centre=1\nactivation=selu") }, "bbb-" },
+    { { "two images side by side, centred", 8, 3, 16, 18, "[local_whitening]\nsize=0\n" "[local_whitening]\nsize=5\n"
+        "[route]\nlayers=-2,-1\n" CONV(32, 3, 2, "centre=1\nagc=.1\nactivation=selu")
+        CONV(16, 3, 1, "activation=selu") }, "---b-" },
     { { "groups, an odd number of blocks", 8, 3, 8, 9, CONV(48, 3, 1, "activation=selu")
         CONV(48, 3, 1, "groups=48\nactivation=selu") CONV(48, 1, 1, "activation=selu") }, "bb-" },
 };
@@ -391,7 +394,7 @@ static void same_with_blocks(const fast_case *c, const char *expected)
         arrays_of(p, x);
         arrays_of(q, y);
         for (k = 0; k < ARRAYS; ++k) compare(c, i, y[k].name, y[k].values, x[k].values, x[k].count, 0);
-        if (letters[i] == 'b') continue;
+        if (letters[i] == 'b' || snn_is_left_out_route(training_of(blocked), i)) continue;
         compare(c, i, "output", q->output, p->output, (size_t)p->batch * (size_t)p->outputs, 0);
         if (snn_pool_behind(training_of(blocked), i - 1)) continue;
         compare(c, i, "delta", q->delta, p->delta, (size_t)p->batch * (size_t)p->outputs, 0);
@@ -459,6 +462,32 @@ TEST(deltas_that_nobody_writes_are_not_zeroed)
         { SELU_CONV CONV(16, 3, 1, "stopbackward=1\nactivation=selu") SELU_CONV "[route]\nlayers=0,-1\n", "-l--" },
     };
     check_letters(some, sizeof some / sizeof *some, zeroing_of);
+}
+
+/* l: a route that is left out. */
+static char route_of(const network *net, snn_state s, int i)
+{
+    snn_parts p;
+    s.index = i + 1;
+    if (!snn_is_left_out_route(s, i)) return '-';
+    p = snn_input_parts(s);
+    CHECK(p.count == 2 && p.part[0] == net->layers[0].output && p.part[1] == net->layers[1].output);
+    return 'l';
+}
+
+#define TWO_IMAGES "[local_whitening]\nsize=0\n" "[local_whitening]\nsize=5\n"
+
+TEST(a_convolution_reads_two_images_where_they_are)
+{
+    static const lettered some[] = {
+        { TWO_IMAGES "[route]\nlayers=0,1\n" SELU_CONV, "--l-" },
+        { TWO_IMAGES "[route]\nlayers=0,1\n" SELU_CONV "[route]\nlayers=2\n", "-----" },
+        { TWO_IMAGES "[route]\nlayers=0,1\n" "[maxpool]\nsize=2\nstride=2\n" SELU_CONV, "-----" },
+        { TWO_IMAGES "[route]\nlayers=0\n" SELU_CONV, "----" },
+        { TWO_IMAGES CONV(9, 3, 1, "activation=selu") "[route]\nlayers=0,2\n" SELU_CONV, "-----" },
+        { TWO_IMAGES "[route]\nlayers=0,1\n" CONV(16, 3, 1, "groups=2\nactivation=selu"), "----" },
+    };
+    check_letters(some, sizeof some / sizeof *some, route_of);
 }
 
 /* r: a convolution runs the pool behind it; w: and the pool writes its delta. */
@@ -696,6 +725,7 @@ int main(int argc, char **argv)
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
     RUN(a_delta_is_written_over_where_its_one_reader_is_run);
     RUN(deltas_that_nobody_writes_are_not_zeroed);
+    RUN(a_convolution_reads_two_images_where_they_are);
     RUN(a_convolution_runs_the_pool_behind_it);
     RUN(blocks_give_the_same_bits);
     RUN(an_update_gives_the_hosts_bits);

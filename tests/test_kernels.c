@@ -356,7 +356,7 @@ static void centre_one(const clip_case *k)
     gpu_index = on_gpu;
     for (i = 0; i < 2; ++i) {
         float *input = i ? more : x, *on_device = array_on_gpu(input, inputs);
-        snn_centre_input(cpu, &l, input, 1);
+        snn_centre_input(cpu, &l, (snn_parts){ 1, { input } }, 1);
         snn_centre_input_gpu(gpu, &l, on_device);
         cuda_free(on_device);
     }
