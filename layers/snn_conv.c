@@ -198,16 +198,26 @@ typedef struct {
     snn_conv_pass pass;
     const float *weights;
     size_t stride, bytes;       /* from slice to slice: plain, blocked */
+    size_t pieces;              /* of a slice */
     char *blocked;
 } blocking;
 
-static void block_slices(void *context, size_t begin, size_t end)
+static void block_pieces(void *context, size_t begin, size_t end)
 {
     const blocking *b = (const blocking *)context;
-    size_t k;
-    for (k = begin; k < end; ++k) {
-        snn_conv_block_weights(b->conv, b->pass, b->weights + k * b->stride, b->blocked + k * b->bytes);
+    size_t i;
+    for (i = begin; i < end; ++i) {
+        size_t k = i / b->pieces;
+        snn_conv_block_weights(b->conv, b->pass, b->weights + k * b->stride, b->blocked + k * b->bytes,
+                               (int)(i % b->pieces));
     }
+}
+
+/* That are worth waking a thread for, of `count` of a layer's weights. */
+static size_t pieces_at_once(const layer *l, size_t count)
+{
+    enum { LEAST_WEIGHTS = 4096 };
+    return 1 + LEAST_WEIGHTS * count / (size_t)l->nweights;
 }
 
 /* Sets weight_bytes, returns the bytes of all slices. */
@@ -221,20 +231,18 @@ static size_t blocked_bytes(job *j, snn_conv_pass pass)
 static void block_weights(const job *j, snn_conv_pass pass)
 {
     const layer *l = j->l;
+    int is_back = j->back && pass == SNN_CONV_BACKWARD;
+    size_t slices = is_back ? j->back_slices : j->slices, count;
     blocking b;
-    b.conv = j->conv;
+    b.conv = is_back ? j->back : j->conv;
     b.pass = pass;
     b.weights = l->weights;
-    b.stride = (size_t)l->nweights / j->slices;
+    b.stride = is_back ? (size_t)l->c / slices * (size_t)l->size * (size_t)l->size : (size_t)l->nweights / slices;
     b.bytes = j->weight_bytes;
+    b.pieces = (size_t)snn_conv_weight_pieces(b.conv, pass);
     b.blocked = j->weights;
-    if (!j->back || pass == SNN_CONV_FORWARD) {
-        snn_parallel(j->slices, 1, block_slices, &b);
-        return;
-    }
-    b.conv = j->back;
-    b.stride = (size_t)l->c / j->back_slices * (size_t)l->size * (size_t)l->size;
-    snn_parallel(j->back_slices, 1, block_slices, &b);
+    count = slices * b.pieces;
+    snn_parallel(count, pieces_at_once(l, count), block_pieces, &b);
 }
 
 /* Where slice k of what an image has of `values` begins. */
@@ -373,11 +381,13 @@ static void add_to_updates(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
     const layer *l = j->l;
-    size_t weights = (size_t)l->nweights / j->slices, filters = (size_t)l->n / j->slices, k;
-    for (k = begin; k < end; ++k) {
+    size_t weights = (size_t)l->nweights / j->slices, filters = (size_t)l->n / j->slices, i;
+    size_t pieces = (size_t)snn_conv_gradient_pieces(j->conv);
+    for (i = begin; i < end; ++i) {
+        size_t k = i / pieces, piece = i % pieces;
         const float *sum = j->sums + k * j->sum_count;
-        snn_conv_add_gradient(j->conv, sum, l->weight_updates + k * weights);
-        if (!l->batch_normalize) add_array(sum + j->bias_at, l->bias_updates + k * filters, filters);
+        snn_conv_add_gradient(j->conv, sum, l->weight_updates + k * weights, (int)piece);
+        if (!l->batch_normalize && !piece) add_array(sum + j->bias_at, l->bias_updates + k * filters, filters);
     }
 }
 
@@ -408,7 +418,7 @@ void snn_backward_conv(layer l, snn_state s)
 {
     addition a;
     job j;
-    size_t parts, at_once, bytes, weight_bytes, left, some;
+    size_t parts, at_once, bytes, weight_bytes, left, some, pieces;
     if (snn_conv_leaves_input(&l, s)) s.delta = NULL;
     j = job_of(&l, s);
     j.bias_at = snn_conv_gradient_count(j.conv);
@@ -438,7 +448,8 @@ void snn_backward_conv(layer l, snn_state s)
     }
     if (j.back && s.delta) snn_parallel((size_t)l.batch / j.images * j.back_slices, 1, backward_inputs, &j);
     j.sums = a.total;
-    snn_parallel(j.slices, 1, add_to_updates, &j);
+    pieces = j.slices * (size_t)snn_conv_gradient_pieces(j.conv);
+    snn_parallel(pieces, pieces_at_once(&l, pieces), add_to_updates, &j);
 }
 
 #endif

@@ -23,6 +23,8 @@ typedef struct {
 typedef struct {
     dnnl_primitive_t run;
     operand src, weights, dst;      /* or their gradients */
+    operand piece;                  /* some filters of the weights, that are wanted ... */
+    int pieces;                     /* one after the other */
     dnnl_memory_desc_t bias;
     dnnl_memory_desc_t scratch;
     size_t scratch_bytes;
@@ -38,6 +40,9 @@ typedef struct {
     pass forward, weights;
     int gradient_block;             /* snn_blocks.h; 0: in another layout */
 } part;
+
+/* Weights that threads can share the changing of: at most so many pieces. */
+enum { MOST_PIECES = 4 };
 
 struct snn_conv {
     snn_conv_shape shape;
@@ -121,6 +126,53 @@ static void make_reorder(operand *o, direction d)
     check(dnnl_primitive_create(&o->reorder, description), "reorder");
     dnnl_primitive_desc_destroy(description);
     dnnl_primitive_attr_destroy(attributes);
+}
+
+/* Layouts of filters in which blocks of them lie one after the other. */
+typedef struct {
+    dnnl_format_tag_t tag;
+    int block, is_by_filter;        /* filters, not channels, are side by side */
+} filter_layout;
+
+/* Without padding; NULL: another one. */
+static const filter_layout *layout_of_filters(const dnnl_memory_desc_t *layout)
+{
+    static const filter_layout known[] = {
+        { dnnl_ABcd16b16a, 16, 1 }, { dnnl_ABcd16a16b, 16, 0 }, { dnnl_ABcd8b8a, 8, 1 }, { dnnl_ABcd8a8b, 8, 0 },
+    };
+    dnnl_memory_desc_t blocked;
+    size_t i;
+    for (i = 0; layout->ndims == 4 && i < sizeof known / sizeof *known; ++i) {
+        if (layout->dims[0] % known[i].block || layout->dims[1] % known[i].block) continue;
+        check(dnnl_memory_desc_init_by_tag(&blocked, 4, layout->dims, dnnl_f32, known[i].tag), "layout");
+        if (dnnl_memory_desc_equal(&blocked, layout)) return &known[i];
+    }
+    return NULL;
+}
+
+static int pieces_of(const filter_layout *l, dnnl_dim_t filters)
+{
+    int pieces = l ? MOST_PIECES : 1;
+    while (pieces > 1 && filters / l->block % pieces) pieces /= 2;
+    return pieces;
+}
+
+static void make_pieces(pass *p)
+{
+    const dnnl_memory_desc_t *plain = &p->weights.plain;
+    const filter_layout *l = layout_of_filters(&p->weights.wanted);
+    dnnl_dims_t dims;
+    p->piece = p->weights;
+    p->pieces = pieces_of(l, plain->dims[0]);
+    if (p->pieces > 1) {
+        memcpy(dims, plain->dims, sizeof dims);
+        dims[0] /= p->pieces;
+        check(dnnl_memory_desc_init_by_strides(&p->piece.plain, 4, dims, dnnl_f32,
+                                               plain->format_desc.blocking.strides), "weights");
+        check(dnnl_memory_desc_init_by_tag(&p->piece.wanted, 4, dims, dnnl_f32, l->tag), "weights");
+    }
+    make_reorder(&p->piece, INTO_WANTED);
+    p->weights.bytes = dnnl_memory_desc_get_size(&p->weights.wanted);
 }
 
 /* The primitive of an operation, and the layouts that it wants; where Winograd's is
@@ -217,7 +269,7 @@ static void make_data(const snn_conv_shape *s, pass *p, const_dnnl_primitive_des
                   dnnl_query_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the input");
     dnnl_primitive_desc_destroy(description);
     make_reorder(&p->src, s->replaces ? INTO_PLAIN : ADD_TO_PLAIN);
-    make_reorder(&p->weights, INTO_WANTED);
+    make_pieces(p);
     make_reorder(&p->dst, INTO_WANTED);
 }
 
@@ -237,22 +289,6 @@ static void make_weights(const snn_conv_shape *s, pass *p, const_dnnl_primitive_
     make_reorder(&p->dst, INTO_WANTED);
 }
 
-/* Without padding, and of as many channels as filters. */
-static int block_of_filters(const dnnl_memory_desc_t *layout)
-{
-    static const struct { int block; dnnl_format_tag_t tag; } known[] = {
-        { 16, dnnl_ABcd16b16a }, { 8, dnnl_ABcd8b8a },
-    };
-    dnnl_memory_desc_t blocked;
-    size_t i;
-    for (i = 0; layout->ndims == 4 && i < sizeof known / sizeof *known; ++i) {
-        if (layout->dims[0] % known[i].block || layout->dims[1] % known[i].block) continue;
-        check(dnnl_memory_desc_init_by_tag(&blocked, 4, layout->dims, dnnl_f32, known[i].tag), "layout");
-        if (dnnl_memory_desc_equal(&blocked, layout)) return known[i].block;
-    }
-    return 0;
-}
-
 /* The bias is the first part's. */
 static snn_conv_shape part_of(const snn_conv *c, int index)
 {
@@ -266,13 +302,15 @@ static void make_part(snn_conv *c, int index)
 {
     part *p = &c->part[index];
     snn_conv_shape s = part_of(c, index);
+    const filter_layout *gradient;
     dnnl_primitive_desc_t description;
     if (!make_forward(&s, index > 0, &p->forward, &description)) snn_fatal("oneDNN: no convolution");
     make_reorder(&p->forward.src, INTO_WANTED);
-    make_reorder(&p->forward.weights, INTO_WANTED);
+    make_pieces(&p->forward);
     make_reorder(&p->forward.dst, INTO_PLAIN);
     make_weights(&s, &p->weights, description);
-    p->gradient_block = block_of_filters(&p->weights.weights.wanted);
+    gradient = layout_of_filters(&p->weights.weights.wanted);
+    if (gradient && gradient->is_by_filter) p->gradient_block = gradient->block;
     dnnl_primitive_desc_destroy(description);
 }
 
@@ -407,22 +445,37 @@ size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass p)
     return p == SNN_CONV_FORWARD ? (size_t)c->parts * forward_bytes(c) : c->data.weights.bytes;
 }
 
-static void block_operand(const operand *o, const float *weights, void *blocked)
+/* Plain weights from piece to piece. */
+static size_t piece_stride(const snn_conv *c, int pieces)
 {
-    if (o->reorder) reorder(o, &o->plain, weights, &o->wanted, blocked);
-    else memcpy(blocked, weights, o->bytes);
+    return (size_t)(c->shape.n / pieces * c->shape.filter_c * c->shape.size * c->shape.size);
 }
 
-void snn_conv_block_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *blocked)
+int snn_conv_weight_pieces(const snn_conv *c, snn_conv_pass p)
+{
+    if (p == SNN_CONV_BACKWARD) return c->data.pieces;
+    return c->parts > 1 ? 1 : c->part[0].forward.pieces;
+}
+
+static void block_piece(const snn_conv *c, const pass *p, const float *weights, char *blocked, int piece)
+{
+    const operand *o = &p->piece;
+    const float *from = weights + (size_t)piece * piece_stride(c, p->pieces);
+    char *to = blocked + (size_t)piece * o->bytes;
+    if (o->reorder) reorder(o, &o->plain, from, &o->wanted, to);
+    else memcpy(to, from, o->bytes);
+}
+
+void snn_conv_block_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *blocked, int piece)
 {
     int i;
     if (p == SNN_CONV_BACKWARD) {
-        block_operand(&c->data.weights, weights, blocked);
+        block_piece(c, &c->data, weights, (char *)blocked, piece);
         return;
     }
     for (i = 0; i < c->parts; ++i) {
-        block_operand(&c->part[i].forward.weights, weights + (size_t)i * part_weights(c),
-                      (char *)blocked + (size_t)i * forward_bytes(c));
+        block_piece(c, &c->part[i].forward, weights + (size_t)i * part_weights(c),
+                    (char *)blocked + (size_t)i * forward_bytes(c), piece);
     }
 }
 
@@ -531,15 +584,21 @@ void snn_conv_backward(const snn_conv *c, const float *const *x, const float *dy
 
 size_t snn_conv_gradient_count(const snn_conv *c) { return (size_t)c->parts * part_gradient(c); }
 
-void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates)
+int snn_conv_gradient_pieces(const snn_conv *c)
+{
+    const part *p = &c->part[0];
+    return c->parts > 1 || !p->gradient_block ? 1 : pieces_of(layout_of_filters(&p->weights.weights.wanted), c->shape.n);
+}
+
+void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates, int piece)
 {
     size_t channels = (size_t)(c->shape.c / c->parts), taps = (size_t)c->shape.size * (size_t)c->shape.size;
-    size_t filters = (size_t)c->shape.n, stride = (size_t)c->shape.filter_c * taps;
-    int i;
+    int pieces = snn_conv_gradient_pieces(c), i;
+    size_t filters = (size_t)(c->shape.n / pieces), stride = (size_t)c->shape.filter_c * taps;
     for (i = 0; i < c->parts; ++i) {
         const operand *o = &c->part[i].weights.weights;
-        const float *from = dw + (size_t)i * part_gradient(c);
-        float *to = updates + (size_t)i * part_weights(c);
+        const float *from = dw + (size_t)i * part_gradient(c) + (size_t)piece * filters * channels * taps;
+        float *to = updates + (size_t)i * part_weights(c) + (size_t)piece * filters * stride;
         size_t block = (size_t)c->part[i].gradient_block;
         if (block) snn_add_blocks(from, block, filters, channels, taps, to, stride);
         else reorder(o, &o->wanted, from, &o->plain, to);

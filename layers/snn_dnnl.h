@@ -46,12 +46,13 @@ int snn_conv_has_tiles(void);
 int snn_conv_x_block(const snn_conv *c);
 int snn_conv_y_block(const snn_conv *c);
 
-/* Blocked weights: their bytes, and their making. One layout is for the forward
- * pass, another one for the gradient of the input. */
+/* Blocked weights: their bytes, and their making, in pieces 0, 1 .. that threads can
+ * share. One layout is for the forward pass, another one for the gradient of the input. */
 typedef enum { SNN_CONV_FORWARD, SNN_CONV_BACKWARD } snn_conv_pass;
 size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass pass);
+int snn_conv_weight_pieces(const snn_conv *c, snn_conv_pass pass);
 void snn_conv_block_weights(const snn_conv *c, snn_conv_pass pass,
-                            const float *weights, void *blocked);
+                            const float *weights, void *blocked, int piece);
 
 /* Arrays that x is read from, an equal part of the channels from each; more than 1
  * only where the batch is 1. */
@@ -69,10 +70,11 @@ void snn_conv_forward(const snn_conv *c, const float *const *x, const void *weig
 void snn_conv_backward(const snn_conv *c, const float *const *x, const float *dy,
                        const void *weights, float *dx, float *dw, float *dbias);
 
-/* Floats in a blocked gradient of the weights. And adding one to plain `updates`,
- * which lie as the weights do. */
+/* Floats in a blocked gradient of the weights. And adding one, in pieces again, to plain
+ * `updates`, which lie as the weights do. */
 size_t snn_conv_gradient_count(const snn_conv *c);
-void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates);
+int snn_conv_gradient_pieces(const snn_conv *c);
+void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates, int piece);
 
 #ifdef __cplusplus
 }
