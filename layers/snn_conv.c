@@ -170,7 +170,6 @@ static job job_of(const layer *l, snn_state s)
     memset(&j, 0, sizeof j);
     j.l = l;
     j.s = s;
-    j.input = snn_input_parts(s);
     j.pool = snn_pool_behind(s, s.index);
     j.images = images_at_once(l);
     j.part_images = part_images(l);
@@ -181,8 +180,9 @@ static job job_of(const layer *l, snn_state s)
     return j;
 }
 
+int snn_conv_input_parts(const layer *l, snn_state s) { return snn_conv_parts(job_of(l, s).conv); }
+
 int snn_conv_input_block(const layer *l) { return snn_conv_x_block(conv_of(l, 1, 1, plain)); }
-int snn_conv_input_parts(const layer *l) { return snn_conv_parts(conv_of(l, 1, 1, plain)); }
 int snn_conv_output_block(const layer *l) { return snn_conv_y_block(conv_of(l, 1, 1, plain)); }
 
 int snn_conv_fits(const layer *l)
@@ -293,6 +293,7 @@ static void forward_pieces(void *context, size_t begin, size_t end)
 void snn_forward_conv(layer l, snn_state s)
 {
     job j = job_of(&l, s);
+    j.input = snn_input_parts(s);
     j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, blocked_bytes(&j, SNN_CONV_FORWARD));
     block_weights(&j, SNN_CONV_FORWARD);
     snn_parallel((size_t)l.batch / j.images * j.slices, 1, forward_pieces, &j);
@@ -421,6 +422,7 @@ void snn_backward_conv(layer l, snn_state s)
     size_t parts, at_once, bytes, weight_bytes, left, some, pieces;
     if (snn_conv_leaves_input(&l, s)) s.delta = NULL;
     j = job_of(&l, s);
+    j.input = snn_input_parts(s);
     j.bias_at = snn_conv_gradient_count(j.conv);
     j.sum_count = snn_scratch_round((j.bias_at + (size_t)l.n / j.slices) * sizeof(float)) / sizeof(float);
     if (l.batch_normalize) snn_backward_batchnorm(&l, s.train);

@@ -23,9 +23,9 @@ void snn_backward_conv(layer l, snn_state s);
 int snn_conv_input_block(const layer *l);
 int snn_conv_output_block(const layer *l);
 
-/* Arrays that the layer can read its input from, an equal part of the channels from
- * each; 1: only one. */
-int snn_conv_input_parts(const layer *l);
+/* Arrays that the layer can read its input from in a pass, an equal part of the channels
+ * from each. */
+int snn_conv_input_parts(const layer *l, snn_state s);
 
 /* Whether snn_backward_conv leaves out the gradient of its input: where the layer
  * before has stopbackward=1, and where it is layer 0 of the net, a [local_whitening],

@@ -36,9 +36,15 @@ typedef struct {
  * a part each, the sums of which are y. */
 enum { IMAGE_CHANNELS = 3 };
 
+/* Layouts of filters in which blocks of them lie one after the other. */
+typedef struct {
+    dnnl_format_tag_t tag;
+    int block, is_by_filter;        /* filters, not channels, are side by side */
+} filter_layout;
+
 typedef struct {
     pass forward, weights;
-    int gradient_block;             /* snn_blocks.h; 0: in another layout */
+    const filter_layout *gradient;  /* as snn_blocks.h adds it; NULL: another one */
 } part;
 
 /* Weights that threads can share the changing of: at most so many pieces. */
@@ -127,12 +133,6 @@ static void make_reorder(operand *o, direction d)
     dnnl_primitive_desc_destroy(description);
     dnnl_primitive_attr_destroy(attributes);
 }
-
-/* Layouts of filters in which blocks of them lie one after the other. */
-typedef struct {
-    dnnl_format_tag_t tag;
-    int block, is_by_filter;        /* filters, not channels, are side by side */
-} filter_layout;
 
 /* Without padding; NULL: another one. */
 static const filter_layout *layout_of_filters(const dnnl_memory_desc_t *layout)
@@ -302,15 +302,14 @@ static void make_part(snn_conv *c, int index)
 {
     part *p = &c->part[index];
     snn_conv_shape s = part_of(c, index);
-    const filter_layout *gradient;
     dnnl_primitive_desc_t description;
     if (!make_forward(&s, index > 0, &p->forward, &description)) snn_fatal("oneDNN: no convolution");
     make_reorder(&p->forward.src, INTO_WANTED);
     make_pieces(&p->forward);
     make_reorder(&p->forward.dst, INTO_PLAIN);
     make_weights(&s, &p->weights, description);
-    gradient = layout_of_filters(&p->weights.weights.wanted);
-    if (gradient && gradient->is_by_filter) p->gradient_block = gradient->block;
+    p->gradient = layout_of_filters(&p->weights.weights.wanted);
+    if (p->gradient && !p->gradient->is_by_filter) p->gradient = NULL;
     dnnl_primitive_desc_destroy(description);
 }
 
@@ -326,7 +325,7 @@ static int goes_with_first(const part *p, const part *first)
            p->weights.scratch_bytes <= first->weights.scratch_bytes;
 }
 
-/* Parts read x in place: the channels of one image are together, those of several are not. */
+/* The channels of a part of one image are together; those of several images are not. */
 static int parts_of(const snn_conv_shape *s)
 {
     int parts = s->c / IMAGE_CHANNELS;
@@ -453,8 +452,7 @@ static size_t piece_stride(const snn_conv *c, int pieces)
 
 int snn_conv_weight_pieces(const snn_conv *c, snn_conv_pass p)
 {
-    if (p == SNN_CONV_BACKWARD) return c->data.pieces;
-    return c->parts > 1 ? 1 : c->part[0].forward.pieces;
+    return p == SNN_CONV_BACKWARD ? c->data.pieces : c->part[0].forward.pieces;
 }
 
 static void block_piece(const snn_conv *c, const pass *p, const float *weights, char *blocked, int piece)
@@ -584,23 +582,19 @@ void snn_conv_backward(const snn_conv *c, const float *const *x, const float *dy
 
 size_t snn_conv_gradient_count(const snn_conv *c) { return (size_t)c->parts * part_gradient(c); }
 
-int snn_conv_gradient_pieces(const snn_conv *c)
-{
-    const part *p = &c->part[0];
-    return c->parts > 1 || !p->gradient_block ? 1 : pieces_of(layout_of_filters(&p->weights.weights.wanted), c->shape.n);
-}
+int snn_conv_gradient_pieces(const snn_conv *c) { return pieces_of(c->part[0].gradient, c->shape.n); }
 
 void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates, int piece)
 {
     size_t channels = (size_t)(c->shape.c / c->parts), taps = (size_t)c->shape.size * (size_t)c->shape.size;
-    int pieces = snn_conv_gradient_pieces(c), i;
-    size_t filters = (size_t)(c->shape.n / pieces), stride = (size_t)c->shape.filter_c * taps;
+    size_t filters = (size_t)(c->shape.n / snn_conv_gradient_pieces(c)), stride = (size_t)c->shape.filter_c * taps;
+    int i;
     for (i = 0; i < c->parts; ++i) {
         const operand *o = &c->part[i].weights.weights;
+        const filter_layout *l = c->part[i].gradient;
         const float *from = dw + (size_t)i * part_gradient(c) + (size_t)piece * filters * channels * taps;
         float *to = updates + (size_t)i * part_weights(c) + (size_t)piece * filters * stride;
-        size_t block = (size_t)c->part[i].gradient_block;
-        if (block) snn_add_blocks(from, block, filters, channels, taps, to, stride);
+        if (l) snn_add_blocks(from, (size_t)l->block, filters, channels, taps, to, stride);
         else reorder(o, &o->wanted, from, &o->plain, to);
     }
 }

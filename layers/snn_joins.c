@@ -72,7 +72,7 @@ static void each_input(const layer *l, snn_state s, int is_forward)
 
 void snn_forward_route(layer l, snn_state s)
 {
-    if (!snn_is_left_out_route(s, s.index)) each_input(&l, s, 1);
+    if (!snn_is_skipped(s, s.index)) each_input(&l, s, 1);
 }
 
 void snn_backward_route(layer l, snn_state s) { each_input(&l, s, 0); }

@@ -15,7 +15,7 @@
 static struct {
     const layer *layers;
     int count, block;
-    unsigned char *is_blocked, *is_replaced, *runs_pool, *is_left_out;      /* [layers] */
+    unsigned char *is_blocked, *is_replaced, *runs_pool, *may_skip;     /* [layers] */
 } plan;
 
 static int is_conv(const layer *l) { return l->backward == snn_backward_conv; }
@@ -157,17 +157,19 @@ static int is_read_once(const network *net, int layer)
     return readers == 1;
 }
 
+/* Routes in front of a convolution; whether that takes parts is a matter of the size that
+ * images have in a pass. */
 static void plan_routes(const network *net)
 {
     int i, k;
     for (i = 0; i + 1 < net->n; ++i) {
-        const layer *l = &net->layers[i], *next = l + 1;
-        int fits = l->backward == snn_backward_route && snn_route_parts(l) == 1 && is_conv(next) && l->n > 1 &&
-                   l->n == snn_conv_input_parts(next) && is_read_once(net, i);
-        for (k = 0; fits && k < l->n; ++k) {
-            fits = !plan.is_blocked[l->input_layers[k]] && l->input_sizes[k] == l->input_sizes[0];
+        const layer *l = &net->layers[i];
+        int may = l->backward == snn_backward_route && snn_route_parts(l) == 1 && l->n > 1 && is_conv(l + 1) &&
+                  is_read_once(net, i);
+        for (k = 0; may && k < l->n; ++k) {
+            may = !plan.is_blocked[l->input_layers[k]] && l->input_sizes[k] == l->input_sizes[0];
         }
-        plan.is_left_out[i] = (unsigned char)fits;
+        plan.may_skip[i] = (unsigned char)may;
     }
 }
 
@@ -176,7 +178,7 @@ void snn_layout_begin(const network *net)
     free(plan.is_blocked);
     free(plan.is_replaced);
     free(plan.runs_pool);
-    free(plan.is_left_out);
+    free(plan.may_skip);
     memset(&plan, 0, sizeof plan);
     if (!net || !is_wanted(net)) return;
     plan.layers = net->layers;
@@ -184,7 +186,7 @@ void snn_layout_begin(const network *net)
     plan.is_blocked = (unsigned char *)snn_alloc(net->n, 1);
     plan.is_replaced = (unsigned char *)snn_alloc(net->n, 1);
     plan.runs_pool = (unsigned char *)snn_alloc(net->n, 1);
-    plan.is_left_out = (unsigned char *)snn_alloc(net->n, 1);
+    plan.may_skip = (unsigned char *)snn_alloc(net->n, 1);
     plan_blocks(net);
     plan_pools(net);
     plan_deltas(net);
@@ -202,16 +204,22 @@ const layer *snn_pool_behind(snn_state s, int i)
 
 int snn_replaces_delta(snn_state s, int i) { return is_planned(s, i) && plan.is_replaced[i]; }
 
-int snn_is_left_out_route(snn_state s, int i) { return is_planned(s, i) && plan.is_left_out[i]; }
+int snn_is_skipped(snn_state s, int i)
+{
+    if (!is_planned(s, i) || !plan.may_skip[i]) return 0;
+    s.index = i + 1;
+    return snn_conv_input_parts(&plan.layers[i + 1], s) == plan.layers[i].n;
+}
 
 snn_parts snn_input_parts(snn_state s)
 {
     snn_parts p = { 1, { s.input } };
-    const layer *route = plan.layers + s.index - 1;
-    int k;
-    if (!snn_is_left_out_route(s, s.index - 1)) return p;
-    p.count = route->n;
-    for (k = 0; k < p.count; ++k) p.part[k] = plan.layers[route->input_layers[k]].output;
+    const layer *route;
+    if (!snn_is_skipped(s, s.index - 1)) return p;
+    route = plan.layers + s.index - 1;
+    for (p.count = 0; p.count < route->n; ++p.count) {
+        p.part[p.count] = plan.layers[route->input_layers[p.count]].output;
+    }
     return p;
 }
 
@@ -249,7 +257,7 @@ int snn_replaces_delta(snn_state s, int i)
     return 0;
 }
 
-int snn_is_left_out_route(snn_state s, int i)
+int snn_is_skipped(snn_state s, int i)
 {
     (void)s;
     (void)i;

@@ -14,7 +14,7 @@
  * cannot, as that waits for all images, nor where threads share an image.
  *
  * A [route] in front of a convolution of several images, as of one whitened in two ways,
- * is left out, where nothing else reads it: the convolution reads its inputs where they are.
+ * is skipped, where nothing else reads it: the convolution reads its inputs where they are.
  *
  * A net is asked about in training alone (snn_resume), on the CPU: nets that are
  * looked into, by `darknet snn` or through the library, are plain throughout. What a
@@ -47,8 +47,8 @@ const layer *snn_pool_behind(snn_state s, int i);
  * that layer's delta, in place of adding to it. */
 int snn_replaces_delta(snn_state s, int i);
 
-/* Whether the [route] i is left out: its output is not written. */
-int snn_is_left_out_route(snn_state s, int i);
+/* Whether the [route] i is skipped: its output is not written. */
+int snn_is_skipped(snn_state s, int i);
 
 /* Where a layer's input stands: an array, or several, each with as many of the channels
  * of all images. */

@@ -394,7 +394,7 @@ static void same_with_blocks(const fast_case *c, const char *expected)
         arrays_of(p, x);
         arrays_of(q, y);
         for (k = 0; k < ARRAYS; ++k) compare(c, i, y[k].name, y[k].values, x[k].values, x[k].count, 0);
-        if (letters[i] == 'b' || snn_is_left_out_route(training_of(blocked), i)) continue;
+        if (letters[i] == 'b' || snn_is_skipped(training_of(blocked), i)) continue;
         compare(c, i, "output", q->output, p->output, (size_t)p->batch * (size_t)p->outputs, 0);
         if (snn_pool_behind(training_of(blocked), i - 1)) continue;
         compare(c, i, "delta", q->delta, p->delta, (size_t)p->batch * (size_t)p->outputs, 0);
@@ -464,15 +464,15 @@ TEST(deltas_that_nobody_writes_are_not_zeroed)
     check_letters(some, sizeof some / sizeof *some, zeroing_of);
 }
 
-/* l: a route that is left out. */
+/* s: a route that is skipped. */
 static char route_of(const network *net, snn_state s, int i)
 {
     snn_parts p;
     s.index = i + 1;
-    if (!snn_is_left_out_route(s, i)) return '-';
+    if (!snn_is_skipped(s, i)) return '-';
     p = snn_input_parts(s);
     CHECK(p.count == 2 && p.part[0] == net->layers[0].output && p.part[1] == net->layers[1].output);
-    return 'l';
+    return 's';
 }
 
 #define TWO_IMAGES "[local_whitening]\nsize=0\n" "[local_whitening]\nsize=5\n"
@@ -480,7 +480,7 @@ static char route_of(const network *net, snn_state s, int i)
 TEST(a_convolution_reads_two_images_where_they_are)
 {
     static const lettered some[] = {
-        { TWO_IMAGES "[route]\nlayers=0,1\n" SELU_CONV, "--l-" },
+        { TWO_IMAGES "[route]\nlayers=0,1\n" SELU_CONV, "--s-" },
         { TWO_IMAGES "[route]\nlayers=0,1\n" SELU_CONV "[route]\nlayers=2\n", "-----" },
         { TWO_IMAGES "[route]\nlayers=0,1\n" "[maxpool]\nsize=2\nstride=2\n" SELU_CONV, "-----" },
         { TWO_IMAGES "[route]\nlayers=0\n" SELU_CONV, "----" },
@@ -488,6 +488,20 @@ TEST(a_convolution_reads_two_images_where_they_are)
         { TWO_IMAGES "[route]\nlayers=0,1\n" CONV(16, 3, 1, "groups=2\nactivation=selu"), "----" },
     };
     check_letters(some, sizeof some / sizeof *some, route_of);
+}
+
+/* Calls of several small images read one array, those of one large image take parts. */
+TEST(what_is_skipped_follows_the_size)
+{
+    fast_case c = { "three images", 16, 3, 15, 15, TWO_IMAGES "[local_whitening]\nsize=9\n"
+                    "[route]\nlayers=0,1,2\n" SELU_CONV };
+    network *net = net_by(&c, 1);
+    snn_layout_begin(net);
+    CHECK(!snn_is_skipped(training_of(net), 3));
+    resize_network(net, 200, 200);
+    CHECK(snn_is_skipped(training_of(net), 3));
+    snn_layout_begin(NULL);
+    net_free(net);
 }
 
 /* r: a convolution runs the pool behind it; w: and the pool writes its delta. */
@@ -726,6 +740,7 @@ int main(int argc, char **argv)
     RUN(a_delta_is_written_over_where_its_one_reader_is_run);
     RUN(deltas_that_nobody_writes_are_not_zeroed);
     RUN(a_convolution_reads_two_images_where_they_are);
+    RUN(what_is_skipped_follows_the_size);
     RUN(a_convolution_runs_the_pool_behind_it);
     RUN(blocks_give_the_same_bits);
     RUN(an_update_gives_the_hosts_bits);
