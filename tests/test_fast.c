@@ -485,6 +485,7 @@ TEST(a_convolution_reads_two_images_where_they_are)
         { TWO_IMAGES "[route]\nlayers=0,1\n" "[maxpool]\nsize=2\nstride=2\n" SELU_CONV, "-----" },
         { TWO_IMAGES "[route]\nlayers=0\n" SELU_CONV, "----" },
         { TWO_IMAGES CONV(9, 3, 1, "activation=selu") "[route]\nlayers=0,2\n" SELU_CONV, "-----" },
+        { CONV(2, 3, 1, "activation=selu") CONV(4, 3, 1, "activation=selu") "[route]\nlayers=0,1\n" SELU_CONV, "----" },
         { TWO_IMAGES "[route]\nlayers=0,1\n" CONV(16, 3, 1, "groups=2\nactivation=selu"), "----" },
     };
     check_letters(some, sizeof some / sizeof *some, route_of);
