@@ -41,7 +41,7 @@ enum { VECTOR = 8 };
 typedef struct {
     const layer *l;
     snn_state s;
-    snn_parts input;
+    snn_parts input;            /* set by the passes that read it */
     const snn_conv *conv;       /* of one slice */
     const snn_conv *back;       /* gradient of the input; NULL: conv's */
     const layer *pool;          /* run with this layer; NULL: none */
@@ -82,13 +82,13 @@ static size_t part_images(const layer *l)
     return has_tiles(l) && images * plane < MANY_OUTPUTS && more * plane >= LEAST_OUTPUTS ? more : images;
 }
 
-/* Two images side by side are read one by one (snn_dnnl.c), in calls of one such pair. */
-enum { PAIR_CHANNELS = 6 };
+/* Two images side by side, which are read one by one where a call has one such pair. */
+static int reads_pairs(const layer *l) { return l->c == 2 * SNN_IMAGE_CHANNELS && groups_of(l) == 1; }
 
 static size_t images_at_once(const layer *l)
 {
     size_t bytes = ((size_t)l->inputs + (size_t)l->outputs) * sizeof(float);
-    if (l->c == PAIR_CHANNELS) return 1;
+    if (reads_pairs(l)) return 1;
     return largest_divisor(part_images(l), PIECE_BYTES / bytes);
 }
 

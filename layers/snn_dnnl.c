@@ -23,18 +23,12 @@ typedef struct {
 typedef struct {
     dnnl_primitive_t run;
     operand src, weights, dst;      /* or their gradients */
-    operand piece;                  /* some filters of the weights, that are wanted ... */
-    int pieces;                     /* one after the other */
+    operand piece;                  /* an equal part of the weights' filters, which lies */
+    int pieces;                     /* by itself in either layout */
     dnnl_memory_desc_t bias;
     dnnl_memory_desc_t scratch;
     size_t scratch_bytes;
 } pass;
-
-/* oneDNN reads images of three channels as they are, in kernels of their own; more
- * channels, where they are few, it pads to a block. Several images side by side, as
- * in front of a net that sees one whitened in two ways, are convolved one by one:
- * a part each, the sums of which are y. */
-enum { IMAGE_CHANNELS = 3 };
 
 /* Layouts of filters in which blocks of them lie one after the other. */
 typedef struct {
@@ -42,12 +36,15 @@ typedef struct {
     int block, is_by_filter;        /* filters, not channels, are side by side */
 } filter_layout;
 
+/* Several images side by side, as in front of a net that sees one whitened in two ways,
+ * are convolved one by one, a part each, the sums of which are y: more channels than an
+ * image's, where they are few, oneDNN pads to a block. */
 typedef struct {
     pass forward, weights;
     const filter_layout *gradient;  /* as snn_blocks.h adds it; NULL: another one */
 } part;
 
-/* Weights that threads can share the changing of: at most so many pieces. */
+/* Pieces in which weights change their layout, for threads to share. */
 enum { MOST_PIECES = 4 };
 
 struct snn_conv {
@@ -81,9 +78,9 @@ static dnnl_stream_t thread_stream(void)
     return stream;
 }
 
-/* A thread's memory objects, one for each layout, found by its address: layouts, like the
- * primitives they belong to, stay until the process ends. To make objects anew for each call
- * took a fortieth of a step of one image. */
+/* A thread's memory objects, one for each layout, found by its address; they are kept as
+ * layouts are, with the primitives that these belong to, until the process ends. To make
+ * objects anew for each call took a fortieth of a step of one image. */
 typedef struct {
     const dnnl_memory_desc_t *layout;   /* NULL: free */
     dnnl_memory_t memory;
@@ -377,8 +374,8 @@ static int goes_with_first(const part *p, const part *first)
 /* The channels of a part of one image are together; those of several images are not. */
 static int parts_of(const snn_conv_shape *s)
 {
-    int parts = s->c / IMAGE_CHANNELS;
-    return s->batch == 1 && s->groups == 1 && s->x_block <= 1 && s->c % IMAGE_CHANNELS == 0 && parts > 0 &&
+    int parts = s->c / SNN_IMAGE_CHANNELS;
+    return s->batch == 1 && s->groups == 1 && s->x_block <= 1 && s->c % SNN_IMAGE_CHANNELS == 0 && parts > 0 &&
            parts <= SNN_MOST_INPUT_PARTS ? parts : 1;
 }
 

@@ -16,6 +16,9 @@
 extern "C" {
 #endif
 
+/* Channels of an image, which oneDNN reads as they are, in kernels of its own. */
+enum { SNN_IMAGE_CHANNELS = 3 };
+
 /* Arrays that an input may stand in, each with as many of its channels. */
 enum { SNN_MOST_INPUT_PARTS = 4 };
 

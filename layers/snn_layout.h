@@ -47,6 +47,9 @@ const layer *snn_pool_behind(snn_state s, int i);
  * that layer's delta, in place of adding to it. */
 int snn_replaces_delta(snn_state s, int i);
 
+/* Whether an array is such a delta: nobody reads what is in it before. */
+int snn_is_replaced(const float *delta);
+
 /* Whether the [route] i is skipped: its output is not written. */
 int snn_is_skipped(snn_state s, int i);
 
@@ -59,9 +62,6 @@ typedef struct {
 
 /* The input of layer s.index. */
 snn_parts snn_input_parts(snn_state s);
-
-/* Whether an array is such a delta: nobody reads what is in it before. */
-int snn_is_replaced(const float *delta);
 
 #ifdef __cplusplus
 }

@@ -76,6 +76,12 @@ static void step_centred(const stepping *s, size_t begin, size_t end)
     }
 }
 
+static void step_plain(const stepping *s, size_t begin, size_t end)
+{
+    clip(s, begin, end);
+    snn_update_filters(s->l, s->rates, begin, end);
+}
+
 /* All that is done to some filters while they are in the cache. */
 static void step_filters(void *context, size_t begin, size_t end)
 {
@@ -83,12 +89,8 @@ static void step_filters(void *context, size_t begin, size_t end)
     size_t at, next, each = 1 + CACHED / s->f.taps;
     for (at = begin; at < end; at = next) {
         next = end - at < each ? end : at + each;
-        if (s->t->centre) {
-            step_centred(s, at, next);
-            continue;
-        }
-        clip(s, at, next);
-        snn_update_filters(s->l, s->rates, at, next);
+        if (s->t->centre) step_centred(s, at, next);
+        else step_plain(s, at, next);
     }
 }
 #endif
