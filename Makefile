@@ -50,7 +50,8 @@ HOST_FLAGS = $(SANITIZER) $(if $(filter host,$(GPU)),$(CUDA_INCLUDE) $(CUDA_LIB)
 HOST_OPTIONS = GPU=$(if $(filter 0,$(GPU)),0,1) $(if $(filter 0,$(GPU)),,NVCC="$(NVCC)") CUDNN=$(CUDNN) OPENMP=$(OPENMP) DEBUG=$(DEBUG) OPENCV=$(OPENCV) BLAS=$(BLAS) CPU_FAST=$(CPU_FAST) LIBSO=1 \
 	$(if $(ARCH),ARCH="$(ARCH)") \
 	$(if $(strip $(HOST_FLAGS)),CC="gcc $(HOST_FLAGS)" CPP="g++ -std=c++11 $(HOST_FLAGS)")
-LAYERS := $(wildcard layers/*)
+LAYER_FOLDERS := layers $(patsubst %/,%,$(wildcard layers/*/))
+LAYERS := $(wildcard layers/*.* layers/*/*.*)
 
 all: build/darknet  ## fetch upstream if absent, patch it, build build/darknet and build/libdarknet.so
 
@@ -194,12 +195,12 @@ $(TESTS)/%: tests/%.c tests/test.h tests/net.h $(TREE)/darknet
 KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standardize snn_whiten snn_layers \
 	snn_cfg snn_gate snn_gate_host snn_gate_shapes snn_upstream snn_graph snn_init snn_filters snn_clip snn_centre \
 	snn_step snn_sums snn_loss snn_mem snn_threads snn_scratch snn_fast snn_layout
-KERNEL_SOURCES := $(notdir $(wildcard layers/*_kernels.cu))
+KERNEL_SOURCES := $(notdir $(wildcard layers/*/*_kernels.cu))
 KERNEL_OBJECTS := $(addprefix $(TESTS)/kernels/,$(KERNEL_LAYERS:%=%.o) $(KERNEL_SOURCES:%=%.o) host_stubs.o cuda_host.o)
 KERNEL_CC = $(CC) -O1 -g -Wall -Wextra -Wno-unused-parameter -ffp-contract=off -fno-math-errno $(SANITIZER) -DGPU -DSNN_SIMD= \
-	-Itests/cuda_host -include tests/cuda_host/cuda_runtime.h -I$(TREE)/include -I$(TREE)/src -Ilayers -Itests
+	-Itests/cuda_host -include tests/cuda_host/cuda_runtime.h -I$(TREE)/include -I$(TREE)/src $(LAYER_FOLDERS:%=-I%) -Itests
 KERNEL_NEEDS := $(LAYERS) $(wildcard tests/cuda_host/*) $(TREE)/snn.manifest
-VPATH = layers tests/cuda_host
+VPATH = $(LAYER_FOLDERS) tests/cuda_host
 
 ifeq ($(GPU),0)
 $(TESTS)/kernels/%.o: %.c $(KERNEL_NEEDS)
@@ -220,10 +221,10 @@ endif
 
 # The pool of threads, without Darknet; the second one under the thread sanitizer.
 THREADS_TESTS := build/tests/test_threads build/tests-thread/test_threads
-$(THREADS_TESTS): tests/test_threads.c tests/test.h layers/snn_threads.c layers/snn_threads.h layers/snn_mem.c layers/snn_mem.h
+$(THREADS_TESTS): tests/test_threads.c tests/test.h $(wildcard layers/base/*)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(filter-out -fsanitize=%,$(UNIT_FLAGS)) $(if $(findstring -thread,$(@D)),-fsanitize=thread) -Ilayers -Itests \
-		tests/test_threads.c layers/snn_threads.c layers/snn_mem.c -lpthread -o $@
+	$(Q)$(CC) $(filter-out -fsanitize=%,$(UNIT_FLAGS)) $(if $(findstring -thread,$(@D)),-fsanitize=thread) -Ilayers/base -Itests \
+		tests/test_threads.c layers/base/snn_threads.c layers/base/snn_mem.c -lpthread -o $@
 
 # What upstream allocates it does not free before it ends.
 export ASAN_OPTIONS := detect_leaks=0
@@ -277,7 +278,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 FUZZ_TARGETS := gate convert masks labels weights
 FUZZ := build/fuzz
 FUZZ_CC := clang-14 -g -O1 -w -fsanitize=fuzzer-no-link,address \
-	-Dexit=fuzz_exit -D_exit=fuzz_exit -I$(TREE)/include -I$(TREE)/src -Ilayers -Itests/fuzz
+	-Dexit=fuzz_exit -D_exit=fuzz_exit -I$(TREE)/include -I$(TREE)/src $(LAYER_FOLDERS:%=-I%) -Itests/fuzz
 SECONDS ?= 60
 
 fuzz: deps  ## fuzz each reader of the user's files for SECONDS=60
@@ -291,7 +292,7 @@ $(FUZZ)/tree.a: $(TREE)/darknet
 	$(Q)mkdir -p $(FUZZ)/obj
 	$(Q)ls $(TREE)/obj/*.o | xargs -P 2 -I{} sh -c \
 		'n=$$(basename {} .o); c=$(TREE)/src/$$n.c; o=$(FUZZ)/obj/$$n.o; \
-		test -f layers/$$n.c && u="-fsanitize=undefined -fno-sanitize-recover=undefined"; \
+		ls layers/$$n.c layers/*/$$n.c > /dev/null 2>&1 && u="-fsanitize=undefined -fno-sanitize-recover=undefined"; \
 		[ ! -f $$c ] || [ $$o -nt $$c ] || $(FUZZ_CC) $$u -c $$c -o $$o'
 	$(Q)rm -f $@ && ar rcs $@ $(FUZZ)/obj/*.o
 

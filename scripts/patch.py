@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts the layers into a Darknet tree, and takes them out again.
 
-    scripts/patch.py TREE               copy layers/ to TREE/src, apply the edits of patches/*.anchors
+    scripts/patch.py TREE               copy the files of layers/*/ to TREE/src, apply the edits of patches/*.anchors
     scripts/patch.py TREE --reverse     the exact inverse
     scripts/patch.py --list             the edits, and why each is there
 
@@ -344,6 +344,29 @@ def pristine_files(tree, old, problems):
     return files
 
 
+def read_layers(layers, problems):
+    """{"src/NAME": bytes} of the source files under layers/. The host's folder src/ is flat, so that
+    its Makefile and its includes stay as they are: names must differ, whatever their folders."""
+    found = {}
+    for folder, inner, names in os.walk(layers):
+        inner[:] = sorted(n for n in inner if not n.startswith("."))
+        for name in sorted(names):
+            if name.startswith(".") or not name.endswith(COPIED_SUFFIXES):
+                continue
+            path = os.path.join(folder, name)
+            if name in found:
+                problems.append(f"{shown(path)}: expected a file name of its own, {shown(found[name])} has it too")
+            found.setdefault(name, path)
+    if not found:
+        problems.append(f"{shown(layers)}: expected the layers' source files, found none")
+    return {"src/" + name: read_file(path) for name, path in found.items()}
+
+
+def read_file(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
 def plan_apply(tree, family, layers, without, old, force):
     """Returns (plan, transitional manifest, final manifest); plan is {name: (bytes now, bytes then)},
     None meaning no file. Raises Refusal with every problem found."""
@@ -379,13 +402,7 @@ def plan_apply(tree, family, layers, without, old, force):
         last["edited"][name] = entry
         first["edited"][name] = dict(entry, former=former) if former else entry
 
-    fresh = {}
-    for name in sorted(os.listdir(layers)):
-        if name.endswith(COPIED_SUFFIXES) and not name.startswith("."):
-            with open(os.path.join(layers, name), "rb") as f:
-                fresh["src/" + name] = f.read()
-    if not fresh:
-        problems.append(f"{shown(layers)}: expected the layers' source files, found none")
+    fresh = read_layers(layers, problems)
     for name in sorted({*fresh, *old["copied"]}):
         path, was = os.path.join(tree, name), old["copied"].get(name)
         if was is None and os.path.lexists(path):

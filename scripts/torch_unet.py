@@ -32,7 +32,7 @@ import training
 
 
 class Whitening(nn.Module):
-    """[local_whitening] mode=standardize, each channel by itself: layers/local_whitening_layer.h."""
+    """[local_whitening] mode=standardize, each channel by itself: layers/local_whitening/local_whitening_layer.h."""
 
     def __init__(self, size, eps, gain):
         super().__init__()

@@ -69,7 +69,7 @@ def test_the_executable_has_code_for_each_card(args):
 
 
 def test_each_file_of_kernels_has_code_for_each_card(args):
-    for path in glob.glob("layers/*_kernels.cu"):
+    for path in glob.glob("layers/*/*_kernels.cu"):
         why = has_code(os.path.join(args.tree, "obj", os.path.basename(path)[:-2] + "o"), args.arch)
         if why:
             return why

@@ -78,7 +78,7 @@ def is_caught(mutant, args, folder):
     """Returns None where the test fails for the mutant, otherwise why it does not."""
     _, file, kernels, text, broken = mutant
     for name in (file, kernels):
-        shutil.copy(os.path.join("layers", name), folder)
+        shutil.copy(*glob.glob(os.path.join("layers", "*", name)), folder)
     path = os.path.join(folder, file)
     with open(path) as f:
         source = f.read()

@@ -153,7 +153,9 @@ class Place:
         shutil.rmtree(self.layers, ignore_errors=True)
         os.makedirs(self.layers)
         for name, data in layers.items():
-            with open(os.path.join(self.layers, name), "wb") as f:
+            path = os.path.join(self.layers, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as f:
                 f.write(data)
 
     def update(self):
@@ -560,6 +562,22 @@ def usage_mistakes_exit_with_two():
     p.refused("--reverse", "--without", "fix-bound", status=2)
     p.refused("--unknown", status=2)
     expect(run()[0] == 2, "exit status 2 without TREE")
+
+
+@test
+def layers_in_folders_are_copied_flat():
+    p = Place(layers={"snn.mk": b"X=1\n", "base/snn.h": b"int snn_h;", "selu/kernels/snn.cu": b"int snn_cu;\n", ".git/x.c": b""})
+    p.good()
+    expect(sorted(n for n in os.listdir(p.path("src")) if n.startswith("snn")) == ["snn.cu", "snn.h", "snn.mk"], "flat")
+    expect(not os.path.exists(p.path("src/x.c")), "hidden folders are left alone")
+    p.good("--reverse")
+    expect_same(p.now(), p.before, "the tree after --reverse")
+
+
+@test
+def layers_of_the_same_name_are_refused():
+    p = Place(layers={"base/snn.h": b"int snn_h;", "host/snn.h": b"int other;"})
+    expect_in("layers/host/snn.h: expected a file name of its own, ", p.refused())
 
 
 @test

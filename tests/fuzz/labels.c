@@ -8,8 +8,8 @@
 static list *kept;
 static list *read_and_keep(char *file) { return kept = read_data_cfg(file); }
 #define read_data_cfg read_and_keep
-#include "../../layers/snn_files.c"
-#include "../../layers/snn_map.c"
+#include "../../layers/data/snn_files.c"
+#include "../../layers/verbs/snn_map.c"
 
 #include <fcntl.h>
 

@@ -56,7 +56,7 @@ def main(folder):
         for i, content in enumerate(inputs):
             with open(os.path.join(folder, target, f"seed{i}"), "wb") as f:
                 f.write(content)
-    with open(os.path.join(ROOT, "layers/snn_upstream.c")) as f:
+    with open(os.path.join(ROOT, "layers/config/snn_upstream.c")) as f:
         text = "".join(re.findall(r'"([^"\n]*)"', f.read()))
     words = sorted({"[" + w + "]\\x0a" for w in re.findall(r"\b[a-z_0-9]+\b(?!:)", text) if len(w) > 2} |
                    {w + "=" for w in re.findall(r"(\w+):\w", text)})
