@@ -262,6 +262,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		"tests/test_finite.py build/tree-gpuhost/darknet" \
 		"tests/test_scenes.py" \
 		"tests/test_pictures.py" \
+		"tests/test_import.py" \
 		"tests/test_patch.py build/upstream/darknet" \
 		"tests/test_training.py build/darknet build/tests-training" \
 		"tests/test_resume.py build/darknet" \
