@@ -51,6 +51,7 @@ static const shape_case whitening[] = {
     { "[local_whitening]\nsize=9999\n", 1, 2, 20, 21 },
     { "[local_whitening]\nsize=7\n", 1, 1, 5, 793 },    /* 2 rows at a time */
     { "[local_whitening]\nsize=7\n", 1, 1, 6, 1323 },   /* 1 row */
+    { "[local_whitening]\nsize=7\n", 1, 1, 5, 1601 },   /* 1 row of more than 48 KB */
     { "[local_whitening]\nsize=7\n", 1, 2, 9, 2001 },   /* no shared memory */
     { "[local_whitening]\nmode=zca\nsize=3\n", 2, 1, 6, 7 },
     { "[local_whitening]\nmode=zca\nsize=5\n", 2, 2, 9, 33 },
@@ -92,6 +93,17 @@ TEST(element_wise_layers_have_the_bits_of_the_cpu)
 TEST(whitening_agrees_with_the_cpu)
 {
     run_table(whitening, COUNT(whitening), tolerance_of_sums);
+}
+
+/* Cards of 2016 have 48 KB of shared memory for a block, and no more for who asks. */
+TEST(whitening_needs_no_more_shared_memory_than_any_card_has)
+{
+#ifdef CUDA_HOST_H
+    int most = cuda_host_shared_most;
+    cuda_host_shared_most = 48 << 10;
+    run_table(whitening, COUNT(whitening), tolerance_of_sums);
+    cuda_host_shared_most = most;
+#endif
 }
 
 TEST(arrays_need_no_alignment)
@@ -646,6 +658,7 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!has_gpu()) test_skip_all = "no CUDA device";
     RUN(element_wise_layers_have_the_bits_of_the_cpu);
+    RUN(whitening_needs_no_more_shared_memory_than_any_card_has);
     RUN(arrays_need_no_alignment);
     RUN(inference_agrees);
     RUN(selu_agrees_on_special_values);

@@ -41,7 +41,7 @@ MUTANTS = [
      "            sums[row][q][lane] = sum;\n        }\n    }\n    __syncthreads();",
      "            sums[row][q][lane] = sum;\n        }\n    }"),
     ("sums_of_half_the_threads", WHITENING, WHITENING, "for (half = THREADS / 2;", "for (half = THREADS / 4;"),
-    ("matrix_of_the_next_pixel", "snn_matrix_kernels.h", "snn_small_kernels.cu",
+    ("matrix_of_the_next_pixel", "snn_matrix_pixels.h", "snn_small_kernels.cu",
      "snn_whiten_tile(&p.j, p.sums,", "snn_whiten_tile(&p.j, p.sums + 1,"),
     ("filter_without_its_last_tap", "snn_clip_kernels.cu", "snn_clip_kernels.cu",
      "t < f.taps; t += SNN_SUM_THREADS) {\n        double",

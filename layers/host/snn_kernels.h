@@ -24,9 +24,23 @@
 #define SNN_DYNAMIC_SHARED(type, name) extern __shared__ type name[]
 /* Lets a kernel have more of it than every card gives unasked. */
 #define SNN_ALLOW_SHARED(kernel, bytes) \
-    snn_gpu_check(cudaFuncSetAttribute( \
-        kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes)))
+    do { \
+        if ((bytes) > SNN_SHARED_UNASKED) snn_gpu_check(cudaFuncSetAttribute( \
+            kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes))); \
+    } while (0)
 #endif
+
+/* Bytes of shared memory that a block may have: of any card, static and dynamic
+ * together, and of this one where it is asked for more. Cards of 2016 have no more. */
+enum { SNN_SHARED_UNASKED = 48 << 10 };
+
+static inline size_t snn_gpu_shared_bytes(void)
+{
+    int device, bytes, least = SNN_SHARED_UNASKED;
+    snn_gpu_check(cudaGetDevice(&device));
+    snn_gpu_check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+    return (size_t)(bytes > least ? bytes : least);
+}
 
 /* Blocks of `each` that cover `count`. */
 static inline unsigned snn_blocks(size_t count, size_t each)

@@ -337,7 +337,7 @@ static void sum_windows(snn_windows first, size_t images, double *sums,
 static __global__ void field_gradient_kernel(snn_windows first, unsigned images,
                                              const double *sums)
 {
-    snn_pixel p = snn_pixel_in(first, images, sums, SNN_BAD_GRADIENT);
+    snn_pixel p = snn_pixel_in(first, images, sums, SNN_BAD_GRADIENT, snn_thread());
     size_t plane = snn_plane(first);
     int a, b, k = first.depth;
     if (!p.exists) return;
@@ -379,11 +379,16 @@ struct traces {
     static __device__ void combine(const snn_windows *j) { snn_combine_trace(j); }
 };
 
+/* Doubles of the window sums of some images. */
+static size_t sums_room(const snn_windows *j, size_t images)
+{
+    return images * (size_t)(snn_whiten_quantities(j->depth) + 1) * snn_plane(*j);
+}
+
 /* Images whose window sums are in memory at a time. */
 static size_t images_at_a_time(const snn_windows *j, size_t images)
 {
-    size_t bytes = (size_t)(snn_whiten_quantities(j->depth) + 1) *
-                   (size_t)j->w * (size_t)j->h * sizeof(double);
+    size_t bytes = sums_room(j, 1) * sizeof(double);
     size_t some = ROOM_BYTES / bytes ? ROOM_BYTES / bytes : 1;
     return some < images ? some : images;
 }
@@ -398,20 +403,19 @@ static size_t slide_room(const snn_windows *j, size_t images)
 
 size_t snn_whitening_room_gpu(snn_windows first, size_t images)
 {
-    size_t plane = (size_t)first.w * (size_t)first.h;
     size_t room = slide_room(&first, images);
+    size_t some = images_at_a_time(&first, images);
     if (!first.fields) return room;
-    return room + images_at_a_time(&first, images) * plane *
-                  (size_t)(snn_whiten_quantities(first.depth) + 1);
+    return room + sums_room(&first, some) + snn_large_room(&first, some);
 }
 
-static void launch_matrices(snn_windows first, size_t images, const double *sums,
-                            int backward)
+/* `room`: sums_room doubles, then those of snn_large_room. */
+static void launch_matrices(snn_windows first, size_t images, double *room, int backward)
 {
     if (first.depth <= SNN_SMALL) {
-        snn_small_matrices_gpu(first, images, sums, backward);
+        snn_small_matrices_gpu(first, images, room, backward);
     } else {
-        snn_large_matrices_gpu(first, images, sums, backward);
+        snn_large_matrices_gpu(first, images, room, room + sums_room(&first, images), backward);
     }
 }
 

@@ -1,6 +1,8 @@
 /* The pixels of zca and cholesky in kernels, for the kernels' files alone. Two
- * of them make matrices, one for groups of at most SNN_SMALL channels: a thread's
- * arrays are as large as the largest matrix that its file knows. */
+ * of them make matrices. A thread's own arrays suffice for groups of at most SNN_SMALL
+ * channels. Larger groups would need 9 KB a thread, which CUDA reserves for all threads
+ * that a card can hold, 2.5 GB on a large one: their arrays are in memory that the layer
+ * allocates, for a part of the pixels at a time. */
 #ifndef SNN_MATRICES_H
 #define SNN_MATRICES_H
 
@@ -13,8 +15,10 @@ enum { SNN_SMALL = 4 };
  * last of which counts bad pixels: y, or where `backward` dx and the fields. */
 void snn_small_matrices_gpu(snn_windows first, size_t images, const double *sums,
                             int backward);
+/* tiles: as many doubles as snn_large_room says. */
 void snn_large_matrices_gpu(snn_windows first, size_t images, const double *sums,
-                            int backward);
+                            double *tiles, int backward);
+size_t snn_large_room(const snn_windows *j, size_t images);
 
 SNN_HD size_t snn_plane(const snn_windows &j)
 {
@@ -35,11 +39,16 @@ typedef struct {
     const double *sums;
 } snn_pixel;
 
+/* Where no loop over pixels says otherwise. */
+static __device__ inline size_t snn_thread(void)
+{
+    return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+}
+
 static __device__ inline snn_pixel snn_pixel_in(snn_windows first,
                                                 unsigned images,
-                                                const double *sums, int flag)
+                                                const double *sums, int flag, size_t i)
 {
-    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
     size_t plane = snn_plane(first), image = i / plane, at = i % plane;
     size_t count = (size_t)snn_whiten_quantities(first.depth);
     snn_pixel p;

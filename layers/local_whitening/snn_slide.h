@@ -17,7 +17,7 @@ enum {
     SNN_WARP = 32,
     SNN_SLIDE_ROWS = 4,         /* at a time: warps of a block */
     SNN_SLIDE_THREADS = SNN_SLIDE_ROWS * SNN_WARP,
-    SNN_SLIDE_SHARED = 60 << 10,        /* bytes; every card of CUDA 13 has 64K */
+    SNN_SLIDE_SHARED = 60 << 10,        /* bytes of a block, at most */
     SNN_SLIDE_ROOMS = 512       /* blocks at a time where that is too little */
 };
 
@@ -38,13 +38,14 @@ SNN_HD size_t snn_slide_room(int w, int rows)
     return 2 * ((size_t)w + 1) * (size_t)(1 + rows);
 }
 
-/* The most rows at a time that fit in shared memory; 0: none do. */
+/* The most rows at a time that fit in the shared memory that this card has for a
+ * block, beside what snn_slide_totals has of it; 0: none do. No sum depends on it. */
 static inline int snn_slide_rows(int w)
 {
+    size_t most = snn_gpu_shared_bytes(), own = 2 * SNN_SLIDE_ROWS * SNN_WARP * sizeof(double);
     int rows = SNN_SLIDE_ROWS;
-    while (rows && snn_slide_room(w, rows) * sizeof(double) > SNN_SLIDE_SHARED) {
-        rows /= 2;
-    }
+    if (most > SNN_SLIDE_SHARED) most = SNN_SLIDE_SHARED;
+    while (rows && snn_slide_room(w, rows) * sizeof(double) + own > most) rows /= 2;
     return rows;
 }
 
@@ -180,7 +181,7 @@ static void snn_slide_images(Pass pass, snn_windows first, size_t images,
     int rows = snn_slide_rows(first.w);
     if (rows) {
         size_t bytes = snn_slide_room(first.w, rows) * sizeof(double);
-        SNN_ALLOW_SHARED(snn_slide_kernel<Pass>, SNN_SLIDE_SHARED);
+        SNN_ALLOW_SHARED(snn_slide_kernel<Pass>, bytes);
         SNN_LAUNCH(snn_slide_kernel<Pass>, (unsigned)blocks, SNN_SLIDE_THREADS,
                    bytes, pass, first, (unsigned)bands, rows);
         return;

@@ -35,6 +35,7 @@
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 int cuda_host_devices = 1;
 int cuda_host_reversed;
+int cuda_host_shared_most = 99 << 10;
 void *cuda_host_shared;
 
 static void fail(const char *why)
@@ -125,6 +126,19 @@ static void begin(fiber *f)
     makecontext(&f->context, fiber_main, 0);
 }
 
+static std::map<const void *, size_t> allowed;
+
+void cuda_host_allow_shared(const void *kernel, size_t bytes)
+{
+    if (bytes > (size_t)cuda_host_shared_most) fail("more shared memory is asked for than the card has");
+    allowed[kernel] = bytes;
+}
+
+void cuda_host_check_shared(const void *kernel, size_t bytes)
+{
+    if (bytes > 48 << 10 && bytes > allowed[kernel]) fail("more shared memory than the kernel was allowed");
+}
+
 static void run_block(void)
 {
     unsigned waiting = 0, k, some;
@@ -208,6 +222,12 @@ cudaError_t cudaSetDevice(int n)
 {
     if (n < 0 || n >= cuda_host_devices) return cudaErrorInvalidDevice;
     device = n;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr, int)
+{
+    *value = cuda_host_shared_most;
     return cudaSuccess;
 }
 

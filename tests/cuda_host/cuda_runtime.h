@@ -16,6 +16,7 @@ typedef enum { cudaSuccess = 0, cudaErrorInvalidDevice = 101 } cudaError_t;
 enum cudaMemcpyKind {
     cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice
 };
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
 typedef void *cudaStream_t;
 struct cudaDeviceProp { char name[256]; };
 
@@ -32,11 +33,13 @@ typedef struct { unsigned x, y, z; } dim3;
 /* Devices are one; tests may ask for more. */
 extern int cuda_host_devices;
 extern int cuda_host_reversed;
+extern int cuda_host_shared_most;       /* bytes of shared memory for a block that asks */
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
 cudaError_t cudaSetDevice(int device);      /* of the calling thread */
 cudaError_t cudaGetDevice(int *device);
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device);
 cudaError_t cudaMalloc(void **p, size_t bytes);
 cudaError_t cudaFree(void *p);
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes,
@@ -84,14 +87,20 @@ extern void *cuda_host_shared;      /* the block's dynamic shared memory */
 void cuda_host_launch(dim3 blocks, dim3 threads, size_t bytes,
                       const std::function<void()> &kernel);
 
+/* A launch with more dynamic shared memory than 48 KB fails where the kernel was not
+ * allowed as much before, and that where the card has less. */
+void cuda_host_allow_shared(const void *kernel, size_t bytes);
+void cuda_host_check_shared(const void *kernel, size_t bytes);
+
 /* kernel<<<blocks, threads>>>(...), as tests/cuda_host/nvcc writes it. */
 #define CUDA_HOST_LAUNCH(kernel, blocks, threads, ...) \
     cuda_host_launch((blocks), (threads), 0, [=] { kernel(__VA_ARGS__); })
 
 #define SNN_LAUNCH(kernel, blocks, threads, bytes, ...) \
-    cuda_host_launch((blocks), (threads), (bytes), [=] { kernel(__VA_ARGS__); })
+    (cuda_host_check_shared((const void *)kernel, (bytes)), \
+     cuda_host_launch((blocks), (threads), (bytes), [=] { kernel(__VA_ARGS__); }))
 #define SNN_DYNAMIC_SHARED(type, name) type *name = (type *)cuda_host_shared
-#define SNN_ALLOW_SHARED(kernel, bytes) (void)(bytes)
+#define SNN_ALLOW_SHARED(kernel, bytes) cuda_host_allow_shared((const void *)kernel, (bytes))
 #endif
 
 #endif
