@@ -175,7 +175,7 @@ uninstall:  ## take it out again, without a trace: DARKNET=dir
 
 # ---------------------------------------------------------------------- tests
 
-UNIT := math layers gradients whitening init centre residual lsuv ap segmentation fast
+UNIT := math activations layers gradients whitening init centre residual lsuv ap segmentation fast
 UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
 UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
 UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter $(SANITIZER)
