@@ -415,7 +415,7 @@ TEST(centring_agrees_with_the_cpu)
 }
 
 static int updates;
-static void count_update(layer l, SNN_UPDATE_PARAMS)
+static void count_update(snn_layer_arg l, SNN_UPDATE_PARAMS)
 {
     (void)l;
 #ifdef SNN_ALEXEYAB

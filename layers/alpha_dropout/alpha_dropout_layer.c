@@ -142,7 +142,7 @@ static const uint32_t bit[32] = {
 };
 
 /* `count` values that share a mask word, one bit each. */
-SNN_HD void apply_word(const float *restrict in, float *restrict out,
+SNN_HD void apply_word(const float *SNN_RESTRICT in, float *SNN_RESTRICT out,
                        uint32_t word, int count, snn_affine t)
 {
     int i;
@@ -151,7 +151,7 @@ SNN_HD void apply_word(const float *restrict in, float *restrict out,
     }
 }
 
-SNN_HD void add_word(const float *restrict in, float *restrict out,
+SNN_HD void add_word(const float *SNN_RESTRICT in, float *SNN_RESTRICT out,
                      uint32_t word, int count, float slope)
 {
     int i;
@@ -240,7 +240,7 @@ static job job_of(const layer *l, const float *in, float *out)
     return j;
 }
 
-void forward_alpha_dropout_layer(layer l, snn_state s)
+void forward_alpha_dropout_layer(snn_layer_arg l, snn_state s)
 {
     alpha_dropout *o = options_of(l);
     job j = job_of(&l, s.input, l.output);
@@ -258,7 +258,7 @@ void forward_alpha_dropout_layer(layer l, snn_state s)
     snn_parallel(j.count, GRAIN, forward_units, &j);
 }
 
-void backward_alpha_dropout_layer(layer l, snn_state s)
+void backward_alpha_dropout_layer(snn_layer_arg l, snn_state s)
 {
     const alpha_dropout *o = options_of(l);
     job j = job_of(&l, l.delta, s.delta);
@@ -282,7 +282,7 @@ static snn_drop drop_of(const layer *l, uint64_t iteration)
     return d;
 }
 
-void forward_alpha_dropout_layer_gpu(layer l, snn_state s)
+void forward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s)
 {
     alpha_dropout *o = options_of(l);
     const float *x = snn_gpu_input(s);
@@ -292,7 +292,7 @@ void forward_alpha_dropout_layer_gpu(layer l, snn_state s)
                               snn_batch_outputs(&l));
 }
 
-void backward_alpha_dropout_layer_gpu(layer l, snn_state s)
+void backward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s)
 {
     float *delta = snn_gpu_delta(s);
     if (!delta) return;

@@ -38,16 +38,16 @@ void number_alpha_dropout_layer(layer *l, int copy);
 /* s.input   [batch][inputs]  read
  * l.output  [batch][inputs]  written
  * Not training, or p = 0: the output is the input and no mask is drawn. */
-void forward_alpha_dropout_layer(layer l, snn_state s);
+void forward_alpha_dropout_layer(snn_layer_arg l, snn_state s);
 
 /* s.delta [batch][inputs] += a * l.delta where kept. Reads the mask of the
  * last forward pass, which must have run. */
-void backward_alpha_dropout_layer(layer l, snn_state s);
+void backward_alpha_dropout_layer(snn_layer_arg l, snn_state s);
 
 #ifdef GPU
 /* The same on the device, with the same mask bit for bit. */
-void forward_alpha_dropout_layer_gpu(layer l, snn_state s);
-void backward_alpha_dropout_layer_gpu(layer l, snn_state s);
+void forward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s);
+void backward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s);
 #endif
 
 #ifdef __cplusplus

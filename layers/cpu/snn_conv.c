@@ -290,7 +290,7 @@ static void forward_pieces(void *context, size_t begin, size_t end)
     }
 }
 
-void snn_forward_conv(layer l, snn_state s)
+void snn_forward_conv(snn_layer_arg l, snn_state s)
 {
     job j = job_of(&l, s);
     j.input = snn_input_parts(s);
@@ -415,7 +415,7 @@ void snn_conv_input_gradient(const layer *l, snn_state s, float *dx)
     snn_parallel((size_t)l->batch / j.images * j.back_slices, 1, backward_inputs, &j);
 }
 
-void snn_backward_conv(layer l, snn_state s)
+void snn_backward_conv(snn_layer_arg l, snn_state s)
 {
     addition a;
     job j;

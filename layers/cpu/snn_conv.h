@@ -15,8 +15,8 @@ int snn_conv_fits(const layer *l);
 /* What the host's do. The images of a mini-batch are spread over the threads, and
  * where they are fewer than threads each image's channels as well; gradients of the
  * weights are added up in an order that does not depend on how many there are. */
-void snn_forward_conv(layer l, snn_state s);
-void snn_backward_conv(layer l, snn_state s);
+void snn_forward_conv(snn_layer_arg l, snn_state s);
+void snn_backward_conv(snn_layer_arg l, snn_state s);
 
 /* Channels that may stand side by side in the layer's input, and in its output; 1:
  * they are to be plain (snn_layout.h). */

@@ -42,7 +42,7 @@ typedef struct {
 typedef struct {
     pass forward, weights;
     const filter_layout *gradient;  /* as snn_blocks.h adds it; NULL: another one */
-} part;
+} image_part;
 
 /* Pieces in which weights change their layout, for threads to share. */
 enum { MOST_PIECES = 4 };
@@ -50,7 +50,7 @@ enum { MOST_PIECES = 4 };
 struct snn_conv {
     snn_conv_shape shape;
     int parts;
-    part part[SNN_MOST_INPUT_PARTS];
+    image_part part[SNN_MOST_INPUT_PARTS];
     pass data;
     snn_conv *next;                 /* in its bucket */
 };
@@ -346,7 +346,7 @@ static snn_conv_shape part_of(const snn_conv *c, int index)
 
 static void make_part(snn_conv *c, int index)
 {
-    part *p = &c->part[index];
+    image_part *p = &c->part[index];
     snn_conv_shape s = part_of(c, index);
     dnnl_primitive_desc_t description;
     if (!make_forward(&s, index > 0, &p->forward, &description)) snn_fatal("oneDNN: no convolution");
@@ -360,7 +360,7 @@ static void make_part(snn_conv *c, int index)
 }
 
 /* Whether another part reads x as it lies, and y, weights and gradients as the first does. */
-static int goes_with_first(const part *p, const part *first)
+static int goes_with_first(const image_part *p, const image_part *first)
 {
     return !p->forward.src.reorder && !p->weights.src.reorder &&
            dnnl_memory_desc_equal(&p->forward.dst.wanted, &first->forward.dst.wanted) &&

@@ -17,9 +17,9 @@
 static const struct {
     LAYER_TYPE type;
     int (*fits)(const layer *l);
-    void (*forward)(layer l, snn_state s);
-    void (*backward)(layer l, snn_state s);
-    void (*update)(layer l, SNN_UPDATE_PARAMS);
+    void (*forward)(snn_layer_arg l, snn_state s);
+    void (*backward)(snn_layer_arg l, snn_state s);
+    void (*update)(snn_layer_arg l, SNN_UPDATE_PARAMS);
 } paths[] = {
     { CONVOLUTIONAL, snn_conv_fits, snn_forward_conv, snn_backward_conv, snn_update_conv },
     { MAXPOOL, snn_maxpool_fits, snn_forward_maxpool, snn_backward_maxpool, NULL },

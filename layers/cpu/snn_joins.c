@@ -1,6 +1,7 @@
 #include "snn_joins.h"
 #include "snn_activation.h"
 #include "snn_layout.h"
+#include "snn_math.h"
 #include "snn_simd.h"
 #include "snn_threads.h"
 
@@ -70,12 +71,12 @@ static void each_input(const layer *l, snn_state s, int is_forward)
     }
 }
 
-void snn_forward_route(layer l, snn_state s)
+void snn_forward_route(snn_layer_arg l, snn_state s)
 {
     if (!snn_is_skipped(s, s.index)) each_input(&l, s, 1);
 }
 
-void snn_backward_route(layer l, snn_state s) { each_input(&l, s, 0); }
+void snn_backward_route(snn_layer_arg l, snn_state s) { each_input(&l, s, 0); }
 
 /* ----------------------------------------------------------------- shortcut */
 
@@ -124,8 +125,8 @@ static void run_shortcut(const layer *l, snn_state s, snn_work work)
     snn_parallel((size_t)l->batch * (size_t)l->outputs, GRAIN, work, &j);
 }
 
-void snn_forward_shortcut(layer l, snn_state s) { run_shortcut(&l, s, add_forward); }
-void snn_backward_shortcut(layer l, snn_state s) { run_shortcut(&l, s, add_backward); }
+void snn_forward_shortcut(snn_layer_arg l, snn_state s) { run_shortcut(&l, s, add_forward); }
+void snn_backward_shortcut(snn_layer_arg l, snn_state s) { run_shortcut(&l, s, add_backward); }
 
 /* ----------------------------------------------------------------- upsample */
 
@@ -138,7 +139,8 @@ typedef struct {
 
 /* A row of n pixels, each of `block` values, `stride` times over. Inlined where
  * stride and block are constants. */
-static inline void repeat_by(const float *restrict x, float scale, int stride, int block, float *restrict y, int n)
+static inline void repeat_by(const float *SNN_RESTRICT x, float scale, int stride, int block,
+                             float *SNN_RESTRICT y, int n)
 {
     int i, k, m;
     for (i = 0; i < n; ++i) {
@@ -149,7 +151,8 @@ static inline void repeat_by(const float *restrict x, float scale, int stride, i
 }
 
 /* Its adjoint. */
-static inline void add_by(const float *restrict y, float scale, int stride, int block, float *restrict x, int n)
+static inline void add_by(const float *SNN_RESTRICT y, float scale, int stride, int block,
+                          float *SNN_RESTRICT x, int n)
 {
     int i, k, m;
     for (i = 0; i < n; ++i) {
@@ -218,9 +221,9 @@ static void each_row(const layer *l, snn_state s, snn_work work)
     snn_parallel(rows, GRAIN / (size_t)(l->w * j.block) / 4 + 1, work, &j);
 }
 
-void snn_forward_upsample(layer l, snn_state s) { each_row(&l, s, spread_rows); }
+void snn_forward_upsample(snn_layer_arg l, snn_state s) { each_row(&l, s, spread_rows); }
 
-void snn_backward_upsample(layer l, snn_state s)
+void snn_backward_upsample(snn_layer_arg l, snn_state s)
 {
     if (s.delta) each_row(&l, s, gather_rows);
 }

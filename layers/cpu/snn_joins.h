@@ -10,18 +10,18 @@ extern "C" {
 #endif
 
 int snn_route_fits(const layer *l);
-void snn_forward_route(layer l, snn_state s);
-void snn_backward_route(layer l, snn_state s);
+void snn_forward_route(snn_layer_arg l, snn_state s);
+void snn_backward_route(snn_layer_arg l, snn_state s);
 
 /* Two inputs of the same shape, with the family's factors. */
 int snn_shortcut_fits(const layer *l);
-void snn_forward_shortcut(layer l, snn_state s);
-void snn_backward_shortcut(layer l, snn_state s);
+void snn_forward_shortcut(snn_layer_arg l, snn_state s);
+void snn_backward_shortcut(snn_layer_arg l, snn_state s);
 
 /* Not the reverse. */
 int snn_upsample_fits(const layer *l);
-void snn_forward_upsample(layer l, snn_state s);
-void snn_backward_upsample(layer l, snn_state s);
+void snn_forward_upsample(snn_layer_arg l, snn_state s);
+void snn_backward_upsample(snn_layer_arg l, snn_state s);
 
 #ifdef __cplusplus
 }

@@ -49,8 +49,8 @@ int snn_maxpool_fits(const layer *l) { return snn_maxpool_is_plain(l); }
 
 /* A row of 2x2 windows: a is the upper row of the input, b the lower one;
  * `place` is the index of a[0], b[0] is `width` further. */
-SNN_SIMD static void pairs(const float *restrict a, const float *restrict b, int place, int width,
-                           float *restrict out, int *restrict indexes, int n)
+SNN_SIMD static void pairs(const float *SNN_RESTRICT a, const float *SNN_RESTRICT b, int place, int width,
+                           float *SNN_RESTRICT out, int *SNN_RESTRICT indexes, int n)
 {
     int j;
     for (j = 0; j < n; ++j) {
@@ -151,8 +151,8 @@ static inline void maximum_of_blocks(const layer *l, const float *in, int place,
 
 /* Writes the gradient of all inputs where windows are a grid: d at the maximum, 0
  * elsewhere. */
-static inline void gradient_of_blocks(const layer *l, float *restrict dx, int place, span y, span x, int block,
-                                      const float *restrict d, const int *restrict index)
+static inline void gradient_of_blocks(const layer *l, float *SNN_RESTRICT dx, int place, span y, span x, int block,
+                                      const float *SNN_RESTRICT d, const int *SNN_RESTRICT index)
 {
     int i, k, n;
     for (i = y.begin; i < y.end; ++i) {
@@ -244,13 +244,13 @@ void snn_maxpool_gradient(const layer *l, float *delta, int block, int replaces,
     backward_max(&j, first * planes, (first + images) * planes);
 }
 
-void snn_forward_maxpool(layer l, snn_state s)
+void snn_forward_maxpool(snn_layer_arg l, snn_state s)
 {
     if (snn_pool_behind(s, s.index - 1)) return;
     each_plane(&l, s, snn_block_of(s, s.index) > 1 ? forward_max_of_blocks : forward_max);
 }
 
-void snn_backward_maxpool(layer l, snn_state s)
+void snn_backward_maxpool(snn_layer_arg l, snn_state s)
 {
     if (s.delta && !snn_pool_behind(s, s.index - 1)) each_plane(&l, s, backward_max);
 }
@@ -284,9 +284,9 @@ static void backward_average(void *context, size_t begin, size_t end)
     }
 }
 
-void snn_forward_avgpool(layer l, snn_state s) { each_plane(&l, s, forward_average); }
+void snn_forward_avgpool(snn_layer_arg l, snn_state s) { each_plane(&l, s, forward_average); }
 
-void snn_backward_avgpool(layer l, snn_state s)
+void snn_backward_avgpool(snn_layer_arg l, snn_state s)
 {
     if (s.delta) each_plane(&l, s, backward_average);
 }

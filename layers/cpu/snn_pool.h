@@ -11,8 +11,8 @@ extern "C" {
 #endif
 
 int snn_maxpool_fits(const layer *l);
-void snn_forward_maxpool(layer l, snn_state s);
-void snn_backward_maxpool(layer l, snn_state s);
+void snn_forward_maxpool(snn_layer_arg l, snn_state s);
+void snn_backward_maxpool(snn_layer_arg l, snn_state s);
 
 /* Of `images` from the first on, by the caller's thread: the output from `input`, and
  * delta += the gradient of the input (where `replaces`, =), both of the whole
@@ -24,8 +24,8 @@ void snn_maxpool_gradient(const layer *l, float *delta, int block, int replaces,
 int snn_maxpool_is_a_grid(const layer *l);
 
 int snn_avgpool_fits(const layer *l);
-void snn_forward_avgpool(layer l, snn_state s);
-void snn_backward_avgpool(layer l, snn_state s);
+void snn_forward_avgpool(snn_layer_arg l, snn_state s);
+void snn_backward_avgpool(snn_layer_arg l, snn_state s);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
 #include "snn_update.h"
+#include "snn_math.h"
 #include "snn_simd.h"
 #include "snn_threads.h"
 
@@ -12,13 +13,13 @@ static inline float stepped(float x, float *u, snn_update_rates r)
     return x + r.rate * v;
 }
 
-SNN_SIMD static void step(float *restrict x, float *restrict u, snn_update_rates r, size_t n)
+SNN_SIMD static void step(float *SNN_RESTRICT x, float *SNN_RESTRICT u, snn_update_rates r, size_t n)
 {
     size_t i;
     for (i = 0; i < n; ++i) x[i] = stepped(x[i], &u[i], r);
 }
 
-SNN_SIMD static double step_along(float *restrict x, float *restrict u, const float *restrict along,
+SNN_SIMD static double step_along(float *SNN_RESTRICT x, float *SNN_RESTRICT u, const float *SNN_RESTRICT along,
                                   snn_update_rates r, size_t n)
 {
     enum { LANES = 16 };
@@ -83,7 +84,7 @@ static void update_range(void *context, size_t begin, size_t end)
     snn_update_filters(j->l, j->rates, begin, end);
 }
 
-void snn_update_conv(layer l, SNN_UPDATE_PARAMS)
+void snn_update_conv(snn_layer_arg l, SNN_UPDATE_PARAMS)
 {
     job j = { &l, snn_update_rates_of(&l, SNN_UPDATE_ARGS) };
     snn_parallel((size_t)l.n, 1 + 32768 * (size_t)l.n / (size_t)l.nweights, update_range, &j);

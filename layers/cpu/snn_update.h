@@ -11,7 +11,7 @@ extern "C" {
 
 /* For snn_fast.c. updates += -decay batch weights; weights += rate / batch updates;
  * updates *= momentum, for weights; without decay for biases and scales. */
-void snn_update_conv(layer l, SNN_UPDATE_PARAMS);
+void snn_update_conv(snn_layer_arg l, SNN_UPDATE_PARAMS);
 
 typedef struct { float rate, momentum, decay; } snn_update_rates;
 

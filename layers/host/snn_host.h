@@ -41,6 +41,10 @@ extern "C" {
 
 typedef network_state snn_state;
 
+/* The layer that a callback of the host gets. A callback writes to what it points to,
+ * never to its fields: in hank-ai's tree it is the network's own. */
+typedef layer snn_layer_arg;
+
 /* The parameters of an update callback, and how to pass them on. */
 #define SNN_UPDATE_PARAMS int batch, float rate, float momentum, float decay
 #define SNN_UPDATE_ARGS batch, rate, momentum, decay
@@ -184,6 +188,7 @@ static inline detection *snn_boxes(network *net, int w, int h, float threshold,
 #else
 
 typedef network snn_state;
+typedef layer snn_layer_arg;
 
 #define SNN_UPDATE_PARAMS update_args a
 #define SNN_UPDATE_ARGS a

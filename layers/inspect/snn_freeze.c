@@ -10,7 +10,7 @@
 
 /* Of one layer: its own forward pass, and what it gave at the point. */
 typedef struct {
-    void (*forward)(layer l, snn_state s);
+    void (*forward)(snn_layer_arg l, snn_state s);
     float *before;      /* the activation's input */
     float *after;       /* its output */
     float *slope;
@@ -53,7 +53,7 @@ static void follow_slope(const layer *l, const point *at, const float *before)
     }
 }
 
-static void forward_along_slope(const layer l, snn_state s)
+static void forward_along_slope(snn_layer_arg l, snn_state s)
 {
     layer linear = l;
     linear.activation = LINEAR;
@@ -61,12 +61,12 @@ static void forward_along_slope(const layer l, snn_state s)
     follow_slope(&l, &points[s.index], l.output);
 }
 
-static void forward_selu_along_slope(const layer l, snn_state s)
+static void forward_selu_along_slope(snn_layer_arg l, snn_state s)
 {
     follow_slope(&l, &points[s.index], s.input);
 }
 
-static void forward_taken(const layer l, snn_state s)
+static void forward_taken(snn_layer_arg l, snn_state s)
 {
     size_t i, n = values_of(&l);
     for (i = 0; i < n; ++i) l.output[i] = s.input[points[s.index].taken[i]];
@@ -141,11 +141,11 @@ void snn_freeze(const snn_pass *p)
     for (i = 0; i < p->net->n; ++i) freeze_layer(p, i);
 }
 
-int snn_is_frozen(const snn_pass *p, int layer, ACTIVATION *a)
+int snn_is_frozen(const snn_pass *p, int index, ACTIVATION *a)
 {
-    const struct layer *l = &p->net->layers[layer];
+    const layer *l = &p->net->layers[index];
     *a = snn_type_of(l) ? SELU : l->activation;
-    return points[layer].slope != NULL;
+    return points[index].slope != NULL;
 }
 
 double snn_activation_error(ACTIVATION a)

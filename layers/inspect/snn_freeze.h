@@ -21,7 +21,7 @@ extern "C" {
 void snn_freeze(const snn_pass *p);
 
 /* 1 where the layer's activation is held, *a is which one. */
-int snn_is_frozen(const snn_pass *p, int layer, ACTIVATION *a);
+int snn_is_frozen(const snn_pass *p, int index, ACTIVATION *a);
 
 /* The largest difference between the host's derivative of an activation and
  * central differences, over -5 to 5 without the kinks. */

@@ -52,7 +52,7 @@ const char *snn_layer_name(const layer *l)
     return type ? type->name : get_layer_string(l->type);
 }
 
-static void forward_nothing(const layer l, snn_state s)
+static void forward_nothing(snn_layer_arg l, snn_state s)
 {
     (void)l;
     (void)s;
@@ -70,7 +70,7 @@ static const snn_output *output_of(const snn_pass *p, int layer)
     return NULL;
 }
 
-static void backward_gradient(const layer l, snn_state s)
+static void backward_gradient(snn_layer_arg l, snn_state s)
 {
     const snn_output *o = output_of(current, s.index - 1);
     size_t i;
@@ -140,20 +140,20 @@ static int is_dropout(const layer *l)
     return l->type == DROPOUT || (type && !strcmp(type->name, "alpha_dropout"));
 }
 
-void snn_pass_forward(const snn_pass *p, int layer)
+void snn_pass_forward(const snn_pass *p, int index)
 {
-    const struct layer *l = &p->net->layers[layer];
-    snn_state s = state_of(p, layer);
+    layer *l = &p->net->layers[index];
+    snn_state s = state_of(p, index);
     if (p->keeps_all && is_dropout(l)) s.train = 0;
-    srand((unsigned)layer);
+    srand((unsigned)index);
     l->forward(*l, s);
 }
 
-void snn_pass_backward(const snn_pass *p, int layer)
+void snn_pass_backward(const snn_pass *p, int index)
 {
-    const struct layer *l = &p->net->layers[layer];
+    layer *l = &p->net->layers[index];
     current = p;
-    l->backward(*l, state_of(p, layer));
+    l->backward(*l, state_of(p, index));
 }
 
 void snn_pass_host_forward(const snn_pass *p)
@@ -175,7 +175,7 @@ void snn_pass_host_forward(const snn_pass *p)
 void snn_pass_begin_backward(const snn_pass *p)
 {
     const snn_output *o = &p->outputs[0];
-    const struct layer *last = &p->net->layers[p->net->n - 1];
+    const layer *last = &p->net->layers[p->net->n - 1];
     if (o->layer < p->net->n - 1 || !last->delta) return;
     memcpy(last->delta, o->gradient, o->count * sizeof(float));
 }

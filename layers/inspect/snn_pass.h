@@ -40,8 +40,8 @@ snn_pass *snn_pass_new(network *net);
 /* One layer forward or backward as the host's loops would, but with the same
  * random numbers each time. Deltas are left alone by the first and added to by
  * the second. */
-void snn_pass_forward(const snn_pass *p, int layer);
-void snn_pass_backward(const snn_pass *p, int layer);
+void snn_pass_forward(const snn_pass *p, int index);
+void snn_pass_backward(const snn_pass *p, int index);
 
 /* The host's own forward pass. Zeroes the deltas, if the host does. */
 void snn_pass_host_forward(const snn_pass *p);

@@ -178,26 +178,26 @@ static double second_moment_from(const snn_probe_row *rows, const layer *l)
 }
 
 void snn_probe_advice(const snn_pass *p, const snn_probe_row *rows,
-                      const snn_moments *input, int layer, char *text, size_t room)
+                      const snn_moments *input, int index, char *text, size_t room)
 {
-    const struct layer *l = layer < 0 ? NULL : &p->net->layers[layer];
-    const snn_moments *out = layer < 0 ? input : &rows[layer].output;
-    const snn_moments *in = layer > 0 ? &rows[layer - 1].output : input;
+    const layer *l = index < 0 ? NULL : &p->net->layers[index];
+    const snn_moments *out = index < 0 ? input : &rows[index].output;
+    const snn_moments *in = index > 0 ? &rows[index - 1].output : input;
     if (!l) {
         snprintf(text, room, "standardize the input: its mean is %.2f and its standard "
                  "deviation %.2f; [local_whitening] with gain=1 as the first layer",
                  out->mean, out->deviation);
-    } else if (rows[layer].nonfinite_weights) {
+    } else if (rows[index].nonfinite_weights) {
         snprintf(text, room, "%zu of its weights are not finite: begin again from "
-                 "weights that are", rows[layer].nonfinite_weights);
+                 "weights that are", rows[index].nonfinite_weights);
     } else if (out->nonfinite) {
         snprintf(text, room, "its input's largest deviation is %.3g, too large for it",
                  in->high);
-    } else if (is_whitening(l) || (layer && is_whitening(l - 1) && in->deviation < .9)) {
+    } else if (is_whitening(l) || (index && is_whitening(l - 1) && in->deviation < .9)) {
         snprintf(text, room, "windows' own means are near to what they are taken from, "
                  "which leaves the second moment %.2f: gain=1 in [local_whitening]",
                  is_whitening(l) ? out->second_moment : in->second_moment);
-    } else if (l->type == SHORTCUT && layer) {
+    } else if (l->type == SHORTCUT && index) {
         double sum = in->second_moment + second_moment_from(rows, l);
         snprintf(text, room, "divide this sum of second moments %.2f and %.2f: "
                  "alpha=%.4f, beta=%.4f", in->second_moment,

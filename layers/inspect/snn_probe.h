@@ -37,7 +37,7 @@ int snn_probe_first(const snn_pass *p, const snn_probe_row *rows,
 
 /* One sentence on why, and what to do, that follows from the numbers. */
 void snn_probe_advice(const snn_pass *p, const snn_probe_row *rows,
-                      const snn_moments *input, int layer, char *text, size_t room);
+                      const snn_moments *input, int index, char *text, size_t room);
 
 #ifdef __cplusplus
 }

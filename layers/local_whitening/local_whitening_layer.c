@@ -261,7 +261,7 @@ static whitening_work begin_work(const layer *l, const float *x, float *dx)
     return p;
 }
 
-void forward_local_whitening_layer(layer l, snn_state s)
+void forward_local_whitening_layer(snn_layer_arg l, snn_state s)
 {
     const local_whitening *o = options_of(l);
     whitening_work p = begin_work(&l, s.input, l.delta);
@@ -271,7 +271,7 @@ void forward_local_whitening_layer(layer l, snn_state s)
     run_passes(&p);
 }
 
-void backward_local_whitening_layer(layer l, snn_state s)
+void backward_local_whitening_layer(snn_layer_arg l, snn_state s)
 {
     const local_whitening *o = options_of(l);
     whitening_work p = begin_work(&l, s.input, s.delta);
@@ -289,7 +289,7 @@ void backward_local_whitening_layer(layer l, snn_state s)
 }
 
 #ifdef GPU
-void forward_local_whitening_layer_gpu(layer l, snn_state s)
+void forward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s)
 {
     snn_windows j = first_gpu_job(&l, snn_gpu_input(s), l.delta_gpu);
     double *room = (double *)(void *)l.squared_gpu;
@@ -297,7 +297,7 @@ void forward_local_whitening_layer_gpu(layer l, snn_state s)
     else snn_standardize_forward_gpu(j, images_of(&l), room);
 }
 
-void backward_local_whitening_layer_gpu(layer l, snn_state s)
+void backward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s)
 {
     snn_windows j = first_gpu_job(&l, snn_gpu_input(s), snn_gpu_delta(s));
     double *room = (double *)(void *)l.squared_gpu;

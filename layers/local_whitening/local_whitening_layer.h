@@ -54,11 +54,11 @@ void resize_local_whitening_layer(layer *l);
 /* s.input   [batch][c][h][w]  read
  * l.output  [batch][c][h][w]  written
  * Cost does not depend on the window's size. */
-void forward_local_whitening_layer(layer l, snn_state s);
+void forward_local_whitening_layer(snn_layer_arg l, snn_state s);
 
 /* s.delta [batch][c][h][w] += the exact gradient, through the statistics.
  * Reads s.input, l.output and what forward saved. */
-void backward_local_whitening_layer(layer l, snn_state s);
+void backward_local_whitening_layer(snn_layer_arg l, snn_state s);
 
 /* As a net's first layer it hardly ever has to pass a gradient on, and what is
  * behind it may leave the layer's delta as it is until backward asks for it
@@ -69,8 +69,8 @@ void local_whitening_keep_delta(layer *l);
 
 #ifdef GPU
 /* The same on the device. */
-void forward_local_whitening_layer_gpu(layer l, snn_state s);
-void backward_local_whitening_layer_gpu(layer l, snn_state s);
+void forward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s);
+void backward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s);
 #endif
 
 #ifdef __cplusplus

@@ -2,6 +2,7 @@
 #ifndef SNN_SLIDER_H
 #define SNN_SLIDER_H
 
+#include "snn_math.h"
 #include "snn_windows.h"
 
 /* What one vector of most processors holds; compilers split it for others. */
@@ -69,8 +70,8 @@ SNN_HD void snn_slide_on(snn_slider *s, const double *columns, int rx)
 
 /* sums[x] of a row; up to a whole number of lanes past w. columns and sums:
  * snn_column_row doubles. */
-SNN_HD void snn_slide(const double *restrict columns, int rx, int w,
-                      double *restrict sums)
+SNN_HD void snn_slide(const double *SNN_RESTRICT columns, int rx, int w,
+                      double *SNN_RESTRICT sums)
 {
     snn_slider s = { { 0 }, { 0 }, { 0 } };
     int padded = (int)snn_padded(w), x;

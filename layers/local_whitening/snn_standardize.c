@@ -261,8 +261,8 @@ static void count_bad(const snn_windows *j, const window_row *t, const float *in
 /* The row `in` enters the columns p of x - centre and q of its square, `out`
  * leaves. */
 SNN_SIMD
-static void move_pixels(double *restrict p, double *restrict q,
-                        const float *restrict in, const float *restrict out,
+static void move_pixels(double *SNN_RESTRICT p, double *SNN_RESTRICT q,
+                        const float *SNN_RESTRICT in, const float *SNN_RESTRICT out,
                         double centre, int w)
 {
     double twice = 2 * centre;
@@ -294,9 +294,9 @@ static void move_input(const snn_windows *j, const window_row *t, snn_moves m)
 }
 
 SNN_SIMD
-static void standardize_row(const float *restrict in, float *restrict out,
-                            const float *restrict mean,
-                            const float *restrict inverse, float centre, int w)
+static void standardize_row(const float *SNN_RESTRICT in, float *SNN_RESTRICT out,
+                            const float *SNN_RESTRICT mean,
+                            const float *SNN_RESTRICT inverse, float centre, int w)
 {
     int x;
     for (x = 0; x < w; ++x) {
@@ -317,11 +317,11 @@ SNN_HD void fetch_ahead(const float *to, int count)
 }
 
 /* Windows with sums p and q: their statistics, and the first channel's pixels. */
-SNN_HD void standardize_windows(const double *restrict p, const double *restrict q,
-                                const double *restrict columns, row_constants k,
-                                int count, const float *restrict in,
-                                float *restrict out, float *restrict mean,
-                                float *restrict inverse)
+SNN_HD void standardize_windows(const double *SNN_RESTRICT p, const double *SNN_RESTRICT q,
+                                const double *SNN_RESTRICT columns, row_constants k,
+                                int count, const float *SNN_RESTRICT in,
+                                float *SNN_RESTRICT out, float *SNN_RESTRICT mean,
+                                float *SNN_RESTRICT inverse)
 {
     int i;
     fetch_ahead(out, count);
@@ -340,8 +340,8 @@ SNN_HD void standardize_windows(const double *restrict p, const double *restrict
 enum { PART = 32 };
 
 SNN_HD void slide_part(snn_slider *p, snn_slider *q, const double *columns_p,
-                       const double *columns_q, int rx, double *restrict sums_p,
-                       double *restrict sums_q)
+                       const double *columns_q, int rx, double *SNN_RESTRICT sums_p,
+                       double *SNN_RESTRICT sums_q)
 {
     int i;
     for (i = 0; i < PART; i += 4) {
@@ -473,11 +473,11 @@ const snn_pass snn_standardize_sums = { sums_band, sums_combine };
 
 /* One channel's row of i g, i g z and i x - z. */
 SNN_SIMD
-static void gradient_pixels(const float *restrict x, const float *restrict y,
-                            const float *restrict g,
-                            const float *restrict inverse, snn_output_scale s, int w,
-                            int first, float *restrict a, float *restrict b,
-                            float *restrict offset)
+static void gradient_pixels(const float *SNN_RESTRICT x, const float *SNN_RESTRICT y,
+                            const float *SNN_RESTRICT g,
+                            const float *SNN_RESTRICT inverse, snn_output_scale s, int w,
+                            int first, float *SNN_RESTRICT a, float *SNN_RESTRICT b,
+                            float *SNN_RESTRICT offset)
 {
     int i;
     if (first) {
@@ -499,12 +499,12 @@ static void gradient_pixels(const float *restrict x, const float *restrict y,
 /* A - B mean and B of a row, from what gradient_pixels has summed; `share` is
  * 1 / n of the row. */
 SNN_SIMD
-static void field_pixels(const window_row *t, const float *restrict inverse,
-                         double share, int w, float *restrict a,
-                         float *restrict b)
+static void field_pixels(const window_row *t, const float *SNN_RESTRICT inverse,
+                         double share, int w, float *SNN_RESTRICT a,
+                         float *SNN_RESTRICT b)
 {
-    const double *restrict columns = t->share;
-    const float *restrict p = t->a, *restrict q = t->b, *restrict offset = t->c;
+    const double *SNN_RESTRICT columns = t->share;
+    const float *SNN_RESTRICT p = t->a, *SNN_RESTRICT q = t->b, *SNN_RESTRICT offset = t->c;
     int i;
     for (i = 0; i < w; ++i) {
         float n = (float)(share * columns[i]);
@@ -514,8 +514,8 @@ static void field_pixels(const window_row *t, const float *restrict inverse,
 }
 
 SNN_SIMD
-static void move_fields(double *restrict columns, const float *restrict in,
-                        const float *restrict out, int w)
+static void move_fields(double *SNN_RESTRICT columns, const float *SNN_RESTRICT in,
+                        const float *SNN_RESTRICT out, int w)
 {
     int i;
     for (i = 0; i < w; ++i) columns[i] += (double)in[i] - out[i];
@@ -566,11 +566,11 @@ static void move_gradient(const snn_windows *j, const window_row *t, snn_moves m
 }
 
 SNN_SIMD
-static void gradient_row(const float *restrict x, const float *restrict y,
-                         const float *restrict g, const float *restrict inverse,
-                         snn_output_scale s, const double *restrict p,
-                         const double *restrict q, double through, int w,
-                         float *restrict dx)
+static void gradient_row(const float *SNN_RESTRICT x, const float *SNN_RESTRICT y,
+                         const float *SNN_RESTRICT g, const float *SNN_RESTRICT inverse,
+                         snn_output_scale s, const double *SNN_RESTRICT p,
+                         const double *SNN_RESTRICT q, double through, int w,
+                         float *SNN_RESTRICT dx)
 {
     int i;
     for (i = 0; i < w; ++i) {

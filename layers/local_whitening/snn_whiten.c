@@ -75,7 +75,7 @@ static exchange exchange_of(const snn_windows *j, snn_moves m)
 
 /* The products of two channels, planes a and b, in a column. */
 SNN_SIMD
-static void move_products(double *restrict column, const float *a, const float *b,
+static void move_products(double *SNN_RESTRICT column, const float *a, const float *b,
                           double centre_a, double centre_b, exchange e, int w)
 {
     const float *in_a = a + e.in, *in_b = b + e.in;
@@ -88,7 +88,7 @@ static void move_products(double *restrict column, const float *a, const float *
 }
 
 SNN_SIMD
-static void move_values(double *restrict column, const float *plane, double centre,
+static void move_values(double *SNN_RESTRICT column, const float *plane, double centre,
                         exchange e, int w)
 {
     const float *in = plane + e.in, *out = plane + e.out;
@@ -383,8 +383,8 @@ static void move_fields(const snn_windows *j, const sum_rows *t, snn_moves m)
 }
 
 SNN_SIMD
-static void add_field(double *restrict row, const double *restrict sum,
-                      const float *restrict x, double centre, double through,
+static void add_field(double *SNN_RESTRICT row, const double *SNN_RESTRICT sum,
+                      const float *SNN_RESTRICT x, double centre, double through,
                       int w)
 {
     int i;
@@ -392,7 +392,7 @@ static void add_field(double *restrict row, const double *restrict sum,
 }
 
 SNN_SIMD
-static void add_row(float *restrict dx, const double *restrict row, int w)
+static void add_row(float *SNN_RESTRICT dx, const double *SNN_RESTRICT row, int w)
 {
     int i;
     for (i = 0; i < w; ++i) dx[i] += (float)row[i];

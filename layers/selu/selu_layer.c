@@ -78,24 +78,24 @@ layer make_selu_layer(snn_shape in, const snn_section *s,
     return l;
 }
 
-void forward_selu_layer(layer l, snn_state s)
+void forward_selu_layer(snn_layer_arg l, snn_state s)
 {
     snn_selu_array(s.input, l.output, snn_batch_outputs(&l));
 }
 
-void backward_selu_layer(layer l, snn_state s)
+void backward_selu_layer(snn_layer_arg l, snn_state s)
 {
     if (!s.delta) return;
     snn_selu_gradient_add(l.output, l.delta, s.delta, snn_batch_outputs(&l));
 }
 
 #ifdef GPU
-void forward_selu_layer_gpu(layer l, snn_state s)
+void forward_selu_layer_gpu(snn_layer_arg l, snn_state s)
 {
     snn_selu_gpu(snn_gpu_input(s), l.output_gpu, snn_batch_outputs(&l));
 }
 
-void backward_selu_layer_gpu(layer l, snn_state s)
+void backward_selu_layer_gpu(snn_layer_arg l, snn_state s)
 {
     float *delta = snn_gpu_delta(s);
     if (!delta) return;

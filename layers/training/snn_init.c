@@ -1,4 +1,5 @@
 #include "snn_init.h"
+#include "snn_math.h"
 #include "snn_mem.h"
 #include "snn_random.h"
 #include "snn_simd.h"
@@ -68,7 +69,7 @@ SNN_SIMD static double dot(const double *a, const double *b, size_t n)
     return sum;
 }
 
-SNN_SIMD static void subtract(double *restrict a, const double *restrict b,
+SNN_SIMD static void subtract(double *SNN_RESTRICT a, const double *SNN_RESTRICT b,
                               double factor, size_t n)
 {
     size_t i;

@@ -52,7 +52,7 @@ static void logistic_values(void *context, size_t begin, size_t end)
     for (i = begin; i < end; ++i) snn_logistic_at(&p->arrays, i);
 }
 
-static void forward_logistic(layer l, snn_state s)
+static void forward_logistic(snn_layer_arg l, snn_state s)
 {
     pass p = { &l, arrays_of(&l, s.input, s.truth) };
     snn_parallel(values_of(&l), 4096, logistic_values, &p);
@@ -101,7 +101,7 @@ static void softmax_tiles(void *context, size_t begin, size_t end)
     }
 }
 
-static void forward_spatial_softmax(layer l, snn_state s)
+static void forward_spatial_softmax(snn_layer_arg l, snn_state s)
 {
     pass p = { &l, arrays_of(&l, s.input, s.truth) };
     size_t tiles = ((size_t)l.w * (size_t)l.h + TILE - 1) / TILE;
@@ -125,14 +125,14 @@ static void pull_cost(const layer *l)
     set_cost(l);
 }
 
-static void forward_logistic_gpu(layer l, snn_state s)
+static void forward_logistic_gpu(snn_layer_arg l, snn_state s)
 {
     snn_loss_arrays a = gpu_arrays_of(&l, s);
     snn_logistic_gpu(a, values_of(&l));
     if (a.truth) pull_cost(&l);
 }
 
-static void forward_spatial_softmax_gpu(layer l, snn_state s)
+static void forward_spatial_softmax_gpu(snn_layer_arg l, snn_state s)
 {
     snn_loss_arrays a = gpu_arrays_of(&l, s);
     snn_softmax_gpu(a, (size_t)l.batch, l.c, (size_t)l.w * (size_t)l.h, slope_of(&l));

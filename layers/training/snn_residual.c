@@ -15,25 +15,29 @@ static layer weighted(layer l)
     return l;
 }
 
-static void forward_scaled(const layer l, snn_state s)
+static void forward_scaled(snn_layer_arg l, snn_state s)
 {
-    forward_shortcut_layer(weighted(l), s);
+    layer w = weighted(l);
+    forward_shortcut_layer(w, s);
 }
 
-static void backward_scaled(const layer l, snn_state s)
+static void backward_scaled(snn_layer_arg l, snn_state s)
 {
-    backward_shortcut_layer(weighted(l), s);
+    layer w = weighted(l);
+    backward_shortcut_layer(w, s);
 }
 
 #ifdef GPU
-static void forward_scaled_gpu(const layer l, snn_state s)
+static void forward_scaled_gpu(snn_layer_arg l, snn_state s)
 {
-    forward_shortcut_layer_gpu(weighted(l), s);
+    layer w = weighted(l);
+    forward_shortcut_layer_gpu(w, s);
 }
 
-static void backward_scaled_gpu(const layer l, snn_state s)
+static void backward_scaled_gpu(snn_layer_arg l, snn_state s)
 {
-    backward_shortcut_layer_gpu(weighted(l), s);
+    layer w = weighted(l);
+    backward_shortcut_layer_gpu(w, s);
 }
 #endif
 
@@ -78,7 +82,7 @@ static int is_reached(const layer *l, int c, int y, int x)
 
 /* Upstream's, which passes alpha times the gradient on everywhere, and then
  * the rest of it where the sum was the input alone. */
-static void backward_scaled(const layer l, snn_state s)
+static void backward_scaled(snn_layer_arg l, snn_state s)
 {
     float rest = 1 - l.alpha;
     size_t i = 0;

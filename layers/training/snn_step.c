@@ -11,11 +11,11 @@ enum { GRAIN = 16384, CACHED = 2048 };
 
 /* Behind l.cweights of a host's layer, its snn_centre after it; free_layer frees both. */
 typedef struct {
-    void (*forward)(layer l, snn_state s);
-    void (*update)(layer l, SNN_UPDATE_PARAMS);
+    void (*forward)(snn_layer_arg l, snn_state s);
+    void (*update)(snn_layer_arg l, SNN_UPDATE_PARAMS);
 #ifdef GPU
-    void (*forward_gpu)(layer l, snn_state s);
-    void (*update_gpu)(layer l, SNN_GPU_UPDATE_PARAMS);
+    void (*forward_gpu)(snn_layer_arg l, snn_state s);
+    void (*update_gpu)(snn_layer_arg l, SNN_GPU_UPDATE_PARAMS);
 #endif
     double agc;
     snn_centre *centre;     /* NULL: not centred */
@@ -26,7 +26,7 @@ static const step *step_of(const layer *l)
     return (const step *)(const void *)l->cweights;
 }
 
-static void forward(layer l, snn_state s)
+static void forward(snn_layer_arg l, snn_state s)
 {
     if (s.train) snn_centre_input(step_of(&l)->centre, &l, snn_input_parts(s), snn_block_of(s, s.index - 1));
     step_of(&l)->forward(l, s);
@@ -95,7 +95,7 @@ static void step_filters(void *context, size_t begin, size_t end)
 }
 #endif
 
-static void update(layer l, SNN_UPDATE_PARAMS)
+static void update(snn_layer_arg l, SNN_UPDATE_PARAMS)
 {
     stepping s;
     size_t grain;
@@ -118,13 +118,13 @@ static void update(layer l, SNN_UPDATE_PARAMS)
 }
 
 #ifdef GPU
-static void forward_gpu(layer l, snn_state s)
+static void forward_gpu(snn_layer_arg l, snn_state s)
 {
     if (s.train) snn_centre_input_gpu(step_of(&l)->centre, &l, snn_gpu_input(s));
     step_of(&l)->forward_gpu(l, s);
 }
 
-static void update_gpu(layer l, SNN_GPU_UPDATE_PARAMS)
+static void update_gpu(snn_layer_arg l, SNN_GPU_UPDATE_PARAMS)
 {
     const step *t = step_of(&l);
     double momentum = SNN_UPDATE_ADAM ? 0 : SNN_UPDATE_MOMENTUM;
