@@ -2,7 +2,7 @@
 
 # A tree to use in place of the fetched one; and what install patches.
 DARKNET ?=
-# 1: with CUDA. host: the same, with every kernel run on the host (tests/cuda_host).
+# 1: with CUDA. host: the same, with every kernel run on the host (tests/gpu/cuda_host).
 GPU ?= 0
 NVCC ?= $(firstword $(shell command -v nvcc 2> /dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDNN ?= 0
@@ -33,7 +33,7 @@ STOCK := build/stock$(if $(filter 1,$(OPENCV)),,-noopencv)
 SANITIZER := $(if $(SANITIZE),-g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
 # CUDA's own, or what stands in for it.
-CUDA_HOST := $(CURDIR)/tests/cuda_host
+CUDA_HOST := $(CURDIR)/tests/gpu/cuda_host
 CUDA_HOST_LIB := $(CURDIR)/build/cuda_host$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 CUDA_HOST_CXX := g++ -O1 -g -fPIC -ffp-contract=off -fno-math-errno $(SANITIZER) -I$(CUDA_HOST) -include cuda_runtime.h
 CUDA_INCLUDE = $(if $(filter host,$(GPU)),-I$(CUDA_HOST),-I/usr/local/cuda/include)
@@ -76,9 +76,9 @@ build/darknet: $(TREE)/darknet
 	$(Q)if [ -f $(TREE)/libdarknet.so ]; then ln -sf $(notdir $(TREE))/libdarknet.so build/libdarknet.so; fi
 
 # All of it in the first library, where the linker asks for four.
-$(CUDA_HOST_LIB)/libcudart.a: $(wildcard tests/cuda_host/*)
+$(CUDA_HOST_LIB)/libcudart.a: $(wildcard tests/gpu/cuda_host/*)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CUDA_HOST_CXX) -c tests/cuda_host/cuda_host.cpp -o $(@D)/cuda_host.o
+	$(Q)$(CUDA_HOST_CXX) -c tests/gpu/cuda_host/cuda_host.cpp -o $(@D)/cuda_host.o
 	$(Q)for l in cuda cublas curand; do $(AR) rcs $(@D)/lib$$l.a; done
 	$(Q)$(AR) rcs $@ $(@D)/cuda_host.o
 
@@ -146,7 +146,7 @@ report-run: build/darknet build/data build/data-unet
 QUICK_CFGS := cfg/tiny-yolo.cfg cfg/tiny-yolo-snn.cfg
 QUICK_DATA := build/data-quick/uneven/scenes.data
 QUICK_OPTIONS := --set batch=16 --set burn_in=20 --iterations 300 --seeds 1,2,3 --out build/regress-quick
-QUICK_EXPECTATION := tests/regress_quick.json
+QUICK_EXPECTATION := tests/golden/regress_quick.json
 
 regress-quick: deps  ## parent and variant in a few minutes, against the committed expectation
 	$(Q)$(MAKE) --no-print-directory regress-quick-run
@@ -175,6 +175,9 @@ uninstall:  ## take it out again, without a trace: DARKNET=dir
 
 # ---------------------------------------------------------------------- tests
 
+# Programs of C, found by their names.
+TEST_FOLDERS := tests/unit tests/gpu tests/bench tests/system
+
 UNIT := math activations layers gradients whitening init centre residual lsuv ap segmentation fast
 UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
 UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
@@ -185,12 +188,12 @@ LIBRARIES = $(if $(filter 0,$(GPU)),,$(CUDA_LIBRARIES)) -lstdc++ -lm -lpthread $
 	$(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4))
 
 # AlexeyAB's tree makes no static library: its objects without main, then.
-$(TESTS)/%: tests/%.c tests/test.h tests/net.h $(TREE)/darknet
+$(TESTS)/%: %.c tests/unit/test.h tests/unit/net.h $(TREE)/darknet
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(UNIT_FLAGS) $(if $(filter 0,$(GPU)),,$(CUDA_FLAGS)) $(if $(filter 1,$(OPENCV)),-DOPENCV) -I$(TREE)/include -I$(TREE)/src -I$(TREE)/3rdparty/stb/include -Itests $< \
+	$(Q)$(CC) $(UNIT_FLAGS) $(if $(filter 0,$(GPU)),,$(CUDA_FLAGS)) $(if $(filter 1,$(OPENCV)),-DOPENCV) -I$(TREE)/include -I$(TREE)/src -I$(TREE)/3rdparty/stb/include $(TEST_FOLDERS:%=-I%) $< \
 		$$(ls $(TREE)/libdarknet.a 2> /dev/null || ls $(TREE)/obj/*.o | grep -v /darknet.o) $(LIBRARIES) -o $@
 
-# The kernels, compiled for the host (tests/cuda_host), and the layers with GPU
+# The kernels, compiled for the host (tests/gpu/cuda_host), and the layers with GPU
 # callbacks: no Darknet, whose own kernels are nvcc's alone.
 KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standardize snn_whiten snn_layers \
 	snn_cfg snn_gate snn_gate_host snn_gate_shapes snn_upstream snn_graph snn_init snn_filters snn_clip snn_centre \
@@ -198,9 +201,9 @@ KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standa
 KERNEL_SOURCES := $(notdir $(wildcard layers/*/*_kernels.cu))
 KERNEL_OBJECTS := $(addprefix $(TESTS)/kernels/,$(KERNEL_LAYERS:%=%.o) $(KERNEL_SOURCES:%=%.o) host_stubs.o cuda_host.o)
 KERNEL_CC = $(CC) -O1 -g -Wall -Wextra -Wno-unused-parameter -ffp-contract=off -fno-math-errno $(SANITIZER) -DGPU -DSNN_SIMD= \
-	-Itests/cuda_host -include tests/cuda_host/cuda_runtime.h -I$(TREE)/include -I$(TREE)/src $(LAYER_FOLDERS:%=-I%) -Itests
-KERNEL_NEEDS := $(LAYERS) $(wildcard tests/cuda_host/*) $(TREE)/snn.manifest
-VPATH = $(LAYER_FOLDERS) tests/cuda_host
+	-Itests/gpu/cuda_host -include tests/gpu/cuda_host/cuda_runtime.h -I$(TREE)/include -I$(TREE)/src $(LAYER_FOLDERS:%=-I%) $(TEST_FOLDERS:%=-I%)
+KERNEL_NEEDS := $(LAYERS) $(wildcard tests/gpu/cuda_host/*) $(TREE)/snn.manifest
+VPATH = $(LAYER_FOLDERS) $(TEST_FOLDERS) tests/gpu/cuda_host
 
 ifeq ($(GPU),0)
 $(TESTS)/kernels/%.o: %.c $(KERNEL_NEEDS)
@@ -215,24 +218,24 @@ $(TESTS)/kernels/%.o: %.cpp $(KERNEL_NEEDS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(KERNEL_CC) -c $< -o $@
 
-$(TESTS)/test_kernels: tests/test_kernels.c tests/test.h $(KERNEL_OBJECTS)
+$(TESTS)/test_kernels: tests/gpu/test_kernels.c tests/unit/test.h $(KERNEL_OBJECTS)
 	$(Q)$(KERNEL_CC) $< $(KERNEL_OBJECTS) -lstdc++ -lm -lpthread -o $@
 endif
 
 # The pool of threads, without Darknet; the second one under the thread sanitizer.
 THREADS_TESTS := build/tests/test_threads build/tests-thread/test_threads
-$(THREADS_TESTS): tests/test_threads.c tests/test.h $(wildcard layers/base/*)
+$(THREADS_TESTS): tests/unit/test_threads.c tests/unit/test.h $(wildcard layers/base/*)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(filter-out -fsanitize=%,$(UNIT_FLAGS)) $(if $(findstring -thread,$(@D)),-fsanitize=thread) -Ilayers/base -Itests \
-		tests/test_threads.c layers/base/snn_threads.c layers/base/snn_mem.c -lpthread -o $@
+	$(Q)$(CC) $(filter-out -fsanitize=%,$(UNIT_FLAGS)) $(if $(findstring -thread,$(@D)),-fsanitize=thread) -Ilayers/base -Itests/unit \
+		tests/unit/test_threads.c layers/base/snn_threads.c layers/base/snn_mem.c -lpthread -o $@
 
 # What upstream allocates it does not free before it ends.
 export ASAN_OPTIONS := detect_leaks=0
 
 check: build/darknet $(UNIT_PROGRAMS) $(TESTS)/test_kernels $(THREADS_TESTS)  ## unit tests, under a minute once built
 	$(Q)$(PYTHON) tests/run.py $(UNIT_TESTS) $(TESTS)/test_kernels $(THREADS_TESTS) \
-		"tests/test_gate.py build/darknet" \
-		"tests/test_map.py --driver $(TESTS)/ap_driver"
+		"tests/system/test_gate.py build/darknet" \
+		"tests/system/test_map.py $(TESTS)/ap_driver"
 
 test: deps  ## everything that CI runs
 	$(Q)$(MAKE) --no-print-directory test-run
@@ -250,28 +253,28 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(THREADS_TESTS) $(VARIANT_PROGRAMS) \
 		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
 		build/tests-gpuhost/test_gpu_net "make --no-print-directory gpu-build" "make --no-print-directory gpu-check" \
-		'tests/test_mutants.py --compile "$(KERNEL_CC)" --objects $(TESTS)/kernels --test tests/test_kernels.c' \
+		'tests/system/test_mutants.py --compile "$(KERNEL_CC)" --objects $(TESTS)/kernels --test tests/gpu/test_kernels.c' \
 		"env ONEDNN_MAX_CPU_ISA=AVX2 $(TESTS)/test_fast" "env ONEDNN_MAX_CPU_ISA=SSE41 $(TESTS)/test_fast" \
-		"tests/test_gate.py build/darknet" \
-		"tests/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver" \
-		"tests/test_hostile.py build/tree-noopencv/darknet" \
-		"tests/test_segmenter.py build/darknet" \
-		"tests/test_segmenter.py build/tree-noopencv/darknet" \
-		"tests/test_verbs.py build/darknet" \
-		"tests/test_finite.py build/darknet" \
-		"tests/test_finite.py build/tree-gpuhost/darknet" \
-		"tests/test_scenes.py" \
-		"tests/test_pictures.py" \
-		"tests/test_import.py" \
-		"tests/test_patch.py build/upstream/darknet" \
-		"tests/test_training.py build/darknet build/tests-training" \
-		"tests/test_resume.py build/darknet" \
-		"tests/test_valgrind.py build/tree-noopencv/darknet build/tests-valgrind" \
-		"tests/test_thread.py build/darknet build/tests-training/scenes/uneven" \
-		"tests/test_regress.py --darknet build/darknet --run build/tests-training/snn --data $(QUICK_DATA) --cfgs '$(QUICK_CFGS)' --options '$(QUICK_OPTIONS)' --expect $(QUICK_EXPECTATION)" \
-		"tests/test_map.py --driver $(TESTS)/ap_driver --darknet build/darknet --data build/tests-training/snn/train.data --cfg build/tests-training/snn/cfg.cfg --weights build/tests-training/snn/cfg_final.weights" \
-		"tests/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
-		"tests/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train"
+		"tests/system/test_gate.py build/darknet" \
+		"tests/system/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver" \
+		"tests/system/test_hostile.py build/tree-noopencv/darknet" \
+		"tests/system/test_segmenter.py build/darknet" \
+		"tests/system/test_segmenter.py build/tree-noopencv/darknet" \
+		"tests/system/test_verbs.py build/darknet" \
+		"tests/system/test_finite.py build/darknet" \
+		"tests/system/test_finite.py build/tree-gpuhost/darknet" \
+		"tests/system/test_scenes.py" \
+		"tests/system/test_pictures.py" \
+		"tests/system/test_import.py" \
+		"tests/system/test_patch.py build/upstream/darknet" \
+		"tests/system/test_training.py build/darknet" \
+		"tests/system/test_resume.py build/darknet" \
+		"tests/system/test_valgrind.py build/tree-noopencv/darknet" \
+		"tests/system/test_thread.py build/darknet" \
+		"tests/system/test_regress.py --darknet build/darknet --data $(QUICK_DATA) --cfgs '$(QUICK_CFGS)' --options '$(QUICK_OPTIONS)' --expect $(QUICK_EXPECTATION)" \
+		"tests/system/test_map.py $(TESTS)/ap_driver --darknet build/darknet" \
+		"tests/system/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
+		"tests/system/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train"
 
 # -------------------------------------------------------------------- fuzzing
 
@@ -347,8 +350,8 @@ endif
 gpu-bench-run: $(TESTS)/bench_gpu
 	$(Q)$(PYTHON) scripts/bench_gpu.py $< $(if $(CASES),--only $(CASES))
 
-$(TESTS)/bench_gpu: tests/layer_on_gpu.h tests/bench.h
-$(TESTS)/test_kernels: tests/layer_on_gpu.h
+$(TESTS)/bench_gpu: tests/gpu/layer_on_gpu.h tests/bench/bench.h
+$(TESTS)/test_kernels: tests/gpu/layer_on_gpu.h
 
 # Needs no GPU. The build takes two processes, as what it is part of may have to
 # do with two cores.
@@ -363,7 +366,7 @@ endif
 gpu-programs: $(TREE)/darknet $(TESTS)/test_kernels $(TESTS)/test_gpu_net $(TESTS)/bench_gpu
 
 gpu-build-run:
-	$(Q)$(PYTHON) tests/test_cuda_build.py $(TREE) --nvcc "$(NVCC)" --arch 80,90,120
+	$(Q)$(PYTHON) tests/system/test_cuda_build.py $(TREE) --nvcc "$(NVCC)" --arch 80,90,120
 
 # -------------------------------------------------------------------- timings
 
@@ -382,11 +385,11 @@ STOCK_TESTS := build/tests-stock
 bench-run: build/darknet $(TESTS)/bench_layers $(TESTS)/bench_training $(STOCK_TESTS)/bench_stock $(STOCK_TESTS)/bench_training
 	$(Q)$(PYTHON) scripts/bench.py $(TESTS) $(STOCK_TESTS) --rounds $(ROUNDS) $(if $(CASES),--only $(CASES))
 
-$(TESTS)/bench_layers $(TESTS)/bench_training: tests/bench.h
+$(TESTS)/bench_layers $(TESTS)/bench_training: tests/bench/bench.h
 
-$(STOCK_TESTS)/%: tests/%.c tests/bench.h $(STOCK)/darknet
+$(STOCK_TESTS)/%: tests/bench/%.c tests/bench/bench.h $(STOCK)/darknet
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter -I$(STOCK)/include -I$(STOCK)/src -Itests $< \
+	$(Q)$(CC) -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter -I$(STOCK)/include -I$(STOCK)/src -Itests/bench $< \
 		$(STOCK)/libdarknet.a -lm -lpthread $(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4) -lstdc++) -o $@
 
 clean:  ## remove build/

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-import bench_training
+from lib import bench_training
 
 THREADS = (1, 2)
 SHAPES = [(1, 16, 32, 32), (1, 255, 13, 13), (4, 32, 104, 104), (32, 16, 64, 64), (8, 64, 256, 256)]
@@ -67,8 +67,8 @@ def windowed(size):
 
 def layer(keys):
     """[local_whitening] of a cfg, mode=standardize."""
-    import torch_unet
-    return torch_unet.Whitening(int(keys.get("size", 9)), float(keys.get("eps", .001)), float(keys.get("gain", 0)))
+    from lib import torch_net
+    return torch_net.Whitening(int(keys.get("size", 9)), float(keys.get("eps", .001)), float(keys.get("gain", 0)))
 
 
 def whitened(size, root):

@@ -12,7 +12,7 @@ A row for each cfg:
                 says why
     indices     each [route], [shortcut] and the like names the converted form of the
                 layer that it named before, and nothing else has changed
-                (scripts/cfg_structure.py, which shares nothing with the converter)
+                (scripts/lib/cfg_structure.py, which shares nothing with the converter)
     shapes      the host parses both nets, and each layer of the variant puts out what its
                 parent's does
     moments     on real images, at initialisation, outputs are finite and the least and the
@@ -36,8 +36,8 @@ import re
 import subprocess
 import sys
 
-import cfg_structure
-import training
+from lib import cfg_structure
+from lib import training
 
 STEPS, BATCH, IMAGES, SIDE = 20, 2, 8, 128
 LEAST_MOMENT, MOST_MOMENT = .3, 3

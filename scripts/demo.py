@@ -19,8 +19,8 @@ import os
 import sys
 import time
 
-import pictures
-import training
+from lib import pictures
+from lib import training
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ with `darknet snn convert`, and compared with what comes of it.
   --mini-batches  batch= stays, subdivisions= follows
   --iterations    max_batches=, and steps= in proportion
   --set           a change of every cfg: key=value of [net], SECTION.key=value
-                  and what else scripts/cfg_edit.py says
+                  and what else scripts/lib/cfg_edit.py says
   --ablate        one more net: the last cfg with these changes, compared with
                   the last cfg as it is; the exit status does not depend on it
   --expect        a file of the accuracy that each net had before, seed by seed;
@@ -36,7 +36,7 @@ Each run has a folder under OUT/runs: finished ones are not repeated, and one
 that was killed goes on from its last backup. Remove OUT to start over.
 
 A variant fails where it is worse by more than --tolerance (of mAP, or Dice for
-segmentation: .02 is two points) with --confidence; scripts/bootstrap.py says
+segmentation: .02 is two points) with --confidence; scripts/lib/bootstrap.py says
 how that is known. --strict: it also fails where that is undecided.
 
 Exit status: 0 passed, 1 failed, or a training or file is in the way, 2 usage,
@@ -50,12 +50,12 @@ import os
 import sys
 import time
 
-import bootstrap
-import cfg_edit
-import regress_plan
-import regress_report
-import regress_summary
-import training
+from lib import bootstrap
+from lib import cfg_edit
+from lib import regress_plan
+from lib import regress_report
+from lib import regress_summary
+from lib import training
 
 STATUS = {"passed": 0, "failed": 1, "unfinished": 3}
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The project's own report: runs what scripts/experiments.py lists.
+"""The project's own report: runs what scripts/lib/experiments.py lists.
 
     scripts/report.py [--only PATTERN] [--hours H] [--list] [--seeds 1,2,3]
                       [--choosing 1] [--iterations N] [--set CHANGE ...]
@@ -20,12 +20,12 @@ import os
 import sys
 import time
 
-import cfg_edit
-import experiments
+from lib import cfg_edit
+from lib import experiments
 import regress
-import regress_plan
-import regress_summary
-import training
+from lib import regress_plan
+from lib import regress_summary
+from lib import training
 
 # Which learning rate is best, the mean of so many seeds decides; the rest run at that one.
 CHOOSING = 1

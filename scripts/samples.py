@@ -211,7 +211,7 @@ def mobilenet():
 
 
 def fashion():
-    net = Net("A classifier of small pictures, of the size of CIFAR's and MNIST's, for scripts/classify.py.", "relu",
+    net = Net("A classifier of small pictures, of the size of CIFAR's and MNIST's, for scripts/studies/classify.py.", "relu",
               batch=128, subdivisions=1, width=28, height=28, channels=3, min_crop=28, max_crop=32, momentum=.9,
               decay=.0005, learning_rate=.1, policy="poly", power=1, max_batches=2814)
     for filters, stride in ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1)):

@@ -25,7 +25,7 @@ import subprocess
 import sys
 import time
 
-import training
+from lib import training
 
 SCENES, MASKS = "build/data/uneven/scenes.data", "build/data-unet/uneven/segments.data"
 SMALL_SCENES = "build/data-unet/uneven/scenes.data"

@@ -1,5 +1,5 @@
 /* What the kernels ask of their compiler: nvcc, or a C++ compiler that runs
- * them on the host for the tests (tests/cuda_host.h, included before).
+ * them on the host for the tests (tests/gpu/cuda_host/cuda_runtime.h, included before).
  *
  * Kernels use block, thread and grid indices, shared memory and __syncthreads,
  * and nothing else of CUDA's own. Each launch goes to the host's stream and is

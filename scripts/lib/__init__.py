@@ -1,0 +1,1 @@
+"""Modules of the scripts above: no commands of their own."""

@@ -1,0 +1,357 @@
+"""Times steps and inference of the sample nets beside unpatched Darknet and PyTorch: bench.py's second half."""
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from lib import cfg_edit
+
+# Those of upstream's keys and sections alone run unpatched too.
+NETS = {"yolo-stride-bn": "cfg/tiny-yolo.cfg", "yolo-stride-snn": "cfg/tiny-yolo-snn.cfg",
+        "yolo-pool-bn": "cfg/tiny-yolo-pool.cfg", "yolo-pool-snn": "cfg/tiny-yolo-pool-snn.cfg",
+        "unet-bn": "cfg/unet.cfg", "unet-snn": "cfg/unet-snn.cfg"}
+INFERENCE = {"yolo-stride-bn": "cfg/tiny-yolo.cfg", "yolo-stride-snn": "cfg/tiny-yolo-snn.cfg",
+             "yolov3-tiny-bn": "cfg/yolov3-tiny.cfg", "yolov3-tiny-snn": "cfg/yolov3-tiny-snn.cfg"}
+INFERENCE_BATCHES = (1, 8)
+# A step of these against the mini-batch and against the image's side; the first of each pair is what others are
+# compared with.
+SCALED = ("yolo-stride-bn", "yolo-stride-snn")
+BATCHES = (32, 1, 2, 8, 128)
+SIDES = (128, 64, 96, 192, 256)
+SECONDS = 1.
+
+
+# ------------------------------------------------------------------ PyTorch
+
+def sections(path):
+    """[(name, {key: value})] of a cfg."""
+    found = []
+    with open(path) as f:
+        for line in (line.split("#")[0].strip() for line in f):
+            if line.startswith("["):
+                found.append((line[1:-1], {}))
+            elif line:
+                key, value = line.split("=", 1)
+                found[-1][1][key.strip()] = value.strip()
+    return found
+
+
+def torch_net(cfg, standardize):
+    """(run, modules) of what the cfg's layers do: run(x) gives what each layer with a loss reads, its own work left
+    out; modules are in the layers' order. standardize(keys): a function in place of [local_whitening]."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+    activations = {"linear": lambda x: x, "leaky": lambda x: functional.leaky_relu(x, .1),
+                   "relu": functional.relu, "selu": functional.selu}
+    (_, net), *layers = sections(cfg)
+    channels, steps, modules = [int(net["channels"])], [], nn.ModuleList()
+
+    def convolution(keys):
+        filters, size = int(keys["filters"]), int(keys.get("size", 1))
+        normalized = keys.get("batch_normalize") == "1"
+        modules.append(nn.Conv2d(channels[-1], filters, size, int(keys.get("stride", 1)),
+                                 size // 2 if keys.get("pad") == "1" else 0, bias=not normalized))
+        parts = [modules[-1]]
+        if normalized:
+            modules.append(nn.BatchNorm2d(filters))
+            parts.append(modules[-1])
+        parts.append(activations[keys.get("activation", "logistic")])
+
+        def run(x, _):
+            for part in parts:
+                x = part(x)
+            return x
+        return run, filters
+
+    def maximum(keys):
+        size, stride = int(keys["size"]), int(keys["stride"])
+
+        def padding(length):
+            """Before and behind: windows begin (size - 1) / 2 before the image, and are as many as Darknet's."""
+            before = (size - 1) // 2
+            count = (length - 1) // stride + 1
+            return before, max((count - 1) * stride + size - before - length, 0)
+
+        def run(x, _):
+            around = padding(x.shape[3]) + padding(x.shape[2])
+            if any(around):
+                x = functional.pad(x, around, value=-float("inf"))
+            return functional.max_pool2d(x, size, stride)
+        return run
+
+    def joined(keys, at):
+        sources = [int(s) if int(s) >= 0 else at + int(s) for s in keys["layers"].split(",")]
+        return (lambda x, outputs: torch.cat([outputs[s] for s in sources], 1) if sources[1:] else outputs[sources[0]],
+                sum(channels[s + 1] for s in sources))
+
+    losses = []
+    for at, (name, keys) in enumerate(layers):
+        filters = channels[-1]
+        if name == "convolutional":
+            step, filters = convolution(keys)
+        elif name == "maxpool":
+            step = maximum(keys)
+        elif name == "upsample":
+            step = lambda x, _, s=int(keys["stride"]): functional.interpolate(x, scale_factor=s)
+        elif name == "route":
+            step, filters = joined(keys, at)
+        elif name == "dropout":
+            step = lambda x, _, p=float(keys["probability"]): functional.dropout(x, p, modules.training)
+        elif name == "alpha_dropout":
+            step = lambda x, _, p=float(keys.get("probability", .05)): functional.alpha_dropout(x, p, modules.training)
+        elif name == "local_whitening":
+            step = lambda x, _, run=standardize(keys): run(x)
+        elif name in ("yolo", "softmax"):
+            step = lambda x, _: x
+            losses.append(at)
+        else:
+            raise ValueError(f"{cfg}: [{name}]: expected a layer that this benchmark knows")
+        steps.append(step)
+        channels.append(filters)
+
+    def run(x):
+        outputs = []
+        for step in steps:
+            x = step(x, outputs)
+            outputs.append(x)
+        return [outputs[at] for at in losses]
+    return run, modules
+
+
+def images(torch, cfg, values=None):
+    net = sections(cfg)[0][1]
+    shape = [int(net[key]) for key in ("batch", "channels", "height", "width")]
+    return torch.randn(shape) if values is None else torch.from_numpy(values).reshape(shape)
+
+
+def run_torch(threads, cfg, mode, standardize):
+    """Prints the median seconds of a step (forward, backward, update) or of an inference."""
+    import torch
+    torch.set_num_threads(threads)
+    x = images(torch, cfg)
+    net, modules = torch_net(cfg, standardize)
+    modules.train(mode == "train")
+    update = torch.optim.SGD(modules.parameters(), lr=1e-3, momentum=.9, weight_decay=5e-4)
+
+    def train():
+        update.zero_grad()
+        sum(y.square().mean() for y in net(x)).backward()
+        update.step()
+
+    def infer():
+        with torch.no_grad():
+            net(x)
+    run, times = train if mode == "train" else infer, []
+    run()
+    run()
+    while len(times) < 5 or sum(times) < SECONDS:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    print(statistics.median(times))
+
+
+def load_weights(modules, path):
+    """Darknet's file: a header of 20 bytes; each convolution's biases, batch normalization's three arrays, weights."""
+    import numpy
+    import torch
+    values, at = torch.from_numpy(numpy.fromfile(path, numpy.float32, offset=20)), 0
+
+    def read(parameter):
+        nonlocal at
+        parameter.data.copy_(values[at:at + parameter.numel()].view_as(parameter))
+        at += parameter.numel()
+    left = list(modules)
+    while left:
+        convolution = left.pop(0)
+        if convolution.bias is None:
+            norm = left.pop(0)
+            for parameter in norm.bias, norm.weight, norm.running_mean, norm.running_var:
+                read(parameter)
+        else:
+            read(convolution.bias)
+        read(convolution.weight)
+    if at != len(values):
+        raise ValueError(f"{path}: expected {at} weights, got {len(values)}")
+
+
+def check_torch(cfg, path, standardize):
+    """Compares an inference with `bench_training CFG outputs PATH`."""
+    import numpy
+    import torch
+    net, modules = torch_net(cfg, standardize)
+    modules.eval()
+    load_weights(modules, path + ".weights")
+    values = numpy.fromfile(path, numpy.float32)
+    x = images(torch, cfg, values[:images(torch, cfg).numel()])
+    with torch.no_grad():
+        got = torch.cat([y.flatten() for y in net(x)])
+    want = torch.from_numpy(values[x.numel():])
+    if got.shape != want.shape:
+        raise ValueError(f"{cfg}: expected {len(want)} outputs, got {len(got)}")
+    error = float((got - want).abs().max() / want.abs().max())
+    if not error < 1e-3:
+        raise ValueError(f"{cfg}: outputs differ from Darknet's by {error:.2g} of the largest one")
+
+
+# ------------------------------------------------------------------- rounds
+
+def call(command, threads, **environment):
+    """What the command prints."""
+    environment = dict(os.environ, SNN_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
+                       OMP_WAIT_POLICY="PASSIVE", **environment)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def seconds(command, threads):
+    """What the last word of the command's output says."""
+    return float(call(command, threads).split()[-1])
+
+
+def is_upstreams(cfg):
+    """Whether an unpatched Darknet trains it. (A softmax at each pixel is one of the whole image there, which takes
+    as long.)"""
+    return not {name for name, _ in sections(cfg)} & {"local_whitening", "alpha_dropout", "selu"}
+
+
+def side_of(cfg):
+    return int(sections(cfg)[0][1]["width"])
+
+
+class Bench:
+    """The programs to time, and a folder for cfgs. torch: the command before its mode, or None."""
+
+    def __init__(self, folder, ours, stock, torch, rounds, threads_list):
+        self.folder, self.ours, self.stock, self.torch = folder, ours, stock, torch
+        self.rounds, self.threads_list = rounds, threads_list
+
+    def cfg(self, cfg, **keys):
+        """A copy with other keys in [net]."""
+        path = os.path.join(self.folder, "net.cfg")
+        with open(cfg) as f:
+            text = cfg_edit.edit(f.read(), [f"{key}={value}" for key, value in {"subdivisions": 1, **keys}.items()])
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def times(self, name, cfg, mode, with_peers=True, of_rounds=statistics.median):
+        """{(who, threads): seconds}, who being stock, snn or torch; each round's are a median over steps."""
+        times = {}
+        for i in range(self.rounds):
+            print(f"{mode}, round {i + 1} of {self.rounds}: {name}", file=sys.stderr)
+            if with_peers and is_upstreams(cfg):
+                times.setdefault(("stock", 1), []).append(seconds([self.stock, cfg, mode, str(SECONDS)], 1))
+            for threads in self.threads_list:
+                times.setdefault(("snn", threads), []).append(seconds([self.ours, cfg, mode, str(SECONDS)], threads))
+                if with_peers and self.torch:
+                    times.setdefault(("torch", threads), []).append(
+                        seconds(self.torch + ["--torch-net", str(threads), cfg, mode], threads))
+        return {key: of_rounds(values) for key, values in times.items()}
+
+    def rows(self, name, cfg, mode, **how):
+        seconds_of, batch = self.times(name, cfg, mode, **how), int(sections(cfg)[0][1]["batch"])
+        for threads in self.threads_list:
+            mine = seconds_of["snn", threads]
+
+            def ratio(key):
+                return round(seconds_of[key] / mine, 2) if key in seconds_of else None
+            yield {"net": name, "batch": batch, "side": side_of(cfg), "threads": threads,
+                   "seconds_per_step": round(mine, 5), "thread_speedup": ratio(("snn", 1)) if threads > 1 else None,
+                   "stock_speedup": ratio(("stock", 1)), "pytorch_speedup": ratio(("torch", threads))}
+
+    def check(self, cfg):
+        """Ends where PyTorch's twin computes something else."""
+        if self.torch:
+            path = os.path.join(self.folder, "outputs")
+            call([self.ours, cfg, "outputs", path], 1)
+            call(self.torch + ["--torch-check", cfg, path], 1)
+
+    def training(self):
+        for net, cfg in NETS.items():
+            self.check(self.cfg(cfg, batch=2))
+            yield from self.rows(net, cfg, "train")
+
+    def inference(self):
+        for net, cfg in INFERENCE.items():
+            for batch in INFERENCE_BATCHES:
+                copy = self.cfg(cfg, batch=batch)
+                self.check(copy)
+                yield from self.rows(net, copy, "infer")
+
+    def scaling(self):
+        """Of steps, for batches and for sides; `linear`: the time of an image, and of a pixel, beside the first one's.
+        Of the rounds the fastest, as what else the machine does would otherwise look like a deviation."""
+        for net in SCALED:
+            for key, values in ("batch", BATCHES), ("side", SIDES):
+                found, keys = {}, ("batch",) if key == "batch" else ("width", "height")
+                for value in values:
+                    copy = self.cfg(NETS[net], **{k: value for k in keys})
+                    for row in self.rows(f"{net}, {key} {value}", copy, "train", with_peers=False, of_rounds=min):
+                        row["net"] = net
+                        row["against"] = key
+                        row["ms_per_image"] = round(1e3 * row["seconds_per_step"] / row["batch"], 4)
+                        each = row["seconds_per_step"] / (row["batch"] * row["side"] ** 2)
+                        row["linear"] = round(each / found.setdefault(row["threads"], each), 3)
+                        yield row
+
+
+    def split(self):
+        """Of steps on one thread, what oneDNN says that its convolutions took, and its changes of layout; ms. It says
+        so in runs of their own, as it takes long over it."""
+        for net, cfg in NETS.items():
+            found = []
+            for i in range(self.rounds):
+                print(f"split, round {i + 1} of {self.rounds}: {net}", file=sys.stderr)
+                command = [self.ours, cfg, "train", str(SECONDS)]
+                text = call(command, 1, DNNL_VERBOSE="1", ONEDNN_VERBOSE="1")
+                steps = int(text.split()[-2])
+                took = {"convolution": 0, "reorder": 0}
+                for words in (line.split(",") for line in text.splitlines()):
+                    if words[0].endswith("dnn_verbose") and words[1] == "exec" and words[3] in took:
+                        took[words[3]] += float(words[-1]) / steps
+                found.append((1e3 * seconds(command, 1), took["convolution"], took["reorder"]))
+            step, convolution, reorder = (statistics.median(column) for column in zip(*found))
+            yield {"net": net, "batch": int(sections(cfg)[0][1]["batch"]), "side": side_of(cfg), "threads": 1,
+                   "ms_per_step": round(step, 3), "convolution_ms": round(convolution, 3),
+                   "reorder_ms": round(reorder, 3), "rest_ms": round(step - convolution - reorder, 3)}
+
+
+def measure(ours, stock, torch, rounds, threads_list, only):
+    """{table: rows} of bench.json: all of TABLES, or the one named `only`."""
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(folder, ours, stock, torch, rounds, threads_list)
+        return {name: list(getattr(bench, name)()) for name in TABLES if only in ("", name)}
+
+
+TABLES = ("training", "inference", "scaling", "split")
+COLUMNS = ["net", "batch", "side", "threads"]
+RATIOS = {"thread_speedup": "1 thread / ours", "stock_speedup": "stock / ours", "pytorch_speedup": "PyTorch / ours"}
+
+
+def show(tables):
+    """The tables as Markdown."""
+    for name, rows in tables.items():
+        print(f"\n{name}:\n")
+        if name == "scaling":
+            rows = sorted(rows, key=lambda r: (r["against"], r["net"], r["threads"], r["batch"], r["side"]))
+            figures = {"ms_per_image": "ms an image", "linear": "against linear",
+                       "thread_speedup": RATIOS["thread_speedup"]}
+        elif name == "split":
+            figures = {"ms_per_step": "ms a step", "convolution_ms": "convolution", "reorder_ms": "layouts",
+                       "rest_ms": "the rest"}
+        else:
+            figures = {"seconds_per_step": "seconds", **RATIOS}
+        print("| " + " | ".join(COLUMNS + list(figures.values())) + " |")
+        print("| --- |" + " ---: |" * (len(COLUMNS) - 1 + len(figures)))
+        for row in rows:
+            words = [str(row[c]) for c in COLUMNS]
+            for key in figures:
+                digits = {"seconds_per_step": 4, "ms_per_image": 3}.get(key, 2)
+                words.append("" if row[key] is None else f"{row[key]:.{digits}f}")
+            print("| " + " | ".join(words) + " |")
