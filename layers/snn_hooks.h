@@ -49,10 +49,9 @@ void snn_check_step(network *net);
 /* 1 where the layer is ours, resized to an input of w x h; otherwise 0. */
 int snn_resize(layer *l, int w, int h);
 
-#ifndef LIB_API
-/* [region] on the CPU of pjreddie's tree: net.delta += the gradient. */
+/* [region] on the CPU of pjreddie's tree, which alone has it: net.delta += the
+ * gradient. */
 void snn_backward_region(layer l, network net);
-#endif
 
 /* Before networks train together on several GPUs: `net` is number `copy` of
  * them, from 0, so that each draws dropout masks of its own. */

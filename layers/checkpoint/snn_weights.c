@@ -39,22 +39,10 @@ int snn_weighted_parts(const layer *l, const layer *parts[SNN_MOST_PARTS])
         parts[n++] = l->ur;
         parts[n++] = l->uh;
         return n;
-#ifdef SNN_ALEXEYAB
-    case CONV_LSTM:
-        return -1;
-    case SHORTCUT:
-    case IMPLICIT:
-#else
-    case DECONVOLUTIONAL:
-#endif
-    case CONVOLUTIONAL:
-    case CONNECTED:
-    case LOCAL:
-    case BATCHNORM:
-        parts[n++] = l;
-        return n;
     default:
-        return 0;
+        if (snn_hides_weights(l->type)) return -1;
+        if (snn_has_weights(l->type)) parts[n++] = l;
+        return n;
     }
 }
 
@@ -66,13 +54,8 @@ static count_t normalization_floats(const layer *l, count_t channels, int is_sav
 
 static count_t convolutional_floats(const layer *l, int is_saved)
 {
-    count_t filters = l->n, weights = l->nweights;
-#ifndef SNN_ALEXEYAB
-    if (l->numload && !is_saved) {
-        weights = weights / filters * l->numload;
-        filters = l->numload;
-    }
-#endif
+    count_t filters = is_saved ? l->n : snn_loaded_filters(l);
+    count_t weights = filters == l->n ? l->nweights : (count_t)l->nweights / l->n * filters;
     return filters + weights + normalization_floats(l, filters, is_saved);
 }
 
@@ -81,22 +64,16 @@ static count_t part_floats(const layer *l, int is_saved)
     count_t outputs = l->outputs;
     switch (l->type) {
     case CONVOLUTIONAL:
+    case DECONVOLUTIONAL:
         return snn_owns_weights(l) ? convolutional_floats(l, is_saved) : 0;
     case CONNECTED:
         return outputs + outputs * l->inputs + normalization_floats(l, outputs, is_saved);
     case LOCAL:
         return outputs + (count_t)l->size * l->size * l->c * l->n * l->out_w * l->out_h;
-#ifdef SNN_ALEXEYAB
     case BATCHNORM:
-        return 4 * (count_t)l->c;
+        return SNN_BATCHNORM_FLOATS * (count_t)l->c;
     default:
         return l->nweights;
-#else
-    case BATCHNORM:
-        return 3 * (count_t)l->c;
-    default:
-        return convolutional_floats(l, is_saved);
-#endif
     }
 }
 
@@ -107,10 +84,7 @@ static count_t layer_floats(const layer *l, int is_saved)
     int i, n = snn_weighted_parts(l, parts);
     count_t sum = 0;
     if (n < 0) return -1;
-#ifndef SNN_ALEXEYAB
-    if (is_saved && l->dontsave) return 0;
-#endif
-    if (!is_saved && l->dontload) return 0;
+    if (is_saved ? snn_is_unsaved(l) : l->dontload) return 0;
     for (i = 0; i < n; ++i) sum += part_floats(parts[i], is_saved);
     return sum;
 }

@@ -1,6 +1,5 @@
 #include "snn_gate_host.h"
 #include "snn_gate.h"
-#include "snn_host.h"
 #include "snn_math.h"
 #include "snn_upstream.h"
 
@@ -9,14 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef SNN_ALEXEYAB
-#define OTHER_FAMILY 'p'
-#define OTHER_NAME "pjreddie/darknet"
-#else
-#define OTHER_FAMILY 'a'
-#define OTHER_NAME "AlexeyAB/darknet"
-#endif
 
 enum { LONGEST_NAME = 40, MOST_NAMES = 128 };
 
@@ -89,7 +80,13 @@ static const char *kind_in(const char *keys, const char *name)
     return NULL;
 }
 
-static int is_others(const char *kind) { return kind[1] == OTHER_FAMILY; }
+static int is_others(const char *kind) { return snn_upstream_other(kind[1]) != NULL; }
+
+int snn_gate_host_reads(const snn_section *s, const char *key)
+{
+    const char *kind = kind_in(keys_of(s), key);
+    return kind && !is_others(kind);
+}
 
 /* Appends the names of a list that this host reads. */
 static int add_names(const char *keys, char names[][LONGEST_NAME], int n)
@@ -230,8 +227,9 @@ int snn_gate_host_keys(const snn_section *s)
         if (!kind) {
             mistakes += unknown_key(s, o, keys, anywhere);
         } else if (is_others(kind)) {
-            fprintf(stderr, "%s:%d: warning: [%s] %s: a key of " OTHER_NAME ", which this host "
-                    "ignores\n", s->file, o->line, s->name, o->key);
+            fprintf(stderr, "%s:%d: warning: [%s] %s: a key of %s, which this host "
+                    "ignores\n", s->file, o->line, s->name, o->key,
+                    snn_upstream_other(kind[1]));
             mistakes += is_strict();
         } else if (snn_find(s, o->key) != o) {
             fprintf(stderr, "%s:%d: warning: [%s] %s: repeated, line %d counts\n", s->file,

@@ -28,6 +28,9 @@ int snn_gate_mistake(const snn_section *s, const char *key, const char *expected
 int snn_gate_warning(const snn_section *s, const char *key, const char *expected, ...)
     SNN_PRINTF(3, 4);
 
+/* Whether this host has the key in such a section. */
+int snn_gate_host_reads(const snn_section *s, const char *key);
+
 /* The keys and values of a section of the host's; the number of mistakes. */
 int snn_gate_host_keys(const snn_section *s);
 

@@ -26,9 +26,10 @@ typedef struct {
     count_t batch;              /* images in a mini-batch */
 } foreseen;
 
+/* What the host takes for the key, which another family alone may read. */
 static count_t number(const snn_section *s, const char *key, count_t fallback)
 {
-    const snn_option *o = snn_find(s, key);
+    const snn_option *o = snn_gate_host_reads(s, key) ? snn_find(s, key) : NULL;
     return o && *o->value ? strtol(o->value, NULL, 10) : fallback;
 }
 
@@ -148,15 +149,10 @@ static int convolution(const snn_section *s, shape in, shape *out)
 {
     count_t n = number(s, "filters", 1), size = number(s, "size", 1);
     count_t stride = number(s, "stride", 1), groups = number(s, "groups", 1);
-    count_t padding = number(s, "padding", 0), dilation = 1;
-    count_t stride_x = stride, stride_y = stride;
-#ifdef SNN_ALEXEYAB
-    stride_x = number(s, "stride_x", stride);
-    stride_y = number(s, "stride_y", stride);
-    dilation = number(s, "dilation", 1);
+    count_t padding = number(s, "padding", 0), dilation = number(s, "dilation", 1);
+    count_t stride_x = number(s, "stride_x", stride), stride_y = number(s, "stride_y", stride);
     if (size == 1 || dilation < 1) dilation = 1;
     if (number(s, "antialiasing", 0) || number(s, "stretch_sway", 0)) return 0;
-#endif
     if (number(s, "pad", 0)) padding = size / 2 * dilation;
     if (n < 1 || size < 1 || groups < 1) return 0;
     *out = image_of(windows(in.w, 2 * padding, dilation * (size - 1) + 1, stride_x),
@@ -194,14 +190,9 @@ static int pool(const snn_section *s, shape in, shape *out)
     count_t stride = number(s, "stride", 1), size = number(s, "size", stride);
     count_t padding = number(s, "padding", size - 1);
     if (size < 1) return 0;
-#ifdef SNN_ALEXEYAB
     if (number(s, "maxpool_depth", 0) || number(s, "antialiasing", 0)) return 0;
     *out = image_of(windows(in.w, padding, size, number(s, "stride_x", stride)),
                     windows(in.h, padding, size, number(s, "stride_y", stride)), in.c);
-#else
-    *out = image_of(windows(in.w, padding, size, stride), windows(in.h, padding, size, stride),
-                    in.c);
-#endif
     return !out->w || !out->h ? too_small(s, in) : 0;
 }
 
@@ -228,12 +219,10 @@ static int reorg(const snn_section *s, shape in, shape *out)
 {
     count_t stride = number(s, "stride", 1);
     if (stride < 1) return 0;
-#ifndef SNN_ALEXEYAB
     if (number(s, "extra", 0)) {
         *out = values_of(in.inputs + number(s, "extra", 0));
         return 0;
     }
-#endif
     if (number(s, "reverse", 0)) {
         *out = image_of(in.w * stride, in.h * stride, in.c / (stride * stride));
         if (in.c % (stride * stride)) {
@@ -269,7 +258,7 @@ static int sum(const foreseen *f, int i, const snn_section *s, shape in, shape *
 static int route(const foreseen *f, int i, const snn_section *s, shape *out)
 {
     const snn_node *node = &f->graph->nodes[i];
-    count_t parts = 1;
+    count_t parts = number(s, "groups", 1);
     int k;
     if (!node->input_count) return 0;
     *out = f->shapes[node->inputs[0]];
@@ -286,8 +275,6 @@ static int route(const foreseen *f, int i, const snn_section *s, shape *out)
             *out = values_of(values);
         }
     }
-#ifdef SNN_ALEXEYAB
-    parts = number(s, "groups", 1);
     if (parts > 1 && out->knows == IMAGE) {
         count_t part = number(s, "group_id", 0);
         if (part < 0 || part >= parts || out->c % parts) {
@@ -296,9 +283,6 @@ static int route(const foreseen *f, int i, const snn_section *s, shape *out)
         }
         *out = image_of(out->w, out->h, out->c / parts);
     }
-#endif
-    (void)parts;
-    (void)s;
     return 0;
 }
 
@@ -313,14 +297,8 @@ static int detector(const snn_section *s, shape in, count_t boxes, count_t value
 static int check_anchors(const snn_section *s, count_t boxes)
 {
     const snn_option *anchors = snn_find(s, "anchors");
-    /* Where the host stops reading when it has enough. */
-#ifdef SNN_ALEXEYAB
-    int reads_few = strcmp(s->name, "Gaussian_yolo") != 0;
-#else
-    int reads_few = 0;
-#endif
     if (!anchors || !*anchors->value || boxes < 1) return 0;
-    if (list_length(anchors) > 2 * boxes && !reads_few) {
+    if (list_length(anchors) > 2 * boxes && !snn_skips_spare_anchors(s->name)) {
         return snn_gate_mistake(s, "anchors", "%lld numbers, two for each of num=%lld",
                                 2 * boxes, boxes);
     }
@@ -447,10 +425,9 @@ static int check_layer(const foreseen *f, int i, shape in, shape *out)
         }
     } else if (is_named(s, "rnn", "gru") || is_named(s, "lstm", NULL)) {
         *out = values_of(number(s, "output", 1));
-#ifndef SNN_ALEXEYAB
-    } else if (is_named(s, "crnn", NULL) && in.knows == IMAGE) {
+    } else if (is_named(s, "crnn", NULL) && in.knows == IMAGE &&
+               snn_gate_host_reads(s, "output_filters")) {
         *out = image_of(in.w, in.h, number(s, "output_filters", 1));
-#endif
     }
     return 0;
 }

@@ -95,17 +95,18 @@ const char snn_upstream_anywhere[] =
 const char *const snn_upstream_activations[] = {
     "logistic", "loggy", "relu", "elu", "selu", "relie", "plse", "hardtan", "lhtan", "linear",
     "ramp", "leaky", "tanh", "stair",
-#ifdef SNN_ALEXEYAB
-    "swish", "mish", "hard_mish", "normalize_channels", "normalize_channels_softmax",
-    "normalize_channels_softmax_maxval", "relu6", "gelu", "revleaky",
-#endif
+    SNN_FAMILY_ACTIVATIONS
     NULL
 };
 
 const char *const snn_upstream_policies[] = {
     "random", "poly", "constant", "step", "exp", "sigmoid", "steps",
-#ifdef SNN_ALEXEYAB
-    "sgdr",
-#endif
+    SNN_FAMILY_POLICIES
     NULL
 };
+
+const char *snn_upstream_other(char mark)
+{
+    if (mark == SNN_FAMILY) return NULL;
+    return mark == 'p' ? "pjreddie/darknet" : mark == 'a' ? "AlexeyAB/darknet" : NULL;
+}

@@ -32,6 +32,10 @@ extern const char snn_upstream_anywhere[];
 extern const char *const snn_upstream_activations[];
 extern const char *const snn_upstream_policies[];
 
+/* The family that alone reads a key with that mark behind its kind; NULL where this
+ * host reads it. */
+const char *snn_upstream_other(char mark);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,21 +14,6 @@ typedef struct {
     float *x;
 } arrays;
 
-int snn_activation_is_plain(ACTIVATION a)
-{
-#ifdef SNN_ALEXEYAB
-    switch (a) {
-    case GELU: case SWISH: case MISH: case HARD_MISH:
-    case NORM_CHAN: case NORM_CHAN_SOFTMAX: case NORM_CHAN_SOFTMAX_MAXVAL:
-        return 0;
-    default:
-        break;
-    }
-#endif
-    (void)a;
-    return 1;
-}
-
 /* Slope below 0: x > 0 keeps its value. */
 SNN_SIMD static void scale_negative(float *x, size_t n, float slope)
 {

@@ -8,11 +8,7 @@
 extern "C" {
 #endif
 
-/* 1 where the activation is a function of each value by itself, and its slope
- * one of the output: the two functions below apply. */
-int snn_activation_is_plain(ACTIVATION a);
-
-/* x = a(x), n values. */
+/* x = a(x), n values; of an activation that is plain (snn_host.h), as below. */
 void snn_activate(float *x, size_t n, ACTIVATION a);
 
 /* delta *= a'(y), from the output y, n values. */

@@ -23,7 +23,6 @@ int snn_filters_of(const layer *l, snn_filters *f)
         f->fan_in = (double)f->taps;
         f->fan_out = (double)f->filters;
         break;
-#ifndef SNN_ALEXEYAB
     case DECONVOLUTIONAL:
         f->filters = (size_t)l->n;
         f->taps = size * (size_t)l->c;
@@ -33,7 +32,6 @@ int snn_filters_of(const layer *l, snn_filters *f)
         f->fan_in = (double)f->taps / (l->stride * l->stride);
         f->fan_out = (double)(size * f->filters);
         return 1;
-#endif
     default:
         return 0;
     }

@@ -19,25 +19,10 @@ typedef struct {
 
 static point *points;   /* of each layer: callbacks have no room for it */
 
+/* What is not plain is smooth as well. */
 static int is_smooth(ACTIVATION a)
 {
-    switch (a) {
-    case LINEAR:
-    case LOGISTIC:
-    case TANH:
-#ifdef SNN_ALEXEYAB
-    case SWISH:
-    case MISH:
-    case HARD_MISH:
-    case GELU:
-    case NORM_CHAN:
-    case NORM_CHAN_SOFTMAX:
-    case NORM_CHAN_SOFTMAX_MAXVAL:
-#endif
-        return 1;
-    default:
-        return 0;
-    }
+    return a == LINEAR || a == LOGISTIC || a == TANH || !snn_activation_is_plain(a);
 }
 
 static size_t values_of(const layer *l)

@@ -4,47 +4,8 @@
 #include "snn_mem.h"
 #include "snn_random.h"
 
-#include "network.h"
-
 #include <stdlib.h>
 #include <string.h>
-
-int snn_is_loss_type(LAYER_TYPE type)
-{
-    switch (type) {
-    case COST:
-    case DETECTION:
-    case LOGXENT:
-    case REGION:
-    case SOFTMAX:
-    case YOLO:
-    case ISEG:
-#ifdef SNN_ALEXEYAB
-    case CONTRASTIVE:
-    case GAUSSIAN_YOLO:
-#endif
-        return 1;
-    default:
-        return 0;
-    }
-}
-
-static int is_recurrent(LAYER_TYPE type)
-{
-    switch (type) {
-    case RNN:
-    case GRU:
-    case LSTM:
-    case CRNN:
-#ifdef SNN_ALEXEYAB
-    case CONV_LSTM:
-    case HISTORY:
-#endif
-        return 1;
-    default:
-        return 0;
-    }
-}
 
 const char *snn_layer_name(const layer *l)
 {
@@ -102,7 +63,7 @@ snn_pass *snn_pass_new(network *net)
     p->outputs = (snn_output *)snn_alloc((size_t)net->n + 1, sizeof *p->outputs);
     for (i = 0; i < net->n; ++i) {
         layer *l = &net->layers[i];
-        if (is_recurrent(l->type)) {
+        if (snn_is_recurrent_type(l->type)) {
             snn_fatal("layer %d [%s]: expected a network without recurrent "
                       "layers", i, snn_layer_name(l));
         }
@@ -119,13 +80,7 @@ snn_pass *snn_pass_new(network *net)
 static snn_state state_of(const snn_pass *p, int layer)
 {
     network *net = p->net;
-#ifdef SNN_ALEXEYAB
-    snn_state s = { 0 };
-    s.net = *net;
-    s.workspace = net->workspace;
-#else
-    snn_state s = *net;
-#endif
+    snn_state s = snn_first_state(net);
     s.train = 1;
     s.truth = NULL;
     s.index = layer;
@@ -158,18 +113,7 @@ void snn_pass_backward(const snn_pass *p, int index)
 
 void snn_pass_host_forward(const snn_pass *p)
 {
-    network *net = p->net;
-#ifdef SNN_ALEXEYAB
-    snn_state s = state_of(p, 0);
-    forward_network(*net, s);
-#else
-    network saved = *net;
-    net->input = p->input;
-    net->truth = NULL;
-    net->train = 1;
-    forward_network(net);
-    *net = saved;
-#endif
+    snn_forward_network(p->net, p->input);
 }
 
 void snn_pass_begin_backward(const snn_pass *p)

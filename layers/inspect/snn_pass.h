@@ -57,9 +57,6 @@ int snn_pass_first_trained(const network *net);
 /* 1 where a loss layer reads the layer's output. */
 int snn_is_output(const snn_pass *p, int layer);
 
-/* 1 for a layer that ends a network: it makes a gradient of its own. */
-int snn_is_loss_type(LAYER_TYPE type);
-
 /* The layer's output as channels of `plane` values each; a plain vector has
  * channels of one. */
 void snn_channels_of(const layer *l, size_t *channels, size_t *plane);

@@ -1,11 +1,15 @@
-/* The host passes layers to callbacks by value: a callback of ours can hand
+/* What AlexeyAB's tree needs besides snn_host_alexeyab.h. The host passes layers to callbacks by value: a callback of ours can hand
  * the host's function a layer that differs from the one in the network. */
-#include "snn_residual.h"
+#include "snn_host.h"
+
+#ifdef SNN_ALEXEYAB
+
 #include "snn_mem.h"
+#include "snn_residual.h"
 
 #include "shortcut_layer.h"
 
-#ifdef SNN_ALEXEYAB
+/* ---- [shortcut] alpha, beta (snn_residual.h) ----------------------------- */
 
 /* Upstream's sum with a weight for each input and channel. Its count stays 0
  * in the network, so that the factors are neither trained nor stored. */
@@ -66,49 +70,6 @@ const char *snn_residual_scale(layer *l, double alpha, double beta)
         l->weight_updates_gpu = cuda_make_array(l->weight_updates, count);
     }
 #endif
-    return NULL;
-}
-
-#else
-
-/* Whether `from`, of l.w x l.h x l.c, reaches an output. A larger one is
- * sampled, a smaller one lands on every sample-th row and column. */
-static int is_reached(const layer *l, int c, int y, int x)
-{
-    int sample = l->out_w > l->w ? l->out_w / l->w : 1;
-    return c < l->c && y % sample == 0 && x % sample == 0 &&
-           y / sample < l->h && x / sample < l->w;
-}
-
-/* Upstream's, which passes alpha times the gradient on everywhere, and then
- * the rest of it where the sum was the input alone. */
-static void backward_scaled(snn_layer_arg l, snn_state s)
-{
-    float rest = 1 - l.alpha;
-    size_t i = 0;
-    int b, c, y, x;
-    backward_shortcut_layer(l, s);
-    if (!s.delta) return;
-    for (b = 0; b < l.batch; ++b) {
-        for (c = 0; c < l.out_c; ++c) {
-            for (y = 0; y < l.out_h; ++y) {
-                for (x = 0; x < l.out_w; ++x, ++i) {
-                    if (!is_reached(&l, c, y, x)) s.delta[i] += rest * l.delta[i];
-                }
-            }
-        }
-    }
-}
-
-const char *snn_residual_scale(layer *l, double alpha, double beta)
-{
-    int same = l->w == l->out_w && l->h == l->out_h && l->c == l->out_c;
-    if (!same && alpha != 1 && snn_on_gpu()) {
-        return "layers of the same shape, or -nogpu";
-    }
-    l->alpha = (float)alpha;
-    l->beta = (float)beta;
-    if (!same && alpha != 1) l->backward = backward_scaled;
     return NULL;
 }
 

@@ -1,0 +1,184 @@
+/* pjreddie/darknet and Debian's package of it, for snn_host.h alone. What each name
+ * means stands in snn_host_alexeyab.h; the order is the same. */
+#ifndef SNN_HOST_PJREDDIE_H
+#define SNN_HOST_PJREDDIE_H
+
+#define SNN_PJREDDIE 1
+#define SNN_FAMILY 'p'
+
+#define SNN_FAMILY_ACTIVATIONS
+#define SNN_FAMILY_POLICIES
+
+/* ---- callbacks ----------------------------------------------------------- */
+
+typedef network snn_state;
+
+typedef layer snn_layer_arg;
+
+#define SNN_UPDATE_PARAMS update_args a
+#define SNN_UPDATE_ARGS a
+#define SNN_UPDATE_BATCH a.batch
+#define SNN_UPDATE_RATE a.learning_rate
+#define SNN_UPDATE_MOMENTUM a.momentum
+#define SNN_UPDATE_DECAY a.decay
+#define SNN_GPU_UPDATE_PARAMS SNN_UPDATE_PARAMS
+#define SNN_GPU_UPDATE_ARGS SNN_UPDATE_ARGS
+#define SNN_UPDATE_LOSS_SCALE 1
+#define SNN_UPDATE_ADAM a.adam
+
+static inline const layer *snn_layers(snn_state s) { return s.layers; }
+static inline layer snn_layer_at(snn_state s, int i) { return s.layers[i]; }
+static inline int snn_layer_count(snn_state s) { return s.n; }
+
+static inline size_t snn_images_seen(snn_state s) { return *s.seen; }
+
+static inline snn_state snn_first_state(network *net) { return *net; }
+
+/* ---- layers -------------------------------------------------------------- */
+
+static inline void snn_set_train(layer *l, int train) { (void)l; (void)train; }
+
+static inline int snn_owns_weights(const layer *l) { (void)l; return 1; }
+
+static inline int snn_is_loss_type(LAYER_TYPE type)
+{
+    switch (type) {
+    case COST: case DETECTION: case LOGXENT: case REGION: case SOFTMAX: case YOLO: case ISEG:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static inline int snn_is_recurrent_type(LAYER_TYPE type)
+{
+    return type == RNN || type == GRU || type == LSTM || type == CRNN;
+}
+
+static inline int snn_activation_is_plain(ACTIVATION a) { (void)a; return 1; }
+
+static inline int snn_stride_x(const layer *l) { return l->stride; }
+static inline int snn_stride_y(const layer *l) { return l->stride; }
+static inline int snn_dilation(const layer *l) { (void)l; return 1; }
+
+/* A 1x1 convolution of a stride takes other pixels than its place says. */
+static inline int snn_conv_is_plain(const layer *l)
+{
+    return l->size > 1 || (l->stride == 1 && !l->pad);
+}
+
+static inline int snn_maxpool_is_plain(const layer *l) { (void)l; return 1; }
+
+static inline int snn_route_parts(const layer *l) { (void)l; return 1; }
+static inline int snn_route_part(const layer *l) { (void)l; return 0; }
+
+static inline int snn_shortcut_is_plain(const layer *l)
+{
+    return l->w == l->out_w && l->h == l->out_h && l->c == l->out_c;
+}
+static inline float snn_shortcut_alpha(const layer *l) { return l->alpha; }
+static inline float snn_shortcut_beta(const layer *l) { return l->beta; }
+
+static inline int snn_shortcut_input(const layer *l, int k) { (void)l; (void)k; return -2; }
+
+static inline int snn_inputs_are_known(const layer *l) { (void)l; return 1; }
+
+static inline int snn_skips_spare_anchors(const char *section) { (void)section; return 0; }
+
+#define SNN_ROLLING_SHARE .01f
+#define SNN_BATCHNORM_TRAINS_BIAS 1
+static inline double snn_forward_deviation(double variance) { return sqrt(variance) + .000001f; }
+static inline double snn_backward_deviation(double variance) { return sqrt(variance + .00001f); }
+
+static inline double snn_batchnorm_factor(float variance)
+{
+#ifdef GPU
+    if (gpu_index >= 0) return 1 / sqrt(variance + .00001f);
+#endif
+    return 1 / (sqrt(variance) + .000001f);
+}
+
+/* ---- weights files ------------------------------------------------------- */
+
+static inline int snn_has_weights(LAYER_TYPE type)
+{
+    switch (type) {
+    case CONVOLUTIONAL: case CONNECTED: case LOCAL: case BATCHNORM: case DECONVOLUTIONAL:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static inline int snn_hides_weights(LAYER_TYPE type) { (void)type; return 0; }
+
+static inline int snn_is_unsaved(const layer *l) { return l->dontsave; }
+
+static inline int snn_loaded_filters(const layer *l) { return l->numload ? l->numload : l->n; }
+
+#define SNN_BATCHNORM_FLOATS 3
+
+/* ---- networks ------------------------------------------------------------ */
+
+static inline size_t snn_iteration(const network *net)
+{
+    size_t images = (size_t)net->batch * (size_t)net->subdivisions;
+    return (*net->seen + images - 1) / images;
+}
+
+static inline int *snn_adam_steps(network *net) { return net->t; }
+
+static inline network *snn_load_network(char *cfg, char *weights)
+{
+    network *net = load_network(cfg, weights, 0);
+    set_batch_network(net, 1);
+    return net;
+}
+
+static inline network *snn_read_network(char *cfg, char *weights)
+{
+    return snn_load_network(cfg, weights);
+}
+
+static inline network *snn_train_network(char *cfg, int batch)
+{
+    network *net;
+    snn_set_batch(batch);
+    net = parse_network_cfg(cfg);
+    snn_set_batch(0);
+    return net;
+}
+
+static inline void snn_save_weights(network *net, char *file) { save_weights(net, file); }
+
+static inline float *snn_predict(network *net, float *input)
+{
+    return network_predict(net, input);
+}
+
+static inline void snn_forward_network(network *net, float *input)
+{
+    network saved = *net;
+    net->input = input;
+    net->truth = NULL;
+    net->train = 1;
+    forward_network(net);
+    *net = saved;
+}
+
+static inline detection *snn_boxes(network *net, int w, int h, float threshold, int *count)
+{
+    return get_network_boxes(net, w, h, threshold, .5f, NULL, 1, count);
+}
+
+/* ---- CUDA ---------------------------------------------------------------- */
+
+#ifdef GPU
+static inline float *snn_gpu_input(snn_state s) { return s.input_gpu; }
+static inline float *snn_gpu_delta(snn_state s) { return s.delta_gpu; }
+static inline float *snn_gpu_truth(snn_state s) { return s.truth ? s.truth_gpu : NULL; }
+static inline cudaStream_t snn_gpu_stream(void) { return 0; }
+static inline void snn_gpu_check(cudaError_t status) { check_error(status); }
+#endif
+
+#endif
