@@ -1,19 +1,31 @@
 # Everything that a user or CI runs. `make help` lists it.
 
-# A tree to use in place of the fetched one; and what install patches.
+# A line of two hashes is the variable's line in `make help`.
+## DARKNET=dir       a tree in place of the fetched one; the tree that install and uninstall change
 DARKNET ?=
-# 1: with CUDA. host: the same, with every kernel run on the host (tests/gpu/cuda_host).
+## GPU=1             with CUDA; host: the same, with every kernel run on the processor (tests/gpu/cuda_host)
 GPU ?= 0
+## NVCC=file         CUDA's compiler, where it is neither in PATH nor in /usr/local/cuda/bin
 NVCC ?= $(firstword $(shell command -v nvcc 2> /dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+## ARCH=options      the processors to build CUDA code for, as nvcc's -gencode options
+## CUDNN=1           with cuDNN
 CUDNN ?= 0
+## OPENMP=1          with OpenMP in the host's own loops
 OPENMP ?= 0
+## DEBUG=1           for a debugger: -O0 -g
 DEBUG ?= 0
+## SANITIZE=address,undefined   with these sanitizers
 SANITIZE ?=
+## WITHOUT="fix-.."  without these fixes of upstream's bugs (patches/README.md)
 WITHOUT ?=
+## OPENCV=0          without OpenCV; default: used where it is installed
 OPENCV ?= $(shell pkg-config --exists opencv4 2> /dev/null && echo 1 || echo 0)
+## BLAS=0            with upstream's own matrix product; default: OpenBLAS where it is installed
 BLAS ?= $(shell pkg-config --exists openblas 2> /dev/null && echo 1 || echo 0)
+## CPU_FAST=0        with upstream's own loops; default: oneDNN where it is installed
 CPU_FAST ?= $(shell echo '\#include <dnnl.h>' | $(CC) -E - > /dev/null 2>&1 && echo 1 || echo 0)
 PYTHON ?= /usr/bin/python3
+## V=1               print every command
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 
@@ -134,7 +146,7 @@ thread: deps  ## the failures that people reported with SELU, each as a cfg, and
 thread-run: build/darknet build/data build/data-unet
 	$(Q)$(PYTHON) scripts/thread.py
 
-# REPORT: options of scripts/report.py, such as --only stride or --hours 8.
+## REPORT="--only stride"   options of scripts/report.py for make report
 report: deps  ## the full comparison of nets, hours of training; goes on where it was; REPORT="--only stride"
 	$(Q)$(MAKE) --no-print-directory report-run
 
@@ -142,7 +154,8 @@ report-run: build/darknet build/data build/data-unet
 	$(Q)$(PYTHON) scripts/report.py $(REPORT)
 
 # The same comparison in small, against what was measured before: a change that
-# costs accuracy fails. EXPECT="--expect-these" writes the expectation anew.
+# costs accuracy fails.
+## EXPECT=--expect-these     for make regress-quick: writes the expectation anew
 QUICK_CFGS := cfg/tiny-yolo.cfg cfg/tiny-yolo-snn.cfg
 QUICK_DATA := build/data-quick/uneven/scenes.data
 QUICK_OPTIONS := --set batch=16 --set burn_in=20 --iterations 300 --seeds 1,2,3 --out build/regress-quick
@@ -263,6 +276,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		"tests/system/test_verbs.py build/darknet" \
 		"tests/system/test_finite.py build/darknet" \
 		"tests/system/test_finite.py build/tree-gpuhost/darknet" \
+		"tests/system/test_documents.py build/darknet" \
 		"tests/system/test_scenes.py" \
 		"tests/system/test_pictures.py" \
 		"tests/system/test_import.py" \
@@ -283,6 +297,7 @@ FUZZ_TARGETS := gate convert masks labels weights
 FUZZ := build/fuzz
 FUZZ_CC := clang-14 -g -O1 -w -fsanitize=fuzzer-no-link,address \
 	-Dexit=fuzz_exit -D_exit=fuzz_exit -I$(TREE)/include -I$(TREE)/src $(LAYER_FOLDERS:%=-I%) -Itests/fuzz
+## SECONDS=60        of make fuzz, for each target
 SECONDS ?= 60
 
 fuzz: deps  ## fuzz each reader of the user's files for SECONDS=60
@@ -374,8 +389,9 @@ gpu-build-run:
 bench-deps:
 	$(Q)scripts/install_deps.sh $(PACKAGES) python3-torch
 
-# ROUNDS=1 is quicker; CASES=whitening, or training, inference, scaling, split: those alone.
+## ROUNDS=3          of make bench; 1 is quicker
 ROUNDS ?= 3
+## CASES=whitening   of make bench and gpu-bench: those alone, or training, inference, scaling, split
 CASES ?=
 
 bench: bench-deps  ## timings against memcpy, stock Darknet and PyTorch in the same run
@@ -396,7 +412,10 @@ clean:  ## remove build/
 	rm -rf build
 
 help:  ## this text
+	@echo "Targets:"
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | column -t -s @
+	@echo "Variables:"
+	@sed -n 's/^## \([A-Z_]*=\)/  \1/p' Makefile
 
 .PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run \
 	report report-run corpus corpus-run demo-unet demo-unet-run uninstall check test test-run thread thread-run \

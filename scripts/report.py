@@ -8,8 +8,8 @@
 --only takes a shell pattern of names ("str*"), --list prints them with the
 number of their runs and how many are finished. Killed or stopped by --hours and started again it goes
 on; runs that experiments have in common run once. Writes OUT/NAME/report.html,
-summary.json and summary.csv of each experiment, and to stdout the README's
-tables of what is finished, in markdown.
+summary.json and summary.csv of each experiment, and to stdout the tables of
+RESULTS.md of what is finished, in markdown.
 
 Exit status: 0 all passed, 1 one failed, or a training or file is in the way,
 2 usage, 3 unfinished.

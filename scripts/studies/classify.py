@@ -2,7 +2,7 @@
 """Fashion-MNIST by `darknet classifier train`: a parent and its variant, over seeds.
 
     scripts/studies/classify.py [--nets cfg/fashion.cfg,cfg/fashion-snn.cfg] [--rates RATE,RATE] [--seeds 1,2,3]
-                        [--out build/classify] [--workers 2] [--darknet build/darknet]
+                                [--out build/classify] [--workers 2] [--darknet build/darknet]
 
 Writes the pictures of Debian's dataset-fashion-mnist (60000 to train on, 10000 to test) and
 their lists into OUT, trains both nets with every seed, at RATE (else: their cfgs' own), and

@@ -3,7 +3,7 @@
 normalization.
 
     scripts/studies/stock_nan.py [--stock build/stock/darknet] [--darknet build/darknet]
-                         [--data build/data/uneven/scenes.data] [--rates .01,.005,.002]
+                                 [--data build/data/uneven/scenes.data] [--rates .01,.005,.002]
 
 Takes cfg/tiny-yolo.cfg, leaves batch normalization out, sets activation=selu
 and trains that with unpatched Darknet until the loss is no number any more;

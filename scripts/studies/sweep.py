@@ -2,7 +2,7 @@
 """Trains cfgs at several learning rates, and says which is each one's best.
 
     scripts/studies/sweep.py DATA CFG... [--rates .005,.01,.02] [--seeds 1] [--set key=value ...]
-                     [--out build/sweep] [--workers 2] [--darknet build/darknet]
+                             [--out build/sweep] [--workers 2] [--darknet build/darknet]
 
 Every combination of cfg, rate and seed is a training in a folder of its own
 under --out; finished ones are not repeated, so a sweep that was stopped goes

@@ -2,7 +2,7 @@
 """The peer: PyTorch trains the net of a Darknet cfg on the same masks.
 
     scripts/studies/torch_unet.py DATA CFG [--rates .0001,.0002] [--seeds 1,2,3]
-                          [--iterations N] [--out build/torch-unet]
+                                  [--iterations N] [--out build/torch-unet]
 
 Builds CFG ([convolutional] with batch normalization, [maxpool], [upsample],
 [route], [shortcut], [dropout], [local_whitening], at the end [softmax]) with

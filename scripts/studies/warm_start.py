@@ -2,8 +2,8 @@
 """Whether a trained parent's weights are worth something to its variant.
 
     scripts/studies/warm_start.py [--parent cfg/tiny-yolo-aided.cfg] [--data build/data/uneven/scenes.data]
-                          [--rate .02] [--options=--keep-activations] [--share .5]
-                          [--darknet build/darknet] [--out build/warm-start]
+                                  [--rate .02] [--options=--keep-activations] [--share .5]
+                                  [--darknet build/darknet] [--out build/warm-start]
 
 Trains the parent. Folds its batch normalization into its weights (`snn fold`): the
 outputs must stay to 1e-4 and the mAP to 1e-4. Converts it with its weights (`snn
