@@ -65,7 +65,7 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
     return 1;
 }
 
-/* init=, init_gain=, agc=, centre= of a layer with weights. One that shares
+/* init=, init_gain=, agc=, centre=, noise= of a layer with weights. One that shares
  * another's takes part in what that one's keys say. */
 static void finish_weights(const snn_section *s, const snn_section *net,
                            int index, layer *l)
@@ -79,8 +79,11 @@ static void finish_weights(const snn_section *s, const snn_section *net,
                        snn_value_or(s, net, &keys[SNN_INIT_GAIN]),
                        (uint32_t)snn_value(net, &keys[SNN_SEED]), index);
     }
-    if ((agc > 0 || centre) && l->update && snn_owns_weights(l) && !snn_step_layer(l, agc, centre)) {
-        snn_reject(s, agc > 0 ? "agc" : "centre", "0 in a layer with binary=1");
+    snn_noise noise = { (float)snn_value_or(s, net, &keys[SNN_NOISE]), 0, 0 };
+    noise.key = snn_random_key((uint32_t)snn_value(net, &keys[SNN_SEED]), SNN_STREAM_NOISE, index);
+    if ((agc > 0 || centre || noise.noise > 0) && l->update && snn_owns_weights(l) &&
+        !snn_step_layer(l, agc, centre, noise)) {
+        snn_reject(s, agc > 0 ? "agc" : centre ? "centre" : "noise", "0 in a layer with binary=1");
     }
 }
 
@@ -126,6 +129,7 @@ void snn_number_net(network *net, int copy)
     for (i = 0; i < net->n; ++i) {
         const snn_layer_type *type = snn_type_of(&net->layers[i]);
         if (type && type->number) type->number(&net->layers[i], copy);
+        else snn_step_number(&net->layers[i], copy);
     }
 }
 

@@ -17,7 +17,8 @@
 /* What a number is drawn for. Keeps the streams of one seed apart. */
 typedef enum {
     SNN_STREAM_WEIGHTS = 1,
-    SNN_STREAM_MASK = 2
+    SNN_STREAM_MASK = 2,
+    SNN_STREAM_NOISE = 3
 } snn_stream;
 
 typedef struct { uint32_t v[4]; } snn_random4;

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 /* Keys of [net], and of the host's layers that have weights. */
-enum { SNN_INIT, SNN_INIT_GAIN, SNN_AGC, SNN_CENTRE, SNN_SEED, SNN_HOST_KEYS };
+enum { SNN_INIT, SNN_INIT_GAIN, SNN_AGC, SNN_CENTRE, SNN_NOISE, SNN_SEED, SNN_HOST_KEYS };
 extern const snn_key snn_host_keys[SNN_HOST_KEYS];
 
 /* Keys of [shortcut]. */

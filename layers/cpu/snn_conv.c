@@ -6,6 +6,7 @@
 #include "snn_fast.h"
 #include "snn_layout.h"
 #include "snn_mem.h"
+#include "snn_noise.h"
 #include "snn_pool.h"
 #include "snn_scratch.h"
 #include "snn_simd.h"
@@ -272,6 +273,30 @@ static sources input_of(const job *j, size_t image, size_t k)
     return x;
 }
 
+/* -------------------------------------------------------------------- noise */
+
+/* What training has put behind l->cweights begins with the layer's noise (snn_step.h);
+ * nobody else does in a layer that fits. */
+static int has_noise(const job *j)
+{
+    const snn_noise *n = (const snn_noise *)(const void *)j->l->cweights;
+    return n && n->noise > 0 && j->s.train && !j->l->batch_normalize;
+}
+
+typedef void (*noising)(const snn_noise *n, uint64_t pass, uint64_t first, float *x, size_t channels, size_t plane,
+                        size_t block);
+
+/* x: slice k of all images of a call, of the layer's output or delta, or of its pool's. */
+static void noise_images(const job *j, const layer *of, float *x, size_t image, size_t k, noising noise)
+{
+    const snn_noise *n = (const snn_noise *)(const void *)j->l->cweights;
+    size_t channels = (size_t)j->l->n, slice = channels / j->slices, plane = (size_t)of->outputs / channels, i;
+    for (i = 0; i < j->images; ++i) {
+        noise(n, snn_noise_pass(n, snn_images_seen(j->s)), (image + i) * channels + k * slice,
+              x + i * slice * plane, slice, plane, (size_t)snn_block_of(j->s, j->s.index));
+    }
+}
+
 /* ------------------------------------------------------------------ forward */
 
 static void forward_pieces(void *context, size_t begin, size_t end)
@@ -286,6 +311,7 @@ static void forward_pieces(void *context, size_t begin, size_t end)
         snn_conv_forward(j->conv, input_of(j, image, k).part, j->weights + k * j->weight_bytes,
                          l->biases + at_slice(0, (size_t)l->n, j->slices, k), y);
         if (!l->batch_normalize) snn_activate(y, count, l->activation);
+        if (has_noise(j)) noise_images(j, l, y, image, k, snn_noise_multiply);
         if (j->pool) snn_maxpool_images(j->pool, l->output, snn_block_of(j->s, j->s.index), image, j->images);
     }
 }
@@ -308,19 +334,32 @@ SNN_SIMD static void add_array(const float *x, float *sum, size_t n)
     for (i = 0; i < n; ++i) sum[i] += x[i];
 }
 
+/* Before an activation makes its gradient of an output that had noise: without it. */
+static void leave_noise(const job *j, const layer *of, size_t image, size_t at, size_t k)
+{
+    if (!has_noise(j)) return;
+    noise_images(j, of, of->output + at, image, k, snn_noise_divide);
+    noise_images(j, of, of->delta + at, image, k, snn_noise_multiply);
+}
+
 /* delta becomes that before the activation. Where the pool writes all of it, that is
  * 0 but at the maxima, where the output is the pool's. */
-static void backward_activation(const job *j, size_t image, size_t at, size_t count)
+static void backward_activation(const job *j, size_t image, size_t at, size_t k)
 {
     const layer *l = j->l, *pool = j->pool;
     int index = j->s.index, replaces = snn_replaces_delta(j->s, index);
     if (pool) {
         size_t first = image * (size_t)pool->outputs, values = j->images * (size_t)pool->outputs;
-        if (replaces) snn_activation_gradient(pool->output + first, values, l->activation, pool->delta + first);
+        if (replaces) {
+            leave_noise(j, pool, image, first, 0);
+            snn_activation_gradient(pool->output + first, values, l->activation, pool->delta + first);
+        }
         snn_maxpool_gradient(pool, l->delta, snn_block_of(j->s, index), replaces, image, j->images);
         if (replaces) return;
     }
-    if (!l->batch_normalize) snn_activation_gradient(l->output + at, count, l->activation, l->delta + at);
+    if (l->batch_normalize) return;
+    leave_noise(j, l, image, at, k);
+    snn_activation_gradient(l->output + at, j->images * (size_t)l->outputs / j->slices, l->activation, l->delta + at);
 }
 
 static void backward_piece(const job *j, size_t image, size_t k, float *dw, float *dbias)
@@ -328,7 +367,7 @@ static void backward_piece(const job *j, size_t image, size_t k, float *dw, floa
     const layer *l = j->l;
     size_t at = at_slice(image, (size_t)l->outputs, j->slices, k);
     float *dx = j->s.delta && !j->back ? j->s.delta + input_at(j, image, k) : NULL;
-    backward_activation(j, image, at, j->images * (size_t)l->outputs / j->slices);
+    backward_activation(j, image, at, k);
     snn_conv_backward(j->conv, input_of(j, image, k).part, l->delta + at, j->weights + k * j->weight_bytes, dx, dw,
                       dbias);
 }

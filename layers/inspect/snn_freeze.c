@@ -65,13 +65,17 @@ static float *copy_of(const float *x, size_t n)
 }
 
 /* Fills after and slope from the layer's output, which is there. */
-static void take_slope(const layer *l, point *at, ACTIVATION a)
+static void take_slope(const snn_pass *p, int index, point *at, ACTIVATION a)
 {
+    const layer *l = &p->net->layers[index];
     size_t i, n = values_of(l);
+    float *activated = copy_of(l->output, n);
     at->after = copy_of(l->output, n);
     at->slope = (float *)snn_alloc(n, sizeof(float));
     for (i = 0; i < n; ++i) at->slope[i] = 1;
-    gradient_array(at->after, (int)n, a, at->slope);
+    snn_pass_leave_noise(p, index, activated);
+    gradient_array(activated, (int)n, a, at->slope);
+    free(activated);
 }
 
 /* Pools say where they took a value; not all of them, and not in every host. */
@@ -100,7 +104,7 @@ static void freeze_layer(const snn_pass *p, int index)
     if (type && !strcmp(type->name, "selu")) {
         at->before = copy_of(input, values_of(l));
         snn_pass_forward(p, index);
-        take_slope(l, at, SELU);
+        take_slope(p, index, at, SELU);
         l->forward = forward_selu_along_slope;
     } else if (l->type == MAXPOOL) {
         snn_pass_forward(p, index);
@@ -112,7 +116,7 @@ static void freeze_layer(const snn_pass *p, int index)
         l->activation = a;
         at->before = copy_of(l->output, values_of(l));
         snn_pass_forward(p, index);
-        take_slope(l, at, a);
+        take_slope(p, index, at, a);
         l->forward = forward_along_slope;
     } else {
         snn_pass_forward(p, index);

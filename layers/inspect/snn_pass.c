@@ -3,6 +3,7 @@
 #include "snn_layers.h"
 #include "snn_mem.h"
 #include "snn_random.h"
+#include "snn_step.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,11 @@ static snn_state state_of(const snn_pass *p, int layer)
     return s;
 }
 
+void snn_pass_leave_noise(const snn_pass *p, int index, float *output)
+{
+    snn_step_leave_noise(&p->net->layers[index], state_of(p, index), output);
+}
+
 static int is_dropout(const layer *l)
 {
     const snn_layer_type *type = snn_type_of(l);
@@ -100,6 +106,7 @@ void snn_pass_forward(const snn_pass *p, int index)
     layer *l = &p->net->layers[index];
     snn_state s = state_of(p, index);
     if (p->keeps_all && is_dropout(l)) s.train = 0;
+    if (p->keeps_all) snn_step_mute(l);
     srand((unsigned)index);
     l->forward(*l, s);
 }

@@ -28,7 +28,7 @@ typedef struct {
     float *input_delta; /* the same, or NULL: not wanted */
     snn_output *outputs;
     int output_count;
-    int keeps_all;      /* 1: dropout drops nothing */
+    int keeps_all;      /* 1: dropout drops nothing, there is no noise */
 } snn_pass;
 
 /* Takes the losses out of a network for training on the CPU (snn_use_cpu,
@@ -42,6 +42,9 @@ snn_pass *snn_pass_new(network *net);
  * the second. */
 void snn_pass_forward(const snn_pass *p, int index);
 void snn_pass_backward(const snn_pass *p, int index);
+
+/* Takes the noise of such a pass (noise=) out of a copy of the layer's output. */
+void snn_pass_leave_noise(const snn_pass *p, int index, float *output);
 
 /* The host's own forward pass. Zeroes the deltas, if the host does. */
 void snn_pass_host_forward(const snn_pass *p);

@@ -11,10 +11,13 @@ enum { GRAIN = 16384, CACHED = 2048 };
 
 /* Behind l.cweights of a host's layer, its snn_centre after it; free_layer frees both. */
 typedef struct {
+    snn_noise noise;        /* first: snn_conv.c reads it */
     void (*forward)(snn_layer_arg l, snn_state s);
+    void (*backward)(snn_layer_arg l, snn_state s);
     void (*update)(snn_layer_arg l, SNN_UPDATE_PARAMS);
 #ifdef GPU
     void (*forward_gpu)(snn_layer_arg l, snn_state s);
+    void (*backward_gpu)(snn_layer_arg l, snn_state s);
     void (*update_gpu)(snn_layer_arg l, SNN_GPU_UPDATE_PARAMS);
 #endif
     double agc;
@@ -26,10 +29,80 @@ static const step *step_of(const layer *l)
     return (const step *)(const void *)l->cweights;
 }
 
+/* A convolution of ours without batch normalization has its noise while its output is in
+ * the cache, before a pool reads it (snn_conv.c). */
+static int noises_itself(const layer *l)
+{
+#ifdef SNN_CPU_FAST
+    return step_of(l)->update == snn_update_conv && !l->batch_normalize;
+#else
+    (void)l;
+    return 0;
+#endif
+}
+
+static int has_noise(const layer *l, snn_state s)
+{
+    return s.train && step_of(l)->noise.noise > 0 && !noises_itself(l);
+}
+
+static size_t channels_of(const layer *l)
+{
+    snn_filters f;
+    return snn_filters_of(l, &f) ? f.filters : 1;
+}
+
+typedef struct {
+    const layer *l;
+    uint64_t pass;
+    size_t channels, plane, block;
+    int is_back;
+} noising;
+
+static noising noising_of(const layer *l, snn_state s, int is_back)
+{
+    noising n = { l, snn_noise_pass(&step_of(l)->noise, snn_images_seen(s)), channels_of(l), 0, 1, is_back };
+    n.plane = (size_t)l->outputs / n.channels;
+    return n;
+}
+
+/* Images [begin, end). */
+static void noise_range(void *context, size_t begin, size_t end)
+{
+    const noising *n = (const noising *)context;
+    const snn_noise *noise = &step_of(n->l)->noise;
+    size_t b, values = n->channels * n->plane;
+    for (b = begin; b < end; ++b) {
+        float *y = n->l->output + b * values;
+        if (!n->is_back) {
+            snn_noise_multiply(noise, n->pass, b * n->channels, y, n->channels, n->plane, n->block);
+            continue;
+        }
+        snn_noise_divide(noise, n->pass, b * n->channels, y, n->channels, n->plane, n->block);
+        snn_noise_multiply(noise, n->pass, b * n->channels, n->l->delta + b * values, n->channels, n->plane, n->block);
+    }
+}
+
+static void noise_images(const layer *l, snn_state s, int is_back)
+{
+    noising n = noising_of(l, s, is_back);
+    n.block = (size_t)snn_block_of(s, s.index);
+    snn_parallel((size_t)l->batch, 1 + GRAIN / (size_t)l->outputs, noise_range, &n);
+}
+
 static void forward(snn_layer_arg l, snn_state s)
 {
-    if (s.train) snn_centre_input(step_of(&l)->centre, &l, snn_input_parts(s), snn_block_of(s, s.index - 1));
+    if (s.train && step_of(&l)->centre) {
+        snn_centre_input(step_of(&l)->centre, &l, snn_input_parts(s), snn_block_of(s, s.index - 1));
+    }
     step_of(&l)->forward(l, s);
+    if (has_noise(&l, s)) noise_images(&l, s, 0);
+}
+
+static void backward(snn_layer_arg l, snn_state s)
+{
+    if (has_noise(&l, s)) noise_images(&l, s, 1);
+    step_of(&l)->backward(l, s);
 }
 
 /* Around the step of some filters of a layer. */
@@ -120,8 +193,24 @@ static void update(snn_layer_arg l, SNN_UPDATE_PARAMS)
 #ifdef GPU
 static void forward_gpu(snn_layer_arg l, snn_state s)
 {
-    if (s.train) snn_centre_input_gpu(step_of(&l)->centre, &l, snn_gpu_input(s));
-    step_of(&l)->forward_gpu(l, s);
+    const step *t = step_of(&l);
+    if (s.train && t->centre) snn_centre_input_gpu(t->centre, &l, snn_gpu_input(s));
+    t->forward_gpu(l, s);
+    if (s.train && t->noise.noise > 0) {
+        noising n = noising_of(&l, s, 0);
+        snn_noise_multiply_gpu(t->noise, n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
+    }
+}
+
+static void backward_gpu(snn_layer_arg l, snn_state s)
+{
+    const step *t = step_of(&l);
+    if (s.train && t->noise.noise > 0) {
+        noising n = noising_of(&l, s, 1);
+        snn_noise_divide_gpu(t->noise, n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
+        snn_noise_multiply_gpu(t->noise, n.pass, l.delta_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
+    }
+    t->backward_gpu(l, s);
 }
 
 static void update_gpu(snn_layer_arg l, SNN_GPU_UPDATE_PARAMS)
@@ -136,7 +225,7 @@ static void update_gpu(snn_layer_arg l, SNN_GPU_UPDATE_PARAMS)
 }
 #endif
 
-int snn_step_layer(layer *l, double agc, int centre)
+int snn_step_layer(layer *l, double agc, int centre, snn_noise noise)
 {
     size_t bytes = centre ? snn_centre_bytes(l) : 0;
     snn_filters f;
@@ -144,19 +233,46 @@ int snn_step_layer(layer *l, double agc, int centre)
     if (!l->update || l->cweights || !snn_filters_of(l, &f)) return 0;
     t = (step *)snn_alloc(1, sizeof *t + bytes);
     t->agc = agc;
+    t->noise = noise;
     t->centre = bytes ? snn_centre_in(t + 1, l) : NULL;
     t->forward = l->forward;
+    t->backward = l->backward;
     t->update = l->update;
     l->update = update;
-    if (t->centre) l->forward = forward;
+    l->cweights = (char *)t;
+    if (t->centre || noise.noise > 0) l->forward = forward;
+    if (noise.noise > 0 && !noises_itself(l)) l->backward = backward;
 #ifdef GPU
     t->forward_gpu = l->forward_gpu;
+    t->backward_gpu = l->backward_gpu;
     t->update_gpu = l->update_gpu;
     if (l->update_gpu) l->update_gpu = update_gpu;
-    if (l->forward_gpu && t->centre) l->forward_gpu = forward_gpu;
+    if (l->forward_gpu && (t->centre || noise.noise > 0)) l->forward_gpu = forward_gpu;
+    if (l->backward_gpu && noise.noise > 0) l->backward_gpu = backward_gpu;
 #endif
-    l->cweights = (char *)t;
     return 1;
+}
+
+void snn_step_leave_noise(const layer *l, snn_state s, float *output)
+{
+    noising n;
+    size_t b;
+    if (l->update != update || step_of(l)->noise.noise <= 0) return;
+    n = noising_of(l, s, 1);
+    for (b = 0; b < (size_t)l->batch; ++b) {
+        snn_noise_divide(&step_of(l)->noise, n.pass, b * n.channels, output + b * (size_t)l->outputs, n.channels,
+                         n.plane, 1);
+    }
+}
+
+void snn_step_mute(layer *l)
+{
+    if (l->update == update) ((step *)(void *)l->cweights)->noise.noise = 0;
+}
+
+void snn_step_number(layer *l, int copy)
+{
+    if (l->update == update) ((step *)(void *)l->cweights)->noise.copy = copy;
 }
 
 snn_centre *snn_step_centre(const layer *l)

@@ -1,23 +1,41 @@
-/* What a layer with weights does at each step besides the host's update:
- * centring (centre=, snn_centre.h), then clipping (agc=, snn_clip.h). */
+/* What a layer with weights does in training besides the host's passes and update:
+ * noise on its output (noise=, snn_noise.h), and at each step centring (centre=,
+ * snn_centre.h), then clipping (agc=, snn_clip.h). */
 #ifndef SNN_STEP_H
 #define SNN_STEP_H
 
 #include "snn_centre.h"
 #include "snn_host.h"
+#include "snn_noise.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* Makes the layer centre its gradients where `centre` is set and it can be
- * centred, and clip them where agc > 0. Returns 0, with nothing changed, where
- * the layer has no weights of its own or binary=1, which takes the place where
- * the plugin keeps its state. */
-int snn_step_layer(layer *l, double agc, int centre);
+ * centred, clip them where agc > 0, and multiply its output by noise where there is
+ * some. Returns 0, with nothing changed, where the layer has no weights of its own or
+ * binary=1, which takes the place where the plugin keeps its state. */
+int snn_step_layer(layer *l, double agc, int centre, snn_noise noise);
+
+/* Takes a training pass's noise out of a copy of the layer's plain output. */
+void snn_step_leave_noise(const layer *l, snn_state s, float *output);
+
+/* No noise from now on, whatever passes there are. */
+void snn_step_mute(layer *l);
+
+/* The layer belongs to number `copy` of nets that train together: noise of its own. */
+void snn_step_number(layer *l, int copy);
 
 /* What a layer keeps for its centring; NULL where it is not centred. */
 snn_centre *snn_step_centre(const layer *l);
+
+#ifdef GPU
+/* x, the output or delta of all images on the device, times the factors of the pass,
+ * or divided by them. */
+void snn_noise_multiply_gpu(snn_noise n, uint64_t pass, float *x, size_t plane, size_t count);
+void snn_noise_divide_gpu(snn_noise n, uint64_t pass, float *x, size_t plane, size_t count);
+#endif
 
 #ifdef __cplusplus
 }

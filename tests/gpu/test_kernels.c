@@ -439,6 +439,33 @@ static void count_update_gpu(layer l, SNN_GPU_UPDATE_PARAMS)
     ++updates;
 }
 
+static const snn_noise no_noise = { 0, 0, 0 };
+
+/* The launch's blocks have 256 values. */
+TEST(noise_has_the_bits_of_the_cpu)
+{
+    static const struct { size_t images, channels, plane; } shapes[] = {
+        { 1, 1, 1 }, { 1, 255, 1 }, { 1, 1, 256 }, { 1, 257, 1 }, { 3, 5, 77 }, { 2, 64, 169 },
+    };
+    snn_noise n = { .4f, 2, 1234567 };
+    size_t k, i;
+    for (k = 0; k < sizeof shapes / sizeof *shapes; ++k) {
+        size_t channels = shapes[k].images * shapes[k].channels, count = channels * shapes[k].plane;
+        float *x = normals(count, 1), *y = normals(count, 1), *on_gpu = array_on_gpu(x, count);
+        snn_noise_multiply_gpu(n, 9, on_gpu, shapes[k].plane, count);
+        snn_noise_multiply(&n, 9, 0, x, channels, shapes[k].plane, 1);
+        cuda_pull_array(on_gpu, y, count);
+        for (i = 0; i < count; ++i) CHECK(x[i] == y[i]);
+        snn_noise_divide_gpu(n, 9, on_gpu, shapes[k].plane, count);
+        snn_noise_divide(&n, 9, 0, x, channels, shapes[k].plane, 1);
+        cuda_pull_array(on_gpu, y, count);
+        for (i = 0; i < count; ++i) CHECK(x[i] == y[i]);
+        cuda_free(on_gpu);
+        free(x);
+        free(y);
+    }
+}
+
 TEST(updates_on_the_gpu_clip_first)
 {
     float weight = 1, update = 100;
@@ -452,7 +479,7 @@ TEST(updates_on_the_gpu_clip_first)
     l.weights_gpu = array_on_gpu(&weight, 1);
     l.weight_updates_gpu = array_on_gpu(&update, 1);
     l.bias_updates_gpu = array_on_gpu(&update, 1);
-    CHECK(snn_step_layer(&l, .5, 0));
+    CHECK(snn_step_layer(&l, .5, 0, no_noise));
     {
 #ifdef SNN_ALEXEYAB
         l.update_gpu(l, 4, .1f, .75f, 0, 1);
@@ -670,6 +697,7 @@ int main(void)
     RUN(whitening_agrees_on_flat_and_offset_images);
     RUN(clipping_agrees_with_the_cpu);
     RUN(centring_agrees_with_the_cpu);
+    RUN(noise_has_the_bits_of_the_cpu);
     RUN(updates_on_the_gpu_clip_first);
     RUN(losses_agree_with_the_cpu);
     RUN(one_gradient_that_is_no_number_is_found);

@@ -53,6 +53,9 @@ static const fast_case cases[] = {
     { "tiles without padding", 4, 24, 19, 20, "[convolutional]\n" INIT "filters=40\nsize=3\nstride=1\nactivation=linear\n" },
     { "tiles of one image", 1, 64, 17, 16, CONV(112, 3, 1, "activation=selu") },
     { "tiles of three images, normalized", 3, 48, 16, 18, CONV(96, 3, 1, "batch_normalize=1\nactivation=leaky") },
+    { "noise", 8, 3, 9, 8, CONV(16, 3, 1, "noise=.4\nactivation=selu") "[maxpool]\nsize=2\nstride=2\n"
+      CONV(24, 3, 1, "noise=.3\nbatch_normalize=1\nactivation=leaky") CONV(8, 1, 1, "activation=linear") },
+    { "noise of one image of many channels", 1, 64, 9, 8, CONV(112, 3, 1, "noise=.4\nactivation=selu") },
     { "elu", 8, 3, 6, 6, CONV(8, 3, 1, "activation=elu") },
     { "large images", 8, 8, 160, 160, CONV(8, 3, 1, "activation=selu") },
     { "many weights", 16, 256, 2, 2, CONV(256, 3, 1, "activation=selu") },
@@ -310,6 +313,9 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "pools", 9, 16, 13, 12, CONV(32, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
         CONV(32, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=1\n" CONV(16, 3, 1, "activation=selu")
         "[maxpool]\nsize=3\nstride=2\npadding=2\n" CONV(16, 3, 1, "activation=selu") }, "bbbbbb-" },
+    { { "noise before pools", 9, 16, 13, 12, CONV(32, 3, 1, "noise=.4\nactivation=selu") "[maxpool]\nsize=2\nstride=2\n"
+        CONV(32, 3, 1, "noise=.4\nactivation=selu") "[maxpool]\nsize=2\nstride=1\n" CONV(16, 3, 1, "noise=.4\nactivation=selu")
+        CONV(16, 3, 1, "activation=selu") }, "bbbbb-" },
     { { "pools of windows that are a grid, or leave some out", 8, 16, 16, 17, CONV(32, 3, 1, "activation=selu")
         "[maxpool]\nsize=3\nstride=3\npadding=2\n" CONV(32, 3, 1, "activation=selu")
         "[maxpool]\nsize=2\nstride=2\npadding=0\n" CONV(16, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=3\n" },

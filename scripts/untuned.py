@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Says what a converted cfg is worth on your own data with nothing tuned, beside its parent at its best.
+
+    scripts/untuned.py DATA PARENT.cfg [--sizes 75,150,300,all] [--seeds 1,2,3]
+        [--parent-rates .001,.003,.01,.03] [--variant-rates ""] [--convert OPTIONS]
+        [--mini-batches 32,2,1] [--iterations N] [--set CHANGE ...] [--hours H]
+        [--out build/untuned] [--workers 2] [--darknet build/darknet]
+
+  --sizes          the first N images of the training list; "all", or more than there are: all of them
+  --parent-rates   the parent runs at its own rate and at these; the best is the one with the highest mean on
+                   the `valid` images themselves, which is in the parent's favour
+  --variant-rates  the variant runs at the rate that `snn convert` writes; with these, at them too, which
+                   shows how wide the range of good rates is and decides nothing
+  --convert        options of `snn convert`, in one word
+  --set            a change of the parent's cfg before it is converted (scripts/cfg_edit.py)
+
+Each run is measured on the `valid` images and on (150 of) those it was trained on, so that how well it fits and
+how well it generalizes are seen apart. Finished runs are not repeated. Writes OUT/runs.csv, a row a run, and
+prints in markdown a table of means with the interval of the difference at 95 % (scripts/bootstrap.py) and
+one of accuracy over the rate. Exit status 0, 1 where a training or file is in the way, 2 usage, 3 unfinished.
+"""
+import argparse
+import csv
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from lib import bootstrap
+from lib import cfg_edit
+from lib import training
+
+FITTED = 150        # training images that are measured
+RANGE = .03         # a rate is good where it is within that of the best
+COLUMNS = ("size", "mini_batch", "net", "rate", "seed", "test", "train", "final_loss", "nonfinite")
+
+
+class Mistake(Exception):
+    """A sentence about the user's files or options."""
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("cfg")
+    for name, default in (("sizes", "75,150,300,all"), ("seeds", "1,2,3"), ("parent-rates", ".001,.003,.01,.03"),
+                          ("variant-rates", ""), ("mini-batches", "")):
+        parser.add_argument("--" + name, default=default, type=lambda text: [w for w in text.split(",") if w])
+    parser.add_argument("--convert", default="")
+    parser.add_argument("--iterations", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], metavar="CHANGE")
+    parser.add_argument("--hours", type=float)
+    parser.add_argument("--out", default="build/untuned")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--darknet", default="build/darknet")
+    return parser.parse_args()
+
+
+def write(path, text):
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        f.write(text)
+    os.replace(path + ".new", path)
+
+
+def subset(options, size):
+    """(data file of so many training images, data file that measures on those, how many)."""
+    keys = training.read_data(options.data)
+    listed = training.read_list(options.data, "train")
+    listed = listed if size == "all" else listed[:int(size)]
+    base = os.path.join(os.path.abspath(options.out), "data", str(len(listed)))
+    os.makedirs(os.path.dirname(base), exist_ok=True)
+    write(base + "-train.txt", "".join(line + "\n" for line in listed))
+    write(base + "-fitted.txt", "".join(line + "\n" for line in listed[:FITTED]))
+    for name, valid in (("", keys["valid"]), ("-fitted", base + "-fitted.txt")):
+        own = dict(keys, train=base + "-train.txt", valid=valid)
+        write(f"{base}{name}.data", "".join(f"{k}={v}\n" for k, v in own.items()))
+    return base + ".data", base + "-fitted.data", len(listed)
+
+
+def cfgs_of(options):
+    """{"parent": file, "variant": file}, with all changes made and converted."""
+    with open(options.cfg, encoding="utf-8") as f:
+        text = cfg_edit.edit(f.read(), options.set)
+    if options.iterations:
+        steps, old = training.net_value(text, "steps"), int(training.net_value(text, "max_batches"))
+        keys = {"max_batches": options.iterations}
+        if steps:
+            keys["steps"] = ",".join(str(round(int(s) * options.iterations / old)) for s in steps.split(","))
+        text = training.with_net_keys(text, keys)
+    files = {net: os.path.join(options.out, net + ".cfg") for net in ("parent", "variant")}
+    write(files["parent"], text)
+    done = subprocess.run([options.darknet, "snn", "convert", files["parent"], files["variant"], *options.convert.split()],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise Mistake(done.stdout)
+    return files
+
+
+class Run(training.Training):
+    """A training that is measured on its own images too."""
+
+    wants_predictions = False
+
+    def evaluate(self):
+        result = super().evaluate()
+        result["train"] = None
+        if not result["nonfinite"]:
+            result["train"] = self.score(self.measure(self.path(self.task["weights"]), self.fitted, "fitted"))
+        return result
+
+    def scored(self):
+        return bootstrap.Nothing() if self.finished()["nonfinite"] else bootstrap.load(self.path("images.json"))
+
+    def row(self):
+        result = self.finished()
+        return dict(self.what, test=self.score(result), train=result["train"], final_loss=result["final_loss"],
+                    nonfinite=result["nonfinite"])
+
+
+def runs_of(options, files):
+    """All runs; `is_own` where the rate is the cfg's."""
+    runs = []
+    for size in options.sizes:
+        data, fitted, images = subset(options, size)
+        if any(run.what["size"] == images for run in runs):
+            continue
+        for net, cfg in files.items():
+            with open(cfg, encoding="utf-8") as f:
+                text = f.read()
+            own, batch = training.net_value(text, "learning_rate"), int(training.net_value(text, "batch", "1"))
+            more = options.parent_rates if net == "parent" else options.variant_rates
+            for mini in options.mini_batches or [str(batch // int(training.net_value(text, "subdivisions", "1")))]:
+                for rate in [own] + [r for r in more if float(r) != float(own)]:
+                    for seed in options.seeds:
+                        name = f"{net}-{images}-m{mini}-r{rate}-s{seed}"
+                        keys = {"learning_rate": rate, "seed": seed, "subdivisions": batch // int(mini)}
+                        run = Run(name, options.darknet, data, cfg, os.path.join(options.out, "runs", name), keys,
+                                  threads=1 if options.workers > 1 else None)
+                        run.what = dict(size=images, mini_batch=int(mini), net=net, rate=float(rate), seed=seed)
+                        run.fitted, run.is_own = fitted, rate == own
+                        runs.append(run)
+    return runs
+
+
+def groups_of(runs):
+    """{(size, mini-batch): {net: {rate: [finished runs]}}}"""
+    groups = {}
+    for run in runs:
+        if run.finished():
+            of = groups.setdefault((run.what["size"], run.what["mini_batch"]), {})
+            of.setdefault(run.what["net"], {}).setdefault(run.what["rate"], []).append(run)
+    return groups
+
+
+def mean(runs, key):
+    return statistics.mean(run.row()[key] or 0 for run in runs)
+
+
+def own_rate(runs_by_rate):
+    return next((rate for rate, runs in runs_by_rate.items() if runs[0].is_own), None)
+
+
+def table(groups):
+    lines = ["| images | mini-batch | parent, its rate | parent, best rate | variant, its rate | difference to the best (95 %) "
+             "| on its training images: parent, variant |", "| ---: | ---: | ---: | ---: | ---: | --- | ---: |"]
+    for (size, mini), of in groups.items():
+        parent, variant = of.get("parent", {}), of.get("variant", {})
+        if own_rate(variant) is None or not parent:
+            continue
+        best = max(parent, key=lambda rate: mean(parent[rate], "test"))
+        own, mine = own_rate(parent), variant[own_rate(variant)]
+        images = len(training.read_list(mine[0].path("train.data"), "valid"))
+        c = bootstrap.compare([r.scored() for r in parent[best]], [r.scored() for r in mine], bootstrap.draws(images), .02)
+        at_own = f"{mean(parent[own], 'test'):.3f} ({own:g})" if own is not None else ""
+        lines.append(f"| {size} | {mini} | {at_own} "
+                     f"| {c.first:.3f} ({best:g}) | {c.second:.3f} ({own_rate(variant):g}) "
+                     f"| {c.difference:+.3f} ({c.low:+.3f} to {c.high:+.3f}) "
+                     f"| {mean(parent[best], 'train'):.3f}, {mean(mine, 'train'):.3f} |")
+    return "\n".join(lines)
+
+
+def curve(groups):
+    """Means over the rates, and how wide the range within RANGE of the best is."""
+    lines = ["| images | mini-batch | net | mean at each rate | good from .. to |", "| ---: | ---: | --- | --- | --- |"]
+    for (size, mini), of in groups.items():
+        for net, rates in of.items():
+            if len(rates) < 2:
+                continue
+            means = {rate: mean(runs, "test") for rate, runs in sorted(rates.items())}
+            good = [rate for rate, value in means.items() if value >= max(means.values()) - RANGE]
+            lines.append(f"| {size} | {mini} | {net} | " + ", ".join(f"{r:g}: {v:.3f}" for r, v in means.items())
+                         + f" | {min(good):g} .. {max(good):g} ({max(good) / min(good):.3g} times) |")
+    return "\n".join(lines)
+
+
+def main():
+    options = arguments()
+    deadline = time.time() + 3600 * options.hours if options.hours else None
+    try:
+        os.makedirs(options.out, exist_ok=True)
+        runs = runs_of(options, cfgs_of(options))
+        training.run_all([run for run in runs if not run.finished()], options.workers, lambda run, result: print(
+            f"{run.name}: {'NON-FINITE' if result['nonfinite'] else f'{run.score(result):.3f}'}", file=sys.stderr, flush=True), deadline)
+    except (Mistake, cfg_edit.Mistake, training.Failure, OSError, KeyError) as mistake:
+        print(mistake, file=sys.stderr)
+        return 1
+    done = [run for run in runs if run.finished()]
+    with open(os.path.join(options.out, "runs.csv"), "w", newline="", encoding="utf-8") as f:
+        rows = csv.DictWriter(f, COLUMNS)
+        rows.writeheader()
+        rows.writerows(run.row() for run in done)
+    print(table(groups_of(runs)), curve(groups_of(runs)), sep="\n\n")
+    return 0 if len(done) == len(runs) else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())
