@@ -210,7 +210,7 @@ $(TESTS)/%: %.c tests/unit/test.h tests/unit/net.h $(TREE)/darknet
 # callbacks: no Darknet, whose own kernels are nvcc's alone.
 KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standardize snn_whiten snn_layers \
 	snn_cfg snn_gate snn_gate_host snn_gate_shapes snn_upstream snn_graph snn_init snn_filters snn_clip snn_centre \
-	snn_step snn_noise snn_sums snn_loss snn_mem snn_threads snn_scratch snn_fast snn_layout
+	snn_step snn_noise snn_sums snn_loss snn_mem snn_threads snn_scratch snn_fast snn_plan
 KERNEL_SOURCES := $(notdir $(wildcard layers/*/*_kernels.cu))
 KERNEL_OBJECTS := $(addprefix $(TESTS)/kernels/,$(KERNEL_LAYERS:%=%.o) $(KERNEL_SOURCES:%=%.o) host_stubs.o cuda_host.o)
 KERNEL_CC = $(CC) -O1 -g -Wall -Wextra -Wno-unused-parameter -ffp-contract=off -fno-math-errno $(SANITIZER) -DGPU -DSNN_SIMD= \

@@ -6,8 +6,10 @@
 #include "snn_init.h"
 #include "snn_layers.h"
 #include "snn_loss.h"
+#include "snn_planner.h"
 #include "snn_rand.h"
 #include "snn_residual.h"
+#include "snn_state.h"
 #include "snn_step.h"
 
 #include <errno.h>
@@ -27,7 +29,17 @@ struct snn_cfg_context *snn_cfg_begin(const char *file)
     return (struct snn_cfg_context *)(void *)cfg;
 }
 
-void snn_cfg_end(struct snn_cfg_context *cfg) { snn_cfg_free(cfg_of(cfg)); }
+void snn_cfg_end(struct snn_cfg_context *cfg, network *net)
+{
+    snn_cfg_free(cfg_of(cfg));
+    snn_plan_net(net);
+}
+
+void snn_train_begin(network *net)
+{
+    snn_plan_training(net);
+    snn_resume(net);
+}
 
 static int asked_batch;
 
@@ -110,9 +122,9 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
     keys = snn_keys_of_host(s, &count);
     for (i = 0; i < count; ++i) option_find(options, (char *)keys[i].name);
     snn_complete_batchnorm(l);
+    if (keys != snn_host_keys && count) finish_sum(s, l);
     snn_fast_layer(l);
     if (keys == snn_host_keys) finish_weights(s, &cfg_of(cfg)->sections[0], index, l);
-    else if (count) finish_sum(s, l);
     snn_loss_layer(s, l);
 }
 

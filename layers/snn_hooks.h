@@ -17,7 +17,8 @@ struct list;
 /* Before the host parses a cfg: reads and checks it. Exits with status 1 and
  * every mistake printed when it does not pass the gate. */
 struct snn_cfg_context *snn_cfg_begin(const char *file);
-void snn_cfg_end(struct snn_cfg_context *cfg);
+/* After the last layer was made: frees that, and plans the net. */
+void snn_cfg_end(struct snn_cfg_context *cfg, network *net);
 
 /* After [net] was read: the mini-batch is what snn_set_batch asked for. */
 void snn_net_batch(int *batch);
@@ -36,10 +37,14 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
 void snn_finish_layer(struct snn_cfg_context *cfg, int index,
                       struct list *options, layer *l);
 
-/* Zeroes n values, on several threads; not those that will be written before they
- * are read (snn_layout.h). Returns 0, with nothing done, in a build without the fast
- * CPU path. */
-int snn_clear(float *x, int n);
+/* After the layers of a net were made, resized, folded or given another batch: plans its
+ * passes (snn_plan.h). */
+void snn_plan_net(network *net);
+
+/* Clears the layer's gradient buffer, on several threads; not where it will be written
+ * before it is read (snn_plan.h). Returns 0, with nothing done, in a build without the
+ * fast CPU path. */
+int snn_clear(const layer *l);
 
 /* After the passes of a training's mini-batch, before weights are updated:
  * exits with status 1, iteration and layer named, where weights, activations
@@ -71,13 +76,13 @@ void snn_check_weights(network *net, const char *file, int start, int cutoff);
 /* In place of fopen() and fclose() where the host saves the weights of layers
  * below `cutoff`: the file changes whole, when its new content is on disk, or
  * not at all; then the process ends with status 1 and the reason. So it does
- * where a weight is not finite. Backups get the state for snn_resume. */
+ * where a weight is not finite. Backups get the state for snn_train_begin. */
 FILE *snn_save_begin(const char *file);
 void snn_save_end(network *net, const char *file, FILE *out, int cutoff);
 
-/* When training begins: where the network's weights are a backup's, goes on
- * with the state beside it (snn_state.h); says so, or why not. */
-void snn_resume(network *net);
+/* When the host's own command begins a training: plans the net for it (snn_plan.h), and
+ * goes on with the state of a backup (snn_state.h). */
+void snn_train_begin(network *net);
 
 /* Random numbers of the threads that load images (snn_rand.h): a mini-batch
  * begins, on the main thread; its parts are in [begin, end); this thread loads

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { SNN_MAGIC = 0x534e4e31 };
-
 const snn_layer_type snn_layer_types[SNN_LAYER_TYPES] = {
     { "selu", NULL, 0, 0, make_selu_layer, NULL, NULL },
     { "alpha_dropout", alpha_dropout_keys, ALPHA_DROPOUT_KEYS, 0,
@@ -29,9 +27,8 @@ const snn_layer_type *snn_type_by_name(const char *name)
 
 const snn_layer_type *snn_type_of(const layer *l)
 {
-    const snn_tag *tag = (const snn_tag *)(const void *)l->cweights;
-    if (l->type != BLANK || !tag || tag->magic != SNN_MAGIC) return NULL;
-    return tag->type;
+    const snn_record *r = snn_record_of(l);
+    return r ? r->type : NULL;
 }
 
 /* Output and delta on the device, as on the CPU. */
@@ -46,16 +43,15 @@ static void make_gpu_buffers(layer *l)
 #endif
 }
 
-layer snn_new_layer(const char *name, snn_shape in, size_t block_size)
+layer snn_new_layer(const char *name, snn_shape in, size_t options)
 {
-    snn_tag *tag = (snn_tag *)snn_alloc(1, block_size);
     layer l;
     memset(&l, 0, sizeof l);
-    tag->magic = SNN_MAGIC;
-    tag->type = snn_type_by_name(name);
     l.type = BLANK;
     l.activation = LINEAR;
-    l.cweights = (char *)tag;
+    snn_record_room(&l, options);
+    snn_record_of(&l)->kind = SNN_KIND_OWN;
+    snn_record_of(&l)->type = snn_type_by_name(name);
     l.batch = in.batch;
     l.inputs = l.outputs = in.inputs;
     l.w = l.out_w = in.w;

@@ -1,15 +1,16 @@
 /* The layer types: one table, and what all of them have in common.
  *
  * To the host every layer of ours is a BLANK one, a type that it neither
- * saves, loads nor resizes. What it really is stands in a block behind
- * l.cweights, the one pointer that both hosts have, leave alone for this type
- * and free in free_layer.
+ * saves, loads nor resizes. What it really is stands in its record (snn_plan.h),
+ * behind l.cweights, the one pointer that both hosts have, leave alone for this
+ * type and free in free_layer.
  */
 #ifndef SNN_LAYERS_H
 #define SNN_LAYERS_H
 
 #include "snn_cfg.h"
 #include "snn_host.h"
+#include "snn_plan.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,7 +24,7 @@ typedef struct {
     int train;
 } snn_shape;
 
-typedef struct {
+typedef struct snn_layer_type {
     const char *name;           /* of the cfg section */
     const snn_key *keys;
     int key_count;
@@ -43,17 +44,11 @@ const snn_layer_type *snn_type_by_name(const char *name);
 /* The type of a layer in a network; NULL where it is one of the host's. */
 const snn_layer_type *snn_type_of(const layer *l);
 
-/* The first field of each layer's block. */
-typedef struct {
-    unsigned magic;
-    const snn_layer_type *type;
-} snn_tag;
-
 /* A layer whose output has its input's shape, with output and delta of its
  * own, on the device too where there is one, both [batch][inputs]: never the neighbour's, which still needs its
- * output for its own gradient. `block_size` bytes are zeroed behind
- * l.cweights, an snn_tag first; the type is found by its section's name. */
-layer snn_new_layer(const char *name, snn_shape in, size_t block_size);
+ * output for its own gradient. snn_room_of finds the `options` zeroed bytes in its
+ * record; the type is found by its section's name. */
+layer snn_new_layer(const char *name, snn_shape in, size_t options);
 
 /* Sets l to a new input of w x h and reallocates what depends on it. A plain
  * vector keeps its length. The content of the buffers is undefined after. */

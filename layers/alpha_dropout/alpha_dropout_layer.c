@@ -14,7 +14,6 @@
 enum { LANES = 16, DRAWN = 32 * LANES, GRAIN = 8192 };
 
 typedef struct {
-    snn_tag tag;
     float probability;
     int spatial;
     uint64_t key;
@@ -31,7 +30,7 @@ const snn_key alpha_dropout_keys[ALPHA_DROPOUT_KEYS] = {
 
 static alpha_dropout *options_of(layer l)
 {
-    return (alpha_dropout *)(void *)l.cweights;
+    return (alpha_dropout *)snn_room_of(&l);
 }
 
 /* Elements that share one bit: a channel's positions, or one. */

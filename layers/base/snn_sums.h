@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-/* Channels that may stand side by side (snn_layout.h). */
+/* Channels that may stand side by side (snn_plan.h). */
 enum { SNN_MOST_BLOCK = 16 };
 
 /* Sum of x[0..n). */

@@ -1,6 +1,5 @@
 #include "snn_state.h"
 #include "snn_files.h"
-#include "snn_layout.h"
 #include "snn_mem.h"
 #include "snn_pass.h"
 #include "snn_rand.h"
@@ -280,7 +279,6 @@ void snn_resume(network *net)
     const float *next;
     float *values;
     header h;
-    snn_layout_begin(net);
     if (expected.seen != (const void *)net->seen || !*net->seen) return;
     file = with_ending(expected.weights, ".state");
     values = find_state(net, file, &h, &why);

@@ -27,8 +27,11 @@ int snn_state_write(network *net, const char *weights, uint64_t fingerprint);
 int snn_state_publish(const char *weights);
 void snn_state_drop(const char *weights);
 
-/* The weights that a network was given last; see snn_resume (snn_hooks.h). */
+/* The weights that a network was given last. */
 void snn_state_expect(network *net, const char *weights, uint64_t fingerprint);
+
+/* Where they are a backup's, goes on with the state beside them; says so, or why not. */
+void snn_resume(network *net);
 
 #ifdef __cplusplus
 }

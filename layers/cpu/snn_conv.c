@@ -1,12 +1,10 @@
 #include "snn_conv.h"
-#include "local_whitening_layer.h"
+
+#ifdef SNN_CPU_FAST
+
 #include "snn_activation.h"
 #include "snn_batchnorm.h"
-#include "snn_dnnl.h"
-#include "snn_fast.h"
-#include "snn_layout.h"
 #include "snn_mem.h"
-#include "snn_noise.h"
 #include "snn_pool.h"
 #include "snn_scratch.h"
 #include "snn_simd.h"
@@ -14,18 +12,16 @@
 
 #include <string.h>
 
-#ifdef SNN_CPU_FAST
-
-/* Parts that the gradient of the weights is summed from. More help more
+/* Chunks of a mini-batch that the gradient of the weights is summed from. More help more
  * threads; each costs one pass over the weights. */
-enum { PARTS = 8 };
+enum { CHUNKS = 8 };
 
-/* Outputs of a call for which Winograd's tiles pay, and for which half as many parts are
+/* Outputs of a call for which Winograd's tiles pay, and for which half as many chunks are
  * worth it: a call transforms all filters. */
 enum { LEAST_OUTPUTS = 256, MANY_OUTPUTS = 1024 };
 
-/* A piece of work should stay in the second-level cache. */
-enum { PIECE_BYTES = 1024 << 10 };
+/* What a call reads and writes should stay in the second-level cache. */
+enum { CALL_BYTES = 1024 << 10 };
 
 /* What the sums of one layer may take at once. */
 enum { SUM_BYTES = 16 << 20 };
@@ -36,25 +32,11 @@ enum { LEAST_CHANNELS = 16 };
 /* Channels that the narrowest blocks of oneDNN hold. */
 enum { VECTOR = 8 };
 
-/* An image's channels are cut into slices where there are more threads than
- * images: `slices` of the filters and the output, and for the gradient of the
- * input `back_slices` of the input. Both are the same slices of groups. */
-typedef struct {
-    const layer *l;
-    snn_state s;
-    snn_parts input;            /* set by the passes that read it */
-    const snn_conv *conv;       /* of one slice */
-    const snn_conv *back;       /* gradient of the input; NULL: conv's */
-    const layer *pool;          /* run with this layer; NULL: none */
-    size_t slices, back_slices;
-    size_t images;              /* of one call; 1 where there are slices */
-    size_t part_images;         /* of one part of the gradient */
-    size_t first_part;
-    char *weights;              /* blocked, slice after slice */
-    size_t weight_bytes;        /* of a slice */
-    float *sums;                /* [parts at once][slices][sum_count]: weights, biases */
-    size_t sum_count, bias_at;
-} job;
+/* ---------------------------------------------------------------- the plan
+ *
+ * An image's channels are cut into slices where there are more threads than images:
+ * `slices` of the filters and the output, and for the gradient of the input
+ * `back_slices` of the input. Both are the same slices of groups. */
 
 static size_t largest_divisor(size_t n, size_t at_most)
 {
@@ -75,11 +57,11 @@ static int has_tiles(const layer *l)
            snn_conv_has_tiles() && !snn_is_left_out("SNN_WINOGRAD");
 }
 
-/* Images of a part of the gradient; a function of the layer alone. */
-static size_t part_images(const layer *l)
+/* Images of a chunk; a function of the layer alone. */
+static size_t chunk_images(const layer *l)
 {
     size_t batch = (size_t)l->batch, plane = (size_t)l->out_h * (size_t)l->out_w;
-    size_t images = batch / largest_divisor(batch, PARTS), more = batch / largest_divisor(batch, PARTS / 2);
+    size_t images = batch / largest_divisor(batch, CHUNKS), more = batch / largest_divisor(batch, CHUNKS / 2);
     return has_tiles(l) && images * plane < MANY_OUTPUTS && more * plane >= LEAST_OUTPUTS ? more : images;
 }
 
@@ -90,19 +72,8 @@ static size_t images_at_once(const layer *l)
 {
     size_t bytes = ((size_t)l->inputs + (size_t)l->outputs) * sizeof(float);
     if (reads_pairs(l)) return 1;
-    return largest_divisor(part_images(l), PIECE_BYTES / bytes);
+    return largest_divisor(chunk_images(l), CALL_BYTES / bytes);
 }
-
-/* How a layer's input and output lie in a pass (snn_layout.h). */
-typedef struct { int x_block, y_block, replaces; } layout;
-
-static layout layout_of(snn_state s)
-{
-    layout a = { snn_block_of(s, s.index - 1), snn_block_of(s, s.index), snn_replaces_delta(s, s.index - 1) };
-    return a;
-}
-
-static const layout plain = { 1, 1, 0 };
 
 static size_t most_slices(const layer *l)
 {
@@ -111,12 +82,12 @@ static size_t most_slices(const layer *l)
 }
 
 /* Of whole blocks on both sides. */
-static size_t slices_of_groups(const layer *l, layout a)
+static size_t slices_of_groups(const layer *l, const snn_plan *p)
 {
     size_t groups = groups_of(l), most = most_slices(l), slices;
     /* one group alone would be another primitive, which rounds differently */
     slices = largest_divisor(groups, most < groups / 2 ? most : groups / 2);
-    while ((size_t)l->n / slices % (size_t)a.y_block || (size_t)l->c / slices % (size_t)a.x_block) {
+    while ((size_t)l->n / slices % (size_t)p->y_block || (size_t)l->c / slices % (size_t)p->x_block) {
         slices = largest_divisor(groups, slices - 1);
     }
     return slices;
@@ -137,7 +108,7 @@ static int suits_winograd(const layer *l)
 }
 
 /* Of one slice of the filters and one of the input. */
-static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, layout a)
+static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, const snn_plan *p)
 {
     snn_conv_shape s;
     memset(&s, 0, sizeof s);
@@ -157,39 +128,83 @@ static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, 
     s.dilation = snn_dilation(l);
     s.bias = !l->batch_normalize;
     s.winograd = suits_winograd(l);
-    s.x_block = a.x_block;
-    s.y_block = a.y_block;
-    s.replaces = a.replaces;
+    s.x_block = p->x_block;
+    s.y_block = p->y_block;
+    s.replaces = p->overwrites;
     return snn_conv_of(&s);
 }
 
-static job job_of(const layer *l, snn_state s)
+void snn_conv_plan_work(const layer *l, snn_plan *p)
 {
     int is_grouped = groups_of(l) > 1;
-    layout a = layout_of(s);
-    job j;
-    memset(&j, 0, sizeof j);
-    j.l = l;
-    j.s = s;
-    j.pool = snn_pool_behind(s, s.index);
-    j.images = images_at_once(l);
-    j.part_images = part_images(l);
-    j.slices = is_grouped ? slices_of_groups(l, a) : slices_of(l, l->n, a.y_block);
-    j.back_slices = is_grouped ? j.slices : slices_of(l, l->c, a.x_block);
-    j.conv = conv_of(l, j.slices, is_grouped ? j.slices : 1, a);
-    if (!is_grouped && (j.slices > 1 || j.back_slices > 1)) j.back = conv_of(l, 1, j.back_slices, a);
-    return j;
+    snn_conv_plan *c = &p->conv;
+    c->batch = l->batch;
+    c->images = images_at_once(l);
+    c->chunk_images = chunk_images(l);
+    c->slices = is_grouped ? slices_of_groups(l, p) : slices_of(l, l->n, p->y_block);
+    c->back_slices = is_grouped ? c->slices : slices_of(l, l->c, p->x_block);
+    c->conv = conv_of(l, c->slices, is_grouped ? c->slices : 1, p);
+    c->back = is_grouped ? c->conv : conv_of(l, 1, c->back_slices, p);
+    c->weight_bytes = snn_scratch_round(snn_conv_weight_bytes(c->conv, SNN_CONV_FORWARD));
+    c->back_weight_bytes = snn_scratch_round(snn_conv_weight_bytes(c->back, SNN_CONV_BACKWARD));
+    c->bias_at = snn_conv_gradient_count(c->conv);
+    c->sum_count = snn_scratch_round((c->bias_at + (size_t)l->n / c->slices) * sizeof(float)) / sizeof(float);
 }
 
-int snn_conv_input_parts(const layer *l, snn_state s) { return snn_conv_parts(job_of(l, s).conv); }
+/* As a whole, before anything is planned. */
+static const snn_conv *whole_of(const layer *l)
+{
+    snn_plan nchw = snn_plan_nchw();
+    return conv_of(l, 1, 1, &nchw);
+}
 
-int snn_conv_input_block(const layer *l) { return snn_conv_x_block(conv_of(l, 1, 1, plain)); }
-int snn_conv_output_block(const layer *l) { return snn_conv_y_block(conv_of(l, 1, 1, plain)); }
+int snn_conv_input_block(const layer *l) { return snn_conv_x_block(whole_of(l)); }
+int snn_conv_output_block(const layer *l) { return snn_conv_y_block(whole_of(l)); }
+int snn_conv_can_be_late(const layer *l) { return groups_of(l) == 1; }
 
 int snn_conv_fits(const layer *l)
 {
     return !l->binary && !l->xnor && snn_conv_is_plain(l) && snn_activation_is_plain(l->activation) &&
-           conv_of(l, 1, 1, plain) != NULL;
+           whole_of(l) != NULL;
+}
+
+/* --------------------------------------------------------------------- a job */
+
+/* What the threads share while they run a layer. */
+typedef struct {
+    const layer *l;
+    const snn_plan *p;
+    const snn_conv_plan *c;
+    snn_parts input;
+    float *dx;                  /* NULL: not wanted */
+    const layer *pool;          /* run with this layer; NULL: none */
+    const snn_noise *noise;     /* noise=, of a pass of training; NULL: none */
+    uint64_t noise_pass;
+    size_t first_chunk;
+    char *weights;              /* as oneDNN has them, slice after slice */
+    float *sums;                /* [chunks at once][slices][sum_count]: weights, biases */
+} job;
+
+static job job_of(const layer *l, snn_state s)
+{
+    job j;
+    j.l = l;
+    j.p = snn_plan_of(l, s.train);
+    j.c = &j.p->conv;
+    if (j.c->batch != l->batch) {
+        snn_fatal("layer %d: expected the %d images that it was planned for, got %d (snn_plan_net)", s.index,
+                  j.c->batch, l->batch);
+    }
+    j.input = snn_input_parts(j.p, s);
+    j.dx = j.p->leaves_dx ? NULL : s.delta;
+    j.pool = j.p->runs_pool ? snn_layers(s) + s.index + 1 : NULL;
+    j.noise = &snn_record_of(l)->noise;
+    j.noise_pass = snn_noise_pass(j.noise, snn_images_seen(s));
+    if (j.noise->noise <= 0 || !s.train || l->batch_normalize) j.noise = NULL;
+    j.first_chunk = 0;
+    j.weights = NULL;
+    j.sums = NULL;
+    return j;
 }
 
 /* ------------------------------------------------------------------ weights */
@@ -198,19 +213,19 @@ typedef struct {
     const snn_conv *conv;
     snn_conv_pass pass;
     const float *weights;
-    size_t stride, bytes;       /* from slice to slice: plain, blocked */
+    size_t stride, bytes;       /* from slice to slice: the host's, oneDNN's */
     size_t pieces;              /* of a slice */
-    char *blocked;
-} blocking;
+    char *reordered;
+} reordering;
 
-static void block_pieces(void *context, size_t begin, size_t end)
+static void reorder_pieces(void *context, size_t begin, size_t end)
 {
-    const blocking *b = (const blocking *)context;
+    const reordering *r = (const reordering *)context;
     size_t i;
     for (i = begin; i < end; ++i) {
-        size_t k = i / b->pieces;
-        snn_conv_block_weights(b->conv, b->pass, b->weights + k * b->stride, b->blocked + k * b->bytes,
-                               (int)(i % b->pieces));
+        size_t k = i / r->pieces;
+        snn_conv_reorder_weights(r->conv, r->pass, r->weights + k * r->stride, r->reordered + k * r->bytes,
+                                 (int)(i % r->pieces));
     }
 }
 
@@ -221,29 +236,24 @@ static size_t pieces_at_once(const layer *l, size_t count)
     return 1 + LEAST_WEIGHTS * count / (size_t)l->nweights;
 }
 
-/* Sets weight_bytes, returns the bytes of all slices. */
-static size_t blocked_bytes(job *j, snn_conv_pass pass)
-{
-    int is_back = j->back && pass == SNN_CONV_BACKWARD;
-    j->weight_bytes = snn_scratch_round(snn_conv_weight_bytes(is_back ? j->back : j->conv, pass));
-    return j->weight_bytes * (is_back ? j->back_slices : j->slices);
-}
-
-static void block_weights(const job *j, snn_conv_pass pass)
+/* Slices of the filters and, for the gradient of the input, of what each filter reads;
+ * with groups of the filters too. */
+static void reorder_weights(const job *j, snn_conv_pass pass)
 {
     const layer *l = j->l;
-    int is_back = j->back && pass == SNN_CONV_BACKWARD;
-    size_t slices = is_back ? j->back_slices : j->slices, count;
-    blocking b;
-    b.conv = is_back ? j->back : j->conv;
-    b.pass = pass;
-    b.weights = l->weights;
-    b.stride = is_back ? (size_t)l->c / slices * (size_t)l->size * (size_t)l->size : (size_t)l->nweights / slices;
-    b.bytes = j->weight_bytes;
-    b.pieces = (size_t)snn_conv_weight_pieces(b.conv, pass);
-    b.blocked = j->weights;
-    count = slices * b.pieces;
-    snn_parallel(count, pieces_at_once(l, count), block_pieces, &b);
+    const snn_conv_plan *c = j->c;
+    int of_channels = pass == SNN_CONV_BACKWARD && c->back != c->conv;
+    size_t slices = of_channels ? c->back_slices : c->slices, count;
+    reordering r;
+    r.conv = of_channels ? c->back : c->conv;
+    r.pass = pass;
+    r.weights = l->weights;
+    r.stride = of_channels ? (size_t)l->c / slices * (size_t)l->size * (size_t)l->size : (size_t)l->nweights / slices;
+    r.bytes = pass == SNN_CONV_BACKWARD ? c->back_weight_bytes : c->weight_bytes;
+    r.pieces = (size_t)snn_conv_weight_pieces(r.conv, pass);
+    r.reordered = j->weights;
+    count = slices * r.pieces;
+    snn_parallel(count, pieces_at_once(l, count), reorder_pieces, &r);
 }
 
 /* Where slice k of what an image has of `values` begins. */
@@ -255,74 +265,65 @@ static size_t at_slice(size_t image, size_t values, size_t slices, size_t k)
 /* Only slices of groups read slices of the input. */
 static size_t input_at(const job *j, size_t image, size_t k)
 {
-    return at_slice(image, (size_t)j->l->inputs, j->slices, groups_of(j->l) > 1 ? k : 0);
+    return at_slice(image, (size_t)j->l->inputs, j->c->slices, groups_of(j->l) > 1 ? k : 0);
 }
 
-typedef struct { const float *part[SNN_MOST_INPUT_PARTS]; } sources;
-
 /* What slice k reads of an image. */
-static sources input_of(const job *j, size_t image, size_t k)
+static snn_parts input_of(const job *j, size_t image, size_t k)
 {
-    size_t parts = (size_t)snn_conv_parts(j->conv), values = (size_t)j->l->inputs / parts, p;
+    size_t count = (size_t)snn_conv_parts(j->c->conv), values = (size_t)j->l->inputs / count, i;
     int apart = j->input.count > 1;
-    sources x;
-    for (p = 0; p < parts; ++p) {
-        x.part[p] = apart ? j->input.part[p] + image * values
-                          : j->input.part[0] + input_at(j, image, k) + p * values;
+    snn_parts x;
+    x.count = (int)count;
+    for (i = 0; i < count; ++i) {
+        x.part[i] = apart ? j->input.part[i] + image * values
+                          : j->input.part[0] + input_at(j, image, k) + i * values;
     }
     return x;
 }
 
 /* -------------------------------------------------------------------- noise */
 
-/* What training has put behind l->cweights begins with the layer's noise (snn_step.h);
- * nobody else does in a layer that fits. */
-static int has_noise(const job *j)
-{
-    const snn_noise *n = (const snn_noise *)(const void *)j->l->cweights;
-    return n && n->noise > 0 && j->s.train && !j->l->batch_normalize;
-}
-
 typedef void (*noising)(const snn_noise *n, uint64_t pass, uint64_t first, float *x, size_t channels, size_t plane,
                         size_t block);
 
-/* x: slice k of all images of a call, of the layer's output or delta, or of its pool's. */
+/* x: slice k of all images of a call, of the layer's output or gradient, or of its pool's. */
 static void noise_images(const job *j, const layer *of, float *x, size_t image, size_t k, noising noise)
 {
-    const snn_noise *n = (const snn_noise *)(const void *)j->l->cweights;
-    size_t channels = (size_t)j->l->n, slice = channels / j->slices, plane = (size_t)of->outputs / channels, i;
-    for (i = 0; i < j->images; ++i) {
-        noise(n, snn_noise_pass(n, snn_images_seen(j->s)), (image + i) * channels + k * slice,
-              x + i * slice * plane, slice, plane, (size_t)snn_block_of(j->s, j->s.index));
+    size_t channels = (size_t)j->l->n, slice = channels / j->c->slices, plane = (size_t)of->outputs / channels, i;
+    for (i = 0; i < j->c->images; ++i) {
+        noise(j->noise, j->noise_pass, (image + i) * channels + k * slice, x + i * slice * plane, slice, plane,
+              (size_t)j->p->y_block);
     }
 }
 
 /* ------------------------------------------------------------------ forward */
 
-static void forward_pieces(void *context, size_t begin, size_t end)
+static void forward_calls(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
     const layer *l = j->l;
-    size_t i, count = j->images * (size_t)l->outputs / j->slices;
+    const snn_conv_plan *c = j->c;
+    size_t i, count = c->images * (size_t)l->outputs / c->slices;
     float *out = l->batch_normalize && l->x ? l->x : l->output;
     for (i = begin; i < end; ++i) {
-        size_t image = i / j->slices * j->images, k = i % j->slices;
-        float *y = out + at_slice(image, (size_t)l->outputs, j->slices, k);
-        snn_conv_forward(j->conv, input_of(j, image, k).part, j->weights + k * j->weight_bytes,
-                         l->biases + at_slice(0, (size_t)l->n, j->slices, k), y);
+        size_t image = i / c->slices * c->images, k = i % c->slices;
+        float *y = out + at_slice(image, (size_t)l->outputs, c->slices, k);
+        snn_parts x = input_of(j, image, k);
+        snn_conv_forward(c->conv, x.part, j->weights + k * c->weight_bytes,
+                         l->biases + at_slice(0, (size_t)l->n, c->slices, k), y);
         if (!l->batch_normalize) snn_activate(y, count, l->activation);
-        if (has_noise(j)) noise_images(j, l, y, image, k, snn_noise_multiply);
-        if (j->pool) snn_maxpool_images(j->pool, l->output, snn_block_of(j->s, j->s.index), image, j->images);
+        if (j->noise) noise_images(j, l, y, image, k, snn_noise_multiply);
+        if (j->pool) snn_maxpool_images(j->pool, l->output, j->p->y_block, image, c->images);
     }
 }
 
 void snn_forward_conv(snn_layer_arg l, snn_state s)
 {
     job j = job_of(&l, s);
-    j.input = snn_input_parts(s);
-    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, blocked_bytes(&j, SNN_CONV_FORWARD));
-    block_weights(&j, SNN_CONV_FORWARD);
-    snn_parallel((size_t)l.batch / j.images * j.slices, 1, forward_pieces, &j);
+    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, j.c->slices * j.c->weight_bytes);
+    reorder_weights(&j, SNN_CONV_FORWARD);
+    snn_parallel((size_t)l.batch / j.c->images * j.c->slices, 1, forward_calls, &j);
     if (l.batch_normalize) snn_forward_batchnorm(&l, l.x ? l.x : l.output, s.train);
 }
 
@@ -337,7 +338,7 @@ SNN_SIMD static void add_array(const float *x, float *sum, size_t n)
 /* Before an activation makes its gradient of an output that had noise: without it. */
 static void leave_noise(const job *j, const layer *of, size_t image, size_t at, size_t k)
 {
-    if (!has_noise(j)) return;
+    if (!j->noise) return;
     noise_images(j, of, of->output + at, image, k, snn_noise_divide);
     noise_images(j, of, of->delta + at, image, k, snn_noise_multiply);
 }
@@ -347,43 +348,45 @@ static void leave_noise(const job *j, const layer *of, size_t image, size_t at, 
 static void backward_activation(const job *j, size_t image, size_t at, size_t k)
 {
     const layer *l = j->l, *pool = j->pool;
-    int index = j->s.index, replaces = snn_replaces_delta(j->s, index);
+    size_t images = j->c->images;
     if (pool) {
-        size_t first = image * (size_t)pool->outputs, values = j->images * (size_t)pool->outputs;
-        if (replaces) {
+        size_t first = image * (size_t)pool->outputs, values = images * (size_t)pool->outputs;
+        if (j->p->overwritten) {
             leave_noise(j, pool, image, first, 0);
             snn_activation_gradient(pool->output + first, values, l->activation, pool->delta + first);
         }
-        snn_maxpool_gradient(pool, l->delta, snn_block_of(j->s, index), replaces, image, j->images);
-        if (replaces) return;
+        snn_maxpool_gradient(pool, l->delta, j->p->y_block, j->p->overwritten, image, images);
+        if (j->p->overwritten) return;
     }
     if (l->batch_normalize) return;
     leave_noise(j, l, image, at, k);
-    snn_activation_gradient(l->output + at, j->images * (size_t)l->outputs / j->slices, l->activation, l->delta + at);
+    snn_activation_gradient(l->output + at, images * (size_t)l->outputs / j->c->slices, l->activation, l->delta + at);
 }
 
-static void backward_piece(const job *j, size_t image, size_t k, float *dw, float *dbias)
+static void backward_call(const job *j, size_t image, size_t k, float *dw, float *dbias)
 {
     const layer *l = j->l;
-    size_t at = at_slice(image, (size_t)l->outputs, j->slices, k);
-    float *dx = j->s.delta && !j->back ? j->s.delta + input_at(j, image, k) : NULL;
+    const snn_conv_plan *c = j->c;
+    size_t at = at_slice(image, (size_t)l->outputs, c->slices, k);
+    float *dx = j->dx && c->back == c->conv ? j->dx + input_at(j, image, k) : NULL;
+    snn_parts x = input_of(j, image, k);
     backward_activation(j, image, at, k);
-    snn_conv_backward(j->conv, input_of(j, image, k).part, l->delta + at, j->weights + k * j->weight_bytes, dx, dw,
-                      dbias);
+    snn_conv_backward(c->conv, x.part, l->delta + at, j->weights + k * c->back_weight_bytes, dx, dw, dbias);
 }
 
-static void backward_parts(void *context, size_t begin, size_t end)
+static void backward_chunks(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
+    const snn_conv_plan *c = j->c;
     size_t q, i;
     for (q = begin; q < end; ++q) {
-        float *sum = j->sums + q * j->sum_count;
-        size_t image = (j->first_part + q / j->slices) * j->part_images, k = q % j->slices;
-        backward_piece(j, image, k, sum, sum + j->bias_at);
-        for (i = j->images; i < j->part_images; i += j->images) {
-            float *more = (float *)snn_scratch(SNN_SCRATCH_WORK, j->sum_count * sizeof *more);
-            backward_piece(j, image + i, k, more, more + j->bias_at);
-            add_array(more, sum, j->sum_count);
+        float *sum = j->sums + q * c->sum_count;
+        size_t image = (j->first_chunk + q / c->slices) * c->chunk_images, k = q % c->slices;
+        backward_call(j, image, k, sum, sum + c->bias_at);
+        for (i = c->images; i < c->chunk_images; i += c->images) {
+            float *more = (float *)snn_scratch(SNN_SCRATCH_WORK, c->sum_count * sizeof *more);
+            backward_call(j, image + i, k, more, more + c->bias_at);
+            add_array(more, sum, c->sum_count);
         }
     }
 }
@@ -392,18 +395,19 @@ static void backward_parts(void *context, size_t begin, size_t end)
 static void backward_inputs(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
+    const snn_conv_plan *c = j->c;
     size_t i;
     for (i = begin; i < end; ++i) {
-        size_t image = i / j->back_slices * j->images, k = i % j->back_slices;
-        snn_conv_backward(j->back, NULL, j->l->delta + image * (size_t)j->l->outputs,
-                          j->weights + k * j->weight_bytes,
-                          j->s.delta + at_slice(image, (size_t)j->l->inputs, j->back_slices, k), NULL, NULL);
+        size_t image = i / c->back_slices * c->images, k = i % c->back_slices;
+        snn_conv_backward(c->back, NULL, j->l->delta + image * (size_t)j->l->outputs,
+                          j->weights + k * c->back_weight_bytes,
+                          j->dx + at_slice(image, (size_t)j->l->inputs, c->back_slices, k), NULL, NULL);
     }
 }
 
 typedef struct {
     const float *sums;
-    size_t parts, stride;
+    size_t count, stride;
     float *total;
 } addition;
 
@@ -411,85 +415,68 @@ static void add_range(void *context, size_t begin, size_t end)
 {
     const addition *a = (const addition *)context;
     size_t k;
-    for (k = 0; k < a->parts; ++k) {
+    for (k = 0; k < a->count; ++k) {
         add_array(a->sums + k * a->stride + begin, a->total + begin, end - begin);
     }
 }
 
-/* Adds the first part's sums, in which all are by now, to the layer's updates. */
+/* Adds the first chunk's sums, in which all are by now, to the layer's updates. */
 static void add_to_updates(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
     const layer *l = j->l;
-    size_t weights = (size_t)l->nweights / j->slices, filters = (size_t)l->n / j->slices, i;
-    size_t pieces = (size_t)snn_conv_gradient_pieces(j->conv);
+    const snn_conv_plan *c = j->c;
+    size_t weights = (size_t)l->nweights / c->slices, filters = (size_t)l->n / c->slices, i;
+    size_t pieces = (size_t)snn_conv_gradient_pieces(c->conv);
     for (i = begin; i < end; ++i) {
         size_t k = i / pieces, piece = i % pieces;
-        const float *sum = j->sums + k * j->sum_count;
-        snn_conv_add_gradient(j->conv, sum, l->weight_updates + k * weights, (int)piece);
-        if (!l->batch_normalize && !piece) add_array(sum + j->bias_at, l->bias_updates + k * filters, filters);
+        const float *sum = j->sums + k * c->sum_count;
+        snn_conv_add_gradient(c->conv, sum, l->weight_updates + k * weights, (int)piece);
+        if (!l->batch_normalize && !piece) add_array(sum + c->bias_at, l->bias_updates + k * filters, filters);
     }
 }
 
-int snn_conv_leaves_input(const layer *l, snn_state s)
+void snn_conv_late_gradient(const layer *l, snn_state s)
 {
-    layer before, itself;
-    if (s.index < 1 || !s.delta) return 0;
-    before = snn_layer_at(s, s.index - 1);
-    itself = snn_layer_at(s, s.index);
-    /* The layer itself, not a part of one at that place. */
-    if (s.delta != before.delta || l->backward != snn_backward_conv || l->delta != itself.delta) return 0;
-    if (before.stopbackward == 1) return 1;
-    return s.index == 1 && groups_of(l) == 1 && local_whitening_can_wait(&before);
-}
-
-void snn_conv_input_gradient(const layer *l, snn_state s, float *dx)
-{
-    job j;
-    s.delta = dx;
-    j = job_of(l, s);
-    if (!j.back) j.back = j.conv;
-    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, blocked_bytes(&j, SNN_CONV_BACKWARD));
-    block_weights(&j, SNN_CONV_BACKWARD);
-    snn_parallel((size_t)l->batch / j.images * j.back_slices, 1, backward_inputs, &j);
+    job j = job_of(l, s);
+    j.dx = s.delta;
+    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, j.c->back_slices * j.c->back_weight_bytes);
+    reorder_weights(&j, SNN_CONV_BACKWARD);
+    snn_parallel((size_t)l->batch / j.c->images * j.c->back_slices, 1, backward_inputs, &j);
 }
 
 void snn_backward_conv(snn_layer_arg l, snn_state s)
 {
+    job j = job_of(&l, s);
+    const snn_conv_plan *c = j.c;
+    size_t chunks = (size_t)l.batch / c->chunk_images, at_once, left, some, pieces;
+    size_t bytes = c->sum_count * c->slices * sizeof(float), weight_bytes = c->back_slices * c->back_weight_bytes;
     addition a;
-    job j;
-    size_t parts, at_once, bytes, weight_bytes, left, some, pieces;
-    if (snn_conv_leaves_input(&l, s)) s.delta = NULL;
-    j = job_of(&l, s);
-    j.input = snn_input_parts(s);
-    j.bias_at = snn_conv_gradient_count(j.conv);
-    j.sum_count = snn_scratch_round((j.bias_at + (size_t)l.n / j.slices) * sizeof(float)) / sizeof(float);
     if (l.batch_normalize) snn_backward_batchnorm(&l, s.train);
 
-    parts = (size_t)l.batch / j.part_images;
-    a.stride = j.sum_count * j.slices;
-    bytes = a.stride * sizeof(float);
     at_once = SUM_BYTES / bytes;
     if (at_once < (size_t)snn_threads()) at_once = (size_t)snn_threads();
-    if (at_once > parts) at_once = parts;
-    weight_bytes = blocked_bytes(&j, SNN_CONV_BACKWARD);
-    /* The first part's sums stay where they are, and the others go to them. */
+    if (at_once > chunks) at_once = chunks;
+    /* The first chunk's sums stay where they are, and the others go to them. */
     j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER,
-                                    weight_bytes + (at_once + (parts > at_once)) * bytes);
-    if (s.delta) block_weights(&j, SNN_CONV_BACKWARD);
+                                    weight_bytes + (at_once + (chunks > at_once)) * bytes);
+    if (j.dx) reorder_weights(&j, SNN_CONV_BACKWARD);
+    a.stride = c->sum_count * c->slices;
     a.total = j.sums = (float *)(void *)(j.weights + weight_bytes);
-    for (left = parts; left; left -= some) {
+    for (left = chunks; left; left -= some) {
         some = left < at_once ? left : at_once;
-        j.first_part = parts - left;
-        snn_parallel(some * j.slices, 1, backward_parts, &j);
-        a.parts = left == parts ? some - 1 : some;
+        j.first_chunk = chunks - left;
+        snn_parallel(some * c->slices, 1, backward_chunks, &j);
+        a.count = left == chunks ? some - 1 : some;
         a.sums = a.total + a.stride;
         snn_parallel(a.stride, 16384, add_range, &a);
         j.sums = a.total + a.stride;
     }
-    if (j.back && s.delta) snn_parallel((size_t)l.batch / j.images * j.back_slices, 1, backward_inputs, &j);
+    if (j.dx && c->back != c->conv) {
+        snn_parallel((size_t)l.batch / c->images * c->back_slices, 1, backward_inputs, &j);
+    }
     j.sums = a.total;
-    pieces = j.slices * (size_t)snn_conv_gradient_pieces(j.conv);
+    pieces = c->slices * (size_t)snn_conv_gradient_pieces(c->conv);
     snn_parallel(pieces, pieces_at_once(&l, pieces), add_to_updates, &j);
 }
 

@@ -1,14 +1,14 @@
-/* [convolutional] by oneDNN, for snn_fast.c. */
+/* [convolutional] by oneDNN, for snn_fast.c and snn_planner.c. */
 #ifndef SNN_CONV_H
 #define SNN_CONV_H
 
-#include "snn_host.h"
+#include "snn_plan.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Groups, dilation, batch normalization and every plain activation fit;
+/* Groups, dilation, batch normalization and every elementwise activation fit;
  * binary weights and inputs do not. */
 int snn_conv_fits(const layer *l);
 
@@ -19,21 +19,19 @@ void snn_forward_conv(snn_layer_arg l, snn_state s);
 void snn_backward_conv(snn_layer_arg l, snn_state s);
 
 /* Channels that may stand side by side in the layer's input, and in its output; 1:
- * they are to be plain (snn_layout.h). */
+ * they are to be nchw. */
 int snn_conv_input_block(const layer *l);
 int snn_conv_output_block(const layer *l);
 
-/* Arrays that the layer can read its input from in a pass, an equal part of the channels
- * from each. */
-int snn_conv_input_parts(const layer *l, snn_state s);
+/* Sets p->conv for a layer whose blocks and overwrites are set. */
+void snn_conv_plan_work(const layer *l, snn_plan *p);
 
-/* Whether snn_backward_conv leaves out the gradient of its input: where the layer
- * before has stopbackward=1, and where it is layer 0 of the net, a [local_whitening],
- * which hardly ever passes it on. */
-int snn_conv_leaves_input(const layer *l, snn_state s);
+/* Whether the layer can leave the gradient of its input out and add it late. */
+int snn_conv_can_be_late(const layer *l);
 
-/* After it: dx += that gradient. s: as for that pass. */
-void snn_conv_input_gradient(const layer *l, snn_state s, float *dx);
+/* s.delta += the gradient of the input, after a backward pass that has left it out, s being
+ * as in that pass. */
+void snn_conv_late_gradient(const layer *l, snn_state s);
 
 #ifdef __cplusplus
 }

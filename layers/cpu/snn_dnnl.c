@@ -510,7 +510,7 @@ static void block_piece(const snn_conv *c, const pass *p, const float *weights, 
     else memcpy(to, from, o->bytes);
 }
 
-void snn_conv_block_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *blocked, int piece)
+void snn_conv_reorder_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *blocked, int piece)
 {
     int i;
     if (p == SNN_CONV_BACKWARD) {

@@ -54,7 +54,7 @@ int snn_conv_y_block(const snn_conv *c);
 typedef enum { SNN_CONV_FORWARD, SNN_CONV_BACKWARD } snn_conv_pass;
 size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass pass);
 int snn_conv_weight_pieces(const snn_conv *c, snn_conv_pass pass);
-void snn_conv_block_weights(const snn_conv *c, snn_conv_pass pass,
+void snn_conv_reorder_weights(const snn_conv *c, snn_conv_pass pass,
                             const float *weights, void *blocked, int piece);
 
 /* Arrays that x is read from, an equal part of the channels from each; more than 1

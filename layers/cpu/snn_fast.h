@@ -13,16 +13,9 @@
 extern "C" {
 #endif
 
-/* Whether the environment has name=0, which leaves a part of this path out. */
-int snn_is_left_out(const char *name);
-
 /* Puts our functions in place of the host's where there are any for the layer.
  * Does nothing on a GPU. */
 void snn_fast_layer(layer *l);
-
-/* For a [local_whitening] that is to pass its gradient on: adds to its delta what
- * the layer behind it has left out (snn_conv.h). s: of its backward pass. */
-void snn_fast_left_out(const layer *l, snn_state s);
 
 #ifdef __cplusplus
 }

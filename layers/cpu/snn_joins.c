@@ -1,7 +1,7 @@
 #include "snn_joins.h"
 #include "snn_activation.h"
-#include "snn_layout.h"
 #include "snn_math.h"
+#include "snn_plan.h"
 #include "snn_simd.h"
 #include "snn_threads.h"
 
@@ -73,7 +73,7 @@ static void each_input(const layer *l, snn_state s, int is_forward)
 
 void snn_forward_route(snn_layer_arg l, snn_state s)
 {
-    if (!snn_is_skipped(s, s.index)) each_input(&l, s, 1);
+    if (!snn_plan_of(&l, s.train)->is_skipped) each_input(&l, s, 1);
 }
 
 void snn_backward_route(snn_layer_arg l, snn_state s) { each_input(&l, s, 0); }
@@ -216,7 +216,7 @@ static void each_row(const layer *l, snn_state s, snn_work work)
     j.l = l;
     j.input = s.input;
     j.delta = s.delta;
-    j.block = snn_block_of(s, s.index);
+    j.block = snn_plan_of(l, s.train)->y_block;
     rows = (size_t)l->batch * (size_t)(l->c / j.block) * (size_t)l->h;
     snn_parallel(rows, GRAIN / (size_t)(l->w * j.block) / 4 + 1, work, &j);
 }

@@ -1,5 +1,5 @@
 #include "snn_pool.h"
-#include "snn_layout.h"
+#include "snn_plan.h"
 #include "snn_math.h"
 #include "snn_simd.h"
 #include "snn_sums.h"
@@ -30,7 +30,7 @@ static void each_plane(const layer *l, snn_state s, snn_work work)
     j.l = l;
     j.input = s.input;
     j.delta = s.delta;
-    j.block = snn_block_of(s, s.index);
+    j.block = snn_plan_of(l, s.train)->y_block;
     snn_parallel((size_t)l->batch * (size_t)(l->c / j.block), planes_at_once(l, j.block), work, &j);
 }
 
@@ -246,13 +246,13 @@ void snn_maxpool_gradient(const layer *l, float *delta, int block, int replaces,
 
 void snn_forward_maxpool(snn_layer_arg l, snn_state s)
 {
-    if (snn_pool_behind(s, s.index - 1)) return;
-    each_plane(&l, s, snn_block_of(s, s.index) > 1 ? forward_max_of_blocks : forward_max);
+    const snn_plan *p = snn_plan_of(&l, s.train);
+    if (!p->is_run) each_plane(&l, s, p->y_block > 1 ? forward_max_of_blocks : forward_max);
 }
 
 void snn_backward_maxpool(snn_layer_arg l, snn_state s)
 {
-    if (s.delta && !snn_pool_behind(s, s.index - 1)) each_plane(&l, s, backward_max);
+    if (s.delta && !snn_plan_of(&l, s.train)->is_run) each_plane(&l, s, backward_max);
 }
 
 /* ------------------------------------------------------------------ average */

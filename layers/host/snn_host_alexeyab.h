@@ -115,10 +115,11 @@ static inline int snn_maxpool_is_plain(const layer *l)
 static inline int snn_route_parts(const layer *l) { return l->groups > 1 ? l->groups : 1; }
 static inline int snn_route_part(const layer *l) { return l->groups > 1 ? l->group_id : 0; }
 
-/* Whether [shortcut] adds one output of the shape of its own; its factors. */
+/* Whether [shortcut] adds one output of the shape of its own, without alpha= and beta=
+ * (snn_residual.h); its factors. */
 static inline int snn_shortcut_is_plain(const layer *l)
 {
-    return l->n == 1 && !l->nweights && l->input_sizes[0] == l->outputs;
+    return l->n == 1 && !l->nweights && !l->weights && l->input_sizes[0] == l->outputs;
 }
 static inline float snn_shortcut_alpha(const layer *l) { (void)l; return 1; }
 static inline float snn_shortcut_beta(const layer *l) { (void)l; return 1; }

@@ -1,5 +1,4 @@
 #include "snn_pass.h"
-#include "local_whitening_layer.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
 #include "snn_random.h"
@@ -74,7 +73,6 @@ snn_pass *snn_pass_new(network *net)
         add_output(p, i - 1);
     }
     if (!p->output_count) add_output(p, net->n - 1);
-    local_whitening_keep_delta(&net->layers[0]);
     return p;
 }
 

@@ -8,9 +8,9 @@
  * l.squared_gpu for what the kernels have to put somewhere. */
 #include "local_whitening_layer.h"
 #include "local_whitening_kernels.h"
-#include "snn_fast.h"
 #include "snn_gate.h"
 #include "snn_mem.h"
+#include "snn_plan.h"
 #include "snn_threads.h"
 #include "snn_whiten.h"
 #include "snn_whitening.h"
@@ -29,11 +29,9 @@ const snn_key local_whitening_keys[LOCAL_WHITENING_KEYS] = {
 };
 
 typedef struct {
-    snn_tag tag;
     int radius;         /* of the window; -1: the whole image */
     int mode, groups;
     double eps, gain;
-    int keeps_delta;    /* 1: nothing waits, see local_whitening_can_wait */
     size_t scratch;     /* doubles of one slot */
     int slots;
     int *taken;         /* of l.indexes: which slots are in use */
@@ -41,7 +39,7 @@ typedef struct {
 
 static local_whitening *options_of(layer l)
 {
-    return (local_whitening *)(void *)l.cweights;
+    return (local_whitening *)snn_room_of(&l);
 }
 
 /* Each group of channels counts as an image. */
@@ -167,6 +165,7 @@ layer make_local_whitening_layer(snn_shape in, const snn_section *s,
     o->gain = snn_value(s, &keys[LOCAL_WHITENING_GAIN]);
     l.size = size;
     resize_local_whitening_layer(&l);
+    snn_record_of(&l)->asks_late = 1;
     l.forward = forward_local_whitening_layer;
     l.backward = backward_local_whitening_layer;
 #ifdef GPU
@@ -174,16 +173,6 @@ layer make_local_whitening_layer(snn_shape in, const snn_section *s,
     l.backward_gpu = backward_local_whitening_layer_gpu;
 #endif
     return l;
-}
-
-int local_whitening_can_wait(const layer *l)
-{
-    return l->backward == backward_local_whitening_layer && !options_of(*l)->keeps_delta;
-}
-
-void local_whitening_keep_delta(layer *l)
-{
-    if (l->backward == backward_local_whitening_layer) options_of(*l)->keeps_delta = 1;
 }
 
 typedef struct {
@@ -276,7 +265,7 @@ void backward_local_whitening_layer(snn_layer_arg l, snn_state s)
     const local_whitening *o = options_of(l);
     whitening_work p = begin_work(&l, s.input, s.delta);
     if (!s.delta) return;
-    snn_fast_left_out(&l, s);
+    snn_ask_gradient(&l, s);
     if (o->mode == STANDARDIZE) {
         p.passes[p.count++] = &snn_standardize_sums;
         p.passes[p.count++] = &snn_standardize_gradient;

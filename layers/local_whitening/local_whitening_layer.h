@@ -60,13 +60,6 @@ void forward_local_whitening_layer(snn_layer_arg l, snn_state s);
  * Reads s.input, l.output and what forward saved. */
 void backward_local_whitening_layer(snn_layer_arg l, snn_state s);
 
-/* As a net's first layer it hardly ever has to pass a gradient on, and what is
- * behind it may leave the layer's delta as it is until backward asks for it
- * (snn_fast.h). Whether that is so; and keeping it from happening, for who reads
- * the delta before that. */
-int local_whitening_can_wait(const layer *l);
-void local_whitening_keep_delta(layer *l);
-
 #ifdef GPU
 /* The same on the device. */
 void forward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s);

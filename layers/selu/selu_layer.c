@@ -66,7 +66,7 @@ float snn_selu_slope(float y) { return snn_selu_gradient(y); }
 layer make_selu_layer(snn_shape in, const snn_section *s,
                       const snn_section *net)
 {
-    layer l = snn_new_layer("selu", in, sizeof(snn_tag));
+    layer l = snn_new_layer("selu", in, 0);
     (void)s;
     (void)net;
     l.forward = forward_selu_layer;

@@ -22,7 +22,7 @@
 
 #include "snn_filters.h"
 #include "snn_host.h"
-#include "snn_layout.h"
+#include "snn_plan.h"
 
 #ifdef __cplusplus
 extern "C" {

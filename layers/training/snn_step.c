@@ -1,17 +1,15 @@
 #include "snn_step.h"
 #include "snn_clip.h"
 #include "snn_filters.h"
-#include "snn_layout.h"
-#include "snn_mem.h"
+#include "snn_plan.h"
 #include "snn_threads.h"
 #include "snn_update.h"
 
 /* Taps that are worth waking a thread for, and that are stepped at a time. */
 enum { GRAIN = 16384, CACHED = 2048 };
 
-/* Behind l.cweights of a host's layer, its snn_centre after it; free_layer frees both. */
+/* In the room of a host's layer, its snn_centre after it. */
 typedef struct {
-    snn_noise noise;        /* first: snn_conv.c reads it */
     void (*forward)(snn_layer_arg l, snn_state s);
     void (*backward)(snn_layer_arg l, snn_state s);
     void (*update)(snn_layer_arg l, SNN_UPDATE_PARAMS);
@@ -26,24 +24,21 @@ typedef struct {
 
 static const step *step_of(const layer *l)
 {
-    return (const step *)(const void *)l->cweights;
+    return (const step *)snn_room_of(l);
 }
+
+static const snn_noise *noise_of(const layer *l) { return &snn_record_of(l)->noise; }
 
 /* A convolution of ours without batch normalization has its noise while its output is in
  * the cache, before a pool reads it (snn_conv.c). */
 static int noises_itself(const layer *l)
 {
-#ifdef SNN_CPU_FAST
-    return step_of(l)->update == snn_update_conv && !l->batch_normalize;
-#else
-    (void)l;
-    return 0;
-#endif
+    return snn_record_of(l)->kind == SNN_KIND_CONV && !l->batch_normalize;
 }
 
 static int has_noise(const layer *l, snn_state s)
 {
-    return s.train && step_of(l)->noise.noise > 0 && !noises_itself(l);
+    return s.train && noise_of(l)->noise > 0 && !noises_itself(l);
 }
 
 static size_t channels_of(const layer *l)
@@ -61,7 +56,7 @@ typedef struct {
 
 static noising noising_of(const layer *l, snn_state s, int is_back)
 {
-    noising n = { l, snn_noise_pass(&step_of(l)->noise, snn_images_seen(s)), channels_of(l), 0, 1, is_back };
+    noising n = { l, snn_noise_pass(noise_of(l), snn_images_seen(s)), channels_of(l), 0, 1, is_back };
     n.plane = (size_t)l->outputs / n.channels;
     return n;
 }
@@ -70,7 +65,7 @@ static noising noising_of(const layer *l, snn_state s, int is_back)
 static void noise_range(void *context, size_t begin, size_t end)
 {
     const noising *n = (const noising *)context;
-    const snn_noise *noise = &step_of(n->l)->noise;
+    const snn_noise *noise = noise_of(n->l);
     size_t b, values = n->channels * n->plane;
     for (b = begin; b < end; ++b) {
         float *y = n->l->output + b * values;
@@ -86,15 +81,15 @@ static void noise_range(void *context, size_t begin, size_t end)
 static void noise_images(const layer *l, snn_state s, int is_back)
 {
     noising n = noising_of(l, s, is_back);
-    n.block = (size_t)snn_block_of(s, s.index);
+    n.block = (size_t)snn_plan_of(l, s.train)->y_block;
     snn_parallel((size_t)l->batch, 1 + GRAIN / (size_t)l->outputs, noise_range, &n);
 }
 
 static void forward(snn_layer_arg l, snn_state s)
 {
-    if (s.train && step_of(&l)->centre) {
-        snn_centre_input(step_of(&l)->centre, &l, snn_input_parts(s), snn_block_of(s, s.index - 1));
-    }
+    const snn_plan *p = snn_plan_of(&l, s.train);
+    snn_centre *c = step_of(&l)->centre;
+    if (s.train && c) snn_centre_input(c, &l, snn_input_parts(p, s), p->x_block);
     step_of(&l)->forward(l, s);
     if (has_noise(&l, s)) noise_images(&l, s, 0);
 }
@@ -179,7 +174,7 @@ static void update(snn_layer_arg l, SNN_UPDATE_PARAMS)
     if (s.t->centre) snn_centre_spread(s.t->centre, &s.f);
     grain = 1 + GRAIN / s.f.taps;
 #ifdef SNN_CPU_FAST
-    if (s.t->update == snn_update_conv) {
+    if (snn_record_of(&l)->kind == SNN_KIND_CONV) {
         s.rates = snn_update_rates_of(&l, SNN_UPDATE_ARGS);
         snn_parallel(s.f.filters, grain, step_filters, &s);
         return;
@@ -196,19 +191,19 @@ static void forward_gpu(snn_layer_arg l, snn_state s)
     const step *t = step_of(&l);
     if (s.train && t->centre) snn_centre_input_gpu(t->centre, &l, snn_gpu_input(s));
     t->forward_gpu(l, s);
-    if (s.train && t->noise.noise > 0) {
+    if (s.train && noise_of(&l)->noise > 0) {
         noising n = noising_of(&l, s, 0);
-        snn_noise_multiply_gpu(t->noise, n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
+        snn_noise_multiply_gpu(*noise_of(&l), n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
     }
 }
 
 static void backward_gpu(snn_layer_arg l, snn_state s)
 {
     const step *t = step_of(&l);
-    if (s.train && t->noise.noise > 0) {
+    if (s.train && noise_of(&l)->noise > 0) {
         noising n = noising_of(&l, s, 1);
-        snn_noise_divide_gpu(t->noise, n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
-        snn_noise_multiply_gpu(t->noise, n.pass, l.delta_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
+        snn_noise_divide_gpu(*noise_of(&l), n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
+        snn_noise_multiply_gpu(*noise_of(&l), n.pass, l.delta_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
     }
     t->backward_gpu(l, s);
 }
@@ -230,16 +225,17 @@ int snn_step_layer(layer *l, double agc, int centre, snn_noise noise)
     size_t bytes = centre ? snn_centre_bytes(l) : 0;
     snn_filters f;
     step *t;
-    if (!l->update || l->cweights || !snn_filters_of(l, &f)) return 0;
-    t = (step *)snn_alloc(1, sizeof *t + bytes);
+    if (!l->update || !snn_filters_of(l, &f)) return 0;
+    t = (step *)snn_record_room(l, sizeof *t + bytes);
+    if (!t) return 0;
+    snn_record_of(l)->has_step = 1;
     t->agc = agc;
-    t->noise = noise;
+    snn_record_of(l)->noise = noise;
     t->centre = bytes ? snn_centre_in(t + 1, l) : NULL;
     t->forward = l->forward;
     t->backward = l->backward;
     t->update = l->update;
     l->update = update;
-    l->cweights = (char *)t;
     if (t->centre || noise.noise > 0) l->forward = forward;
     if (noise.noise > 0 && !noises_itself(l)) l->backward = backward;
 #ifdef GPU
@@ -257,25 +253,26 @@ void snn_step_leave_noise(const layer *l, snn_state s, float *output)
 {
     noising n;
     size_t b;
-    if (l->update != update || step_of(l)->noise.noise <= 0) return;
+    if (!snn_record_of(l) || noise_of(l)->noise <= 0) return;
     n = noising_of(l, s, 1);
     for (b = 0; b < (size_t)l->batch; ++b) {
-        snn_noise_divide(&step_of(l)->noise, n.pass, b * n.channels, output + b * (size_t)l->outputs, n.channels,
+        snn_noise_divide(noise_of(l), n.pass, b * n.channels, output + b * (size_t)l->outputs, n.channels,
                          n.plane, 1);
     }
 }
 
 void snn_step_mute(layer *l)
 {
-    if (l->update == update) ((step *)(void *)l->cweights)->noise.noise = 0;
+    if (snn_record_of(l)) snn_record_of(l)->noise.noise = 0;
 }
 
 void snn_step_number(layer *l, int copy)
 {
-    if (l->update == update) ((step *)(void *)l->cweights)->noise.copy = copy;
+    if (snn_record_of(l)) snn_record_of(l)->noise.copy = copy;
 }
 
 snn_centre *snn_step_centre(const layer *l)
 {
-    return l->update == update ? step_of(l)->centre : NULL;
+    const snn_record *r = snn_record_of(l);
+    return r && r->has_step ? step_of(l)->centre : NULL;
 }

@@ -149,6 +149,7 @@ int snn_fold_weights(const char *file, const char *in_weights,
         }
         before = run(net, cfg, image);
         for (i = 0; i < net->n; ++i) fold_layer(&net->layers[i]);
+        snn_plan_net(net);
         after = run(net, cfg, image);
         if (mode == SNN_FOLD_ANEW) *net->seen = 0;
         good = is_same(file, before, after);

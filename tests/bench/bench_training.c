@@ -17,7 +17,7 @@
 #if defined(__has_include)
 #if __has_include("snn_hooks.h")
 #include "snn_hooks.h"
-#define BEGIN_TRAINING(net) snn_resume(net)
+#define BEGIN_TRAINING(net) snn_train_begin(net)
 #endif
 #endif
 #ifndef BEGIN_TRAINING

@@ -8,8 +8,9 @@
 
 #include "snn_conv.h"
 #include "snn_dnnl.h"
-#include "snn_layout.h"
 #include "snn_math.h"
+#include "snn_plan.h"
+#include "snn_planner.h"
 #include "snn_threads.h"
 
 #include <dnnl.h>
@@ -82,7 +83,7 @@ static const fast_case cases[] = {
       "[shortcut]\nfrom=-2\nactivation=selu\n" },
     { "shortcut of other channels", 8, 5, 8, 9, CONV(4, 3, 1, "activation=linear") CONV(6, 3, 1, "activation=linear")
       "[shortcut]\nfrom=-2\nactivation=leaky\n" },
-    /* whose delta waits until it is asked for */
+    /* whose gradient is left out until it is asked for, in training by the host's commands */
     { "whitening first", 8, 3, 16, 17, "[local_whitening]\nsize=5\n" CONV(16, 3, 2, "activation=selu") },
     { "whitening first, one image", 1, 3, 16, 17,
       "[local_whitening]\nsize=5\ngain=1\n" CONV(64, 3, 1, "batch_normalize=1\nactivation=leaky") },
@@ -254,6 +255,8 @@ TEST(a_first_whitening_gets_no_gradient_that_nobody_asks_for)
     float *input = normals(n, 1), *delta = normals(n, 2);
     array x[ARRAYS], y[ARRAYS];
     int k;
+    snn_plan_training(with);
+    snn_plan_training(without);
     step(with, input, delta, 1);
     step(without, input, NULL, 1);
     CHECK(is_zero(without->layers[0].delta, n));
@@ -272,6 +275,7 @@ TEST(a_layer_that_stops_back_propagation_gets_no_gradient)
                     CONV(16, 3, 1, "activation=selu") "[route]\nlayers=-1\nstopbackward=1\n" CONV(16, 3, 1, "activation=selu") };
     network *net = net_by(&c, 1);
     float *input = normals(8 * 3 * 9 * 8, 1);
+    snn_plan_training(net);
     step(net, input, NULL, 1);
     CHECK(is_zero(net->layers[1].delta, 8 * 16 * 9 * 8));
     free(input);
@@ -345,29 +349,26 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "two images side by side, centred", 8, 3, 16, 18, "[local_whitening]\nsize=0\n" "[local_whitening]\nsize=5\n"
         "[route]\nlayers=-2,-1\n" CONV(32, 3, 2, "centre=1\nagc=.1\nactivation=selu")
         CONV(16, 3, 1, "activation=selu") }, "---b-" },
+    /* whose gradient is left out until it is asked for */
+    { { "whitening first", 8, 3, 16, 17, "[local_whitening]\nsize=5\n" CONV(16, 3, 2, "activation=selu") }, "--" },
+    { { "whitening first, normalized", 8, 3, 16, 17,
+        "[local_whitening]\nsize=5\ngain=1\n" CONV(64, 3, 1, "batch_normalize=1\nactivation=leaky") }, "--" },
+    { { "whitening first, two consumers", 8, 3, 8, 9, "[local_whitening]\nsize=5\n" CONV(3, 3, 1, "activation=selu")
+        "[shortcut]\nfrom=-2\nactivation=linear\n" }, "---" },
     { { "groups, an odd number of blocks", 8, 3, 8, 9, CONV(48, 3, 1, "activation=selu")
         CONV(48, 3, 1, "groups=48\nactivation=selu") CONV(48, 1, 1, "activation=selu") }, "bb-" },
 };
 
-static snn_state training_of(network *net)
+/* That of a layer in a pass of training; of one without a record nothing is planned. */
+static snn_plan plan_at(const network *net, int i)
 {
-    snn_state s;
-    memset(&s, 0, sizeof s);
-#ifdef SNN_ALEXEYAB
-    s.net = *net;
-#else
-    s = *net;
-#endif
-    s.train = 1;
-    return s;
+    return snn_record_of(&net->layers[i]) ? *snn_plan_of(&net->layers[i], 1) : snn_plan_nchw();
 }
 
-/* Where a layer is blocked in the pass of a training. */
-static void blocks_of(network *net, char *letters)
+static void blocks_of(const network *net, char *letters)
 {
-    snn_state s = training_of(net);
     int i;
-    for (i = 0; i < net->n; ++i) letters[i] = snn_block_of(s, i) > 1 ? 'b' : '-';
+    for (i = 0; i < net->n; ++i) letters[i] = plan_at(net, i).y_block > 1 ? 'b' : '-';
     letters[i] = 0;
 }
 
@@ -382,12 +383,11 @@ static void same_with_blocks(const fast_case *c, const char *expected)
     int round, i, k;
     disturb(plain);
     disturb(blocked);
+    snn_plan_training(blocked);
+    blocks_of(blocked, letters);
     for (round = 0; round < 2; ++round) {
-        snn_layout_begin(NULL);
         step(plain, input, a, 1);
         update(plain);
-        snn_layout_begin(blocked);
-        blocks_of(blocked, letters);
         step(blocked, input, b, 1);
         update(blocked);
     }
@@ -402,12 +402,11 @@ static void same_with_blocks(const fast_case *c, const char *expected)
         arrays_of(p, x);
         arrays_of(q, y);
         for (k = 0; k < ARRAYS; ++k) compare(c, i, y[k].name, y[k].values, x[k].values, x[k].count, 0);
-        if (letters[i] == 'b' || snn_is_skipped(training_of(blocked), i)) continue;
+        if (letters[i] == 'b' || plan_at(blocked, i).is_skipped) continue;
         compare(c, i, "output", q->output, p->output, (size_t)p->batch * (size_t)p->outputs, 0);
-        if (snn_pool_behind(training_of(blocked), i - 1)) continue;
+        if (plan_at(blocked, i).is_run) continue;
         compare(c, i, "delta", q->delta, p->delta, (size_t)p->batch * (size_t)p->outputs, 0);
     }
-    snn_layout_begin(NULL);
     free(input);
     free(a);
     free(b);
@@ -415,70 +414,75 @@ static void same_with_blocks(const fast_case *c, const char *expected)
     net_free(blocked);
 }
 
-TEST(a_delta_is_written_over_where_its_one_reader_is_run)
+TEST(a_gradient_is_written_over_where_its_one_reader_is_run)
 {
     fast_case c = { "onlyforward", 8, 3, 8, 8, CONV(16, 3, 1, "activation=selu")
                     CONV(16, 3, 1, "onlyforward=1\nactivation=selu") CONV(16, 3, 1, "activation=selu") };
     network *net = net_by(&c, 1);
-    snn_layout_begin(net);
-    CHECK(!snn_replaces_delta(training_of(net), 0));
-    CHECK(snn_replaces_delta(training_of(net), 1));
-    CHECK(snn_is_replaced(net->layers[1].delta));
-    CHECK(!snn_is_replaced(net->layers[0].delta));
-    snn_layout_begin(NULL);
-    CHECK(!snn_replaces_delta(training_of(net), 1));
+    snn_plan_training(net);
+    CHECK(!plan_at(net, 0).overwritten && !plan_at(net, 1).overwrites);
+    CHECK(plan_at(net, 1).overwritten && plan_at(net, 2).overwrites);
     net_free(net);
 }
 
 /* Layers, and a letter for each of them. */
 typedef struct { const char *layers, *letters; } lettered;
 
-static void check_letters(const lettered *some, size_t count, char (*letter_of)(const network *net, snn_state s, int i))
+static void check_letters(const lettered *some, size_t count, char (*letter_of)(const network *net, int i))
 {
     size_t k;
     for (k = 0; k < count; ++k) {
         fast_case c = { "letters", 8, 3, 15, 15, some[k].layers };
         network *net = net_by(&c, 1);
         int i;
-        snn_layout_begin(net);
+        snn_plan_training(net);
         for (i = 0; i < net->n; ++i) {
-            char got = letter_of(net, training_of(net), i);
+            char got = letter_of(net, i);
             if (got == some[k].letters[i]) continue;
             ++checks_failed;
             printf("FAIL %s: layer %d: got %c, want %c\n", some[k].layers, i, got, some[k].letters[i]);
         }
-        snn_layout_begin(NULL);
-        net_free(net);
+            net_free(net);
     }
 }
 
 #define SELU_CONV CONV(16, 3, 1, "activation=selu")
 #define POOL(size, stride, rest) "[maxpool]\nsize=" #size "\nstride=" #stride "\n" rest
 
-/* l: its delta is left as it is, not zeroed. */
-static char zeroing_of(const network *net, snn_state s, int i)
+/* l: its gradient buffer is left as it is, not cleared. */
+static char clearing_of(const network *net, int i)
 {
-    (void)s;
-    return snn_is_replaced(net->layers[i].delta) ? 'l' : '-';
+    const layer *l = &net->layers[i];
+    l->delta[0] = 1;
+    snn_clear(l);
+    CHECK((l->delta[0] != 0) == plan_at(net, i).overwritten);
+    return l->delta[0] != 0 ? 'l' : '-';
 }
 
-TEST(deltas_that_nobody_writes_are_not_zeroed)
+TEST(gradient_buffers_that_nobody_writes_are_not_cleared)
 {
     static const lettered some[] = {
         { SELU_CONV "[local_whitening]\nsize=3\n" "[route]\nlayers=-1\nstopbackward=1\n" SELU_CONV SELU_CONV, "llll-" },
         { SELU_CONV "[local_whitening]\nsize=3\n" "[route]\nlayers=-1\n" SELU_CONV SELU_CONV, "--ll-" },
         { SELU_CONV CONV(16, 3, 1, "stopbackward=1\nactivation=selu") SELU_CONV "[route]\nlayers=0,-1\n", "-l--" },
     };
-    check_letters(some, sizeof some / sizeof *some, zeroing_of);
+    check_letters(some, sizeof some / sizeof *some, clearing_of);
 }
 
 /* s: a route that is skipped. */
-static char route_of(const network *net, snn_state s, int i)
+static char route_of(const network *net, int i)
 {
     snn_parts p;
+    snn_state s;
+    if (!plan_at(net, i).is_skipped) return '-';
+    memset(&s, 0, sizeof s);
+#ifdef SNN_ALEXEYAB
+    s.net = *net;
+#else
+    s = *net;
+#endif
     s.index = i + 1;
-    if (!snn_is_skipped(s, i)) return '-';
-    p = snn_input_parts(s);
+    p = snn_input_parts(snn_plan_of(&net->layers[i + 1], 1), s);
     CHECK(p.count == 2 && p.part[0] == net->layers[0].output && p.part[1] == net->layers[1].output);
     return 's';
 }
@@ -505,20 +509,19 @@ TEST(what_is_skipped_follows_the_size)
     fast_case c = { "three images", 16, 3, 15, 15, TWO_IMAGES "[local_whitening]\nsize=9\n"
                     "[route]\nlayers=0,1,2\n" SELU_CONV };
     network *net = net_by(&c, 1);
-    snn_layout_begin(net);
-    CHECK(!snn_is_skipped(training_of(net), 3));
+    snn_plan_training(net);
+    CHECK(!plan_at(net, 3).is_skipped && !plan_at(net, 4).skips_route);
     resize_network(net, 200, 200);
-    CHECK(snn_is_skipped(training_of(net), 3));
-    snn_layout_begin(NULL);
+    CHECK(plan_at(net, 3).is_skipped && plan_at(net, 4).skips_route);
     net_free(net);
 }
 
 /* r: a convolution runs the pool behind it; w: and the pool writes its delta. */
-static char pool_of(const network *net, snn_state s, int i)
+static char pool_of(const network *net, int i)
 {
-    const layer *pool = snn_pool_behind(s, i);
-    CHECK(!pool || pool == &net->layers[i + 1]);
-    return !pool ? '-' : snn_replaces_delta(s, i) ? 'w' : 'r';
+    snn_plan p = plan_at(net, i);
+    CHECK(p.runs_pool == (i + 1 < net->n && plan_at(net, i + 1).is_run));
+    return !p.runs_pool ? '-' : p.overwritten ? 'w' : 'r';
 }
 
 TEST(a_convolution_runs_the_pool_behind_it)
@@ -535,11 +538,7 @@ TEST(a_convolution_runs_the_pool_behind_it)
         { CONV(16, 3, 1, "batch_normalize=1\nactivation=leaky") POOL(2, 2, ""), "--" },
         { POOL(2, 2, "") SELU_CONV, "--" },
     };
-    fast_case c = { "no plan", 8, 3, 15, 15, some[0].layers };
-    network *net = net_by(&c, 1);
     check_letters(some, sizeof some / sizeof *some, pool_of);
-    CHECK(!snn_pool_behind(training_of(net), 0));
-    net_free(net);
 }
 
 /* oneDNN's for AVX-512; on other CPUs it takes blocks of 8 in some places, or none. */
@@ -747,8 +746,8 @@ int main(int argc, char **argv)
     RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
     RUN(a_batch_normalization_of_its_own_works);
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
-    RUN(a_delta_is_written_over_where_its_one_reader_is_run);
-    RUN(deltas_that_nobody_writes_are_not_zeroed);
+    RUN(a_gradient_is_written_over_where_its_one_reader_is_run);
+    RUN(gradient_buffers_that_nobody_writes_are_not_cleared);
     RUN(a_convolution_reads_two_images_where_they_are);
     RUN(what_is_skipped_follows_the_size);
     RUN(a_convolution_runs_the_pool_behind_it);
