@@ -101,7 +101,7 @@ static inline void net_run(network *net, float *input, float *truth,
 }
 
 /* Back-propagates `gradient` from the last layer's output, as a layer after it
- * would, and adds the gradient for the input to `delta`. net_run comes first. */
+ * would, down to a layer with stopbackward=1, and adds the gradient for the input to `delta`. net_run comes first. */
 static inline void net_backward(network *net, float *input,
                                 const float *gradient, float *delta, int train)
 {
@@ -111,6 +111,7 @@ static inline void net_backward(network *net, float *input,
            (size_t)last->batch * (size_t)last->outputs * sizeof *gradient);
     for (k = net->n - 1; k >= 0; --k) {
         layer l = net->layers[k];
+        if (l.stopbackward == 1) break;
 #ifdef SNN_ALEXEYAB
         network_state s = { 0 };
         s.net = *net;

@@ -453,6 +453,7 @@ static void check_letters(const lettered *some, size_t count, char (*letter_of)(
 static char clearing_of(const network *net, int i)
 {
     const layer *l = &net->layers[i];
+    if (!l->delta) return 'l';      /* AlexeyAB's, below a layer with stopbackward=1 */
     l->delta[0] = 1;
     snn_clear(l);
     CHECK((l->delta[0] != 0) == plan_at(net, i).overwritten);
