@@ -3,7 +3,7 @@
  * The host keeps images as [image][channel][row][column] and weights as
  * [filter][channel][row][column]: "plain" below. oneDNN computes in layouts of
  * its own, "blocked"; what is read and written here is plain except where it
- * says blocked, and where the shape has blocks (snn_layout.h). Primitives are made
+ * says blocked, and where the shape has blocks (snn_plan.h). Primitives are made
  * once for a shape and kept until the process ends. A call runs on its caller's
  * thread alone; any number of threads may call at the same time.
  */

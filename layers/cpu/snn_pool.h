@@ -1,6 +1,6 @@
 /* [maxpool] and [avgpool], for snn_fast.c: planes spread over the threads.
  * They give the host's bits, but for sums of [avgpool] in another order. A maximum
- * that a convolution takes (snn_layout.h) is not taken again. */
+ * that a convolution takes (snn_plan.h) is not taken again. */
 #ifndef SNN_POOL_H
 #define SNN_POOL_H
 

@@ -1,18 +1,15 @@
 #!/usr/bin/env python3
 """Whether two builds train and infer alike, bit for bit, over the sample cfgs.
 
-    tests/compare_builds.py BASE_DARKNET NEW_DARKNET [--only WORD] [--iterations N]
+    tests/system/compare_builds.py BASE_DARKNET NEW_DARKNET [--cfgs WORD] [--iterations N]
 
 Each is an executable in the tree that it was built in, with libdarknet.so beside it. Every
 cfg/*.cfg (AlexeyAB's tree: that is no segmenter's) trains for a few iterations on small scenes, three times: with another seed,
 another mini-batch and another number of threads each. Compared are the losses that are
 printed, the weights that are saved, and every layer's output in an inference with these
-(tests/compare_inference.c). One more case resizes the net on its way.
-
-Prints "ok NAME" or "FAIL NAME: why", last line "N passed, N failed, N skipped"; the exit
-status is the verdict.
+(compare_inference.c). One more case resizes the net on its way. --cfgs: those that have
+WORD in their name.
 """
-import argparse
 import collections
 import glob
 import os
@@ -20,12 +17,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
-import training                                              # noqa: E402
+import harness
+from harness import ROOT
+from lib import training
 
 Run = collections.namedtuple("Run", "seed batch subdivisions threads")
 # Threads share images, or have some each; and a mini-batch in two parts.
@@ -43,7 +38,7 @@ class Build:
         self.infers = os.path.join(folder, "compare_inference")
         os.makedirs(folder)
         subprocess.run(["gcc", "-O1", f"-I{self.tree}/include", f"-I{self.tree}/src",
-                        os.path.join(ROOT, "tests/compare_inference.c"), os.path.join(self.tree, "libdarknet.so"),
+                        os.path.join(ROOT, "tests/system/compare_inference.c"), os.path.join(self.tree, "libdarknet.so"),
                         f"-Wl,-rpath,{self.tree}", "-lm", "-o", self.infers], check=True)
 
     def call(self, command, threads):
@@ -124,7 +119,7 @@ def differ(builds, name, text, data, threads):
                 None if a and len(a) == len(b) else "inference: no digests")
 
 
-def cases(only, iterations, least_batch):
+def cases(word, iterations, least_batch):
     """(name, cfg text, threads)."""
     for path in sorted(glob.glob(os.path.join(ROOT, "cfg", "*.cfg"))):
         name = os.path.basename(path)[:-4]
@@ -135,39 +130,37 @@ def cases(only, iterations, least_batch):
         for run in RUNS:
             keys = {"batch": max(run.batch, least_batch), "subdivisions": run.subdivisions, "width": side, "height": side,
                     "max_batches": iterations, "burn_in": 1, "seed": run.seed}
-            if only in name:
+            if word in name:
                 yield f"{name}_seed{run.seed}", training.with_net_keys(text, keys), run.threads
-            if name == "tiny-yolo-snn" and run.seed == 2 and only in name:
+            if name == "tiny-yolo-snn" and run.seed == 2 and word in name:
                 resized = re.sub(r"(?m)^(\[yolo\])$", r"\1\nrandom=1", re.sub(r"(?m)^random=.*\n", "", text))
                 yield f"{name}_resized", training.with_net_keys(resized, keys), run.threads
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("base")
-    parser.add_argument("new")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--iterations", type=int, default=3)
-    args = parser.parse_args()
-    counts, skipped = {True: 0, False: 0}, 0
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, os.path.join(ROOT, "scripts/scenes.py"), os.path.join(folder, "scenes"),
-                        "--lighting", "uneven", "--train", str(PICTURES), "--test", "4", "--size", "64", "--jobs", "1"],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        builds = [Build(path, os.path.join(folder, name)) for path, name in ((args.base, "base"), (args.new, "new"))]
-        for name, text, threads in cases(args.only, args.iterations, 1 + builds[0].is_alexeyab):
-            if builds[0].is_alexeyab and task_of(text) == "segmenter":
-                skipped += 1
-                continue
-            try:
-                why = differ(builds, name, text, data_of(task_of(text), text, folder), threads)
-            except training.Failure as failure:
-                why = failure.args[0]
-            counts[why is None] += 1
-            print(f"FAIL {name}: {why}" if why else f"ok {name}", flush=True)
-    print(f"{counts[True]} passed, {counts[False]} failed, {skipped} skipped")
-    return counts[False] != 0
+@harness.test
+def builds_are_alike(options):
+    folder = harness.folder()
+    subprocess.run([harness.PYTHON, os.path.join(ROOT, "scripts/scenes.py"), os.path.join(folder, "scenes"),
+                    "--lighting", "uneven", "--train", str(PICTURES), "--test", "4", "--size", "64", "--jobs", "1"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    builds = [Build(path, os.path.join(folder, name)) for path, name in ((options.base, "base"), (options.new, "new"))]
+    is_alexeyab = builds[0].is_alexeyab
+    for name, text, threads in cases(options.cfgs, options.iterations, 1 + is_alexeyab):
+        if is_alexeyab and task_of(text) == "segmenter":
+            harness.report("SKIP", name, "AlexeyAB's tree has no segmenter")
+            continue
+        try:
+            why = differ(builds, name, text, data_of(task_of(text), text, folder), threads)
+        except training.Failure as failure:
+            why = failure.args[0]
+        harness.report("FAIL" if why else "ok", name, *[why] * bool(why))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = harness.parser(__doc__)
+    parser.add_argument("base", type=harness.program)
+    parser.add_argument("new", type=harness.program)
+    parser.add_argument("--cfgs", default="", metavar="WORD")
+    parser.add_argument("--iterations", type=int, default=3)
+    args = parser.parse_args()
+    harness.run(args.only, args)
