@@ -112,10 +112,10 @@ PACKAGES := gcc g++ make pkg-config dpkg-dev libopencv-dev libopenblas-dev libdn
 deps:  ## install the Debian packages needed (root or sudo)
 	$(Q)scripts/install_deps.sh $(PACKAGES)
 
-# Reference for average precision: pycocotools, from PyPI.
-build/venv/ready:
+# From PyPI: what Debian has not, or not new enough.
+build/venv/ready: tests/requirements.txt
 	$(Q)$(PYTHON) -m venv --system-site-packages build/venv
-	$(Q)build/venv/bin/pip install -q pycocotools
+	$(Q)build/venv/bin/pip install -q -r $<
 	$(Q)touch $@
 
 # ---------------------------------------------------------------- main jobs
@@ -257,7 +257,7 @@ test: deps  ## everything that CI runs
 VARIANTS := noblas noopencv noopencv-address-undefined
 VARIANT_PROGRAMS := $(foreach v,$(VARIANTS),$(UNIT:%=build/tests-$(v)/test_%))
 
-test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels $(THREADS_TESTS) build/venv/ready
+test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_driver $(TESTS)/test_kernels $(THREADS_TESTS) build/venv/ready
 	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%) build/tests-noopencv/corpus_driver
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(patsubst %,build/tests-noopencv-address-undefined/test_%,$(UNIT) kernels)
@@ -274,6 +274,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/test_kernels 
 		"tests/system/test_segmenter.py build/darknet" \
 		"tests/system/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/system/test_verbs.py build/darknet" \
+		"tests/system/test_export.py $(TESTS)/outputs_driver --darknet build/darknet" \
 		"tests/system/test_finite.py build/darknet" \
 		"tests/system/test_finite.py build/tree-gpuhost/darknet" \
 		"tests/system/test_documents.py build/darknet" \

@@ -5,6 +5,8 @@
 
 #define SNN_ALEXEYAB 1
 #define SNN_FAMILY 'a'
+/* The tree's name, as scripts/export_onnx.py has it. */
+#define SNN_TREE "alexeyab"
 
 /* What the family has besides the names in snn_upstream.c, each with its comma. */
 #define SNN_FAMILY_ACTIVATIONS \

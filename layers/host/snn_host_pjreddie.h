@@ -5,6 +5,7 @@
 
 #define SNN_PJREDDIE 1
 #define SNN_FAMILY 'p'
+#define SNN_TREE "pjreddie"
 
 #define SNN_FAMILY_ACTIVATIONS
 #define SNN_FAMILY_POLICIES

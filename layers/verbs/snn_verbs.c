@@ -64,6 +64,11 @@ static const verb verbs[] = {
     { "gradcheck", snn_gradcheck, "CFG [--layer N]",
       "back-propagation against central differences, upstream's layers included",
       "darknet snn gradcheck cfg/tiny-yolo-snn.cfg" },
+    { "export", snn_verb_export,
+      "CFG WEIGHTS OUT.onnx [--decode] [--batch N|dynamic] [--size W H] [--fp16] [--names FILE]",
+      "the trained net as ONNX, for ONNX Runtime, OpenCV, OpenVINO, ncnn; --decode: boxes and "
+      "scores. Runs scripts/export_onnx.py, which needs Python's onnx",
+      "darknet snn export cfg/tiny-yolo-snn.cfg build/demo/snn.weights tiny-yolo.onnx --decode" },
     { "help", snn_help, "[VERB]", "this text, or one verb's usage",
       "darknet snn help map" },
 };

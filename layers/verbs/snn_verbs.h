@@ -12,6 +12,7 @@ int snn_check(int argc, char **argv);
 int snn_convert(int argc, char **argv);
 int snn_fold(int argc, char **argv);
 int snn_gradcheck(int argc, char **argv);
+int snn_verb_export(int argc, char **argv);
 int snn_verb_init(int argc, char **argv);
 int snn_verb_probe(int argc, char **argv);
 int snn_help(int argc, char **argv);

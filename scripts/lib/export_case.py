@@ -1,0 +1,130 @@
+"""A net in a folder of its own, with weights that no training made: what the host computes of it, and ONNX Runtime."""
+import contextlib
+import io
+import os
+import subprocess
+import tempfile
+
+import numpy
+import onnx
+import onnxruntime
+
+import export_onnx
+from lib import cfg
+from lib import net as nets
+from lib import weights
+
+TOLERANCE = 1e-4        # of the largest value: both add up in float32, in other orders
+
+
+def fill_weights(net, seed=1):
+    """Weights that keep activations near 1, and statistics that differ from 0 and 1."""
+    random = numpy.random.default_rng(seed)
+    before_sums = {layer.inputs[0] for layer in net.layers if layer.kind == "shortcut"}
+    for layer in net.layers:
+        for name, shape in layer.parameters:
+            values = random.standard_normal(shape)
+            if name == "weights" and layer.kind in ("shortcut", "implicit"):
+                values = 1 + .3 * values
+            elif name == "weights":
+                outputs = shape[1] if layer.kind == "deconvolutional" else shape[0]
+                fan_in = numpy.prod(shape) / outputs if layer.kind != "local" else shape[-1]
+                gain = 1 if getattr(layer.options, "activation", "linear") in ("linear", "selu") else 2 ** .5
+                values *= gain * (.3 if layer in before_sums else 1) / fan_in ** .5
+            elif name == "variance":
+                values = .5 + values * values
+            elif name == "scales":
+                values = 1 + .1 * values
+            else:
+                values *= .1
+            layer.weights[name] = values.astype(numpy.float32)
+
+
+def picture(shape, seed=2):
+    """Uneven light, shapes and noise from 0 to 1."""
+    random = numpy.random.default_rng(seed)
+    batch, c, h, w = shape
+    y, x = numpy.mgrid[:h, :w] / max(h, w, 2)
+    light = .5 + .3 * numpy.sin(5 * x[None, None] * random.random((batch, c, 1, 1)) + 3 * y[None, None])
+    shapes = .2 * (numpy.sin(40 * x) * numpy.sin(31 * y) > .3)
+    return (light + shapes + .03 * random.standard_normal(shape)).clip(0, 1).astype(numpy.float32)
+
+
+def with_keys(text, **keys):
+    head, sections = cfg.parse(text)
+    for key, value in keys.items():
+        sections[0].set(key, value)
+    return cfg.render(head, sections)
+
+
+class Case:
+    """A net in a folder of its own: cfg, weights, input, the host's outputs, the model."""
+
+    def __init__(self, folder, text, size=None, batch=1, tree=None):
+        self.cfg, self.weights, self.model = (os.path.join(folder, name) for name in ("net.cfg", "net.weights", "net.onnx"))
+        self.input, self.output = os.path.join(folder, "input"), os.path.join(folder, "output")
+        keys = {"batch": batch, "subdivisions": 1, "time_steps": 1}
+        if size:
+            keys.update(width=size[0], height=size[1])
+        with open(self.cfg, "w") as f:
+            f.write(with_keys(text, **keys))
+        self.net = nets.Net(self.cfg, tree=tree)
+        self.tree, self.batch = tree, batch
+        fill_weights(self.net)
+        weights.write(self.net, self.weights)
+        c, h, w = self.net.shape
+        self.image = picture((batch, c, h, w))
+        if not self.net.is_image:
+            self.image = self.image.reshape(batch, c)
+
+    def host(self, driver):
+        """The outputs of the heads."""
+        self.image.tofile(self.input)
+        heads = self.net.heads
+        done = subprocess.run([driver, self.cfg, self.weights, self.input, self.output, *(str(h.index) for h in heads)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        if done.returncode:
+            raise RuntimeError(f"{driver}: exit status {done.returncode}\n{done.stdout[-1500:]}")
+        values, found = numpy.fromfile(self.output, numpy.float32), []
+        for head in heads:
+            count = self.batch * head.values
+            found.append(values[:count].reshape(self.batch, *head.shape))
+            values = values[count:]
+        return found
+
+    def export(self, *options):
+        arguments = [self.cfg, self.weights, self.model, *options] + (["--tree", self.tree] if self.tree else [])
+        with contextlib.redirect_stdout(io.StringIO()):
+            status = export_onnx.main(arguments)
+        if status:
+            raise RuntimeError(f"export: status {status}")
+        onnx.checker.check_model(onnx.load(self.model), full_check=True)
+        return self.model
+
+    def run(self, *options):
+        """What ONNX Runtime computes."""
+        self.export(*options)
+        return session(self.model).run(None, {"input": self.image})
+
+
+def session(file, threads=1):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def error_of(got, want):
+    """Of the largest value; a large number where shapes differ or something is not finite."""
+    if got.size != want.size or not numpy.isfinite(got).all() or not numpy.isfinite(want).all():
+        return 9.
+    return float(numpy.abs(got.reshape(want.shape) - want).max() / max(numpy.abs(want).max(), 1e-30))
+
+
+def compare(text, driver, size, batch, tree=None, options=("--batch", "dynamic")):
+    """The largest error over the net's heads."""
+    with tempfile.TemporaryDirectory() as folder:
+        case = Case(folder, text, size, batch, tree)
+        want = case.host(driver)
+        got = case.run(*options)
+        return max(error_of(g, w) for g, w in zip(got, want)) if len(got) == len(want) else 9.
