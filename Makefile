@@ -399,7 +399,7 @@ bench: bench-deps  ## timings against memcpy, stock Darknet and PyTorch in the s
 	$(Q)$(MAKE) --no-print-directory bench-run
 
 STOCK_TESTS := build/tests-stock
-bench-run: build/darknet $(TESTS)/bench_layers $(TESTS)/bench_training $(STOCK_TESTS)/bench_stock $(STOCK_TESTS)/bench_training
+bench-run: build/darknet build/venv/ready $(TESTS)/bench_layers $(TESTS)/bench_training $(STOCK_TESTS)/bench_stock $(STOCK_TESTS)/bench_training
 	$(Q)$(PYTHON) scripts/bench.py $(TESTS) $(STOCK_TESTS) --rounds $(ROUNDS) $(if $(CASES),--only $(CASES))
 
 $(TESTS)/bench_layers $(TESTS)/bench_training: tests/bench/bench.h

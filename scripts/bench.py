@@ -19,6 +19,7 @@ import time
 from lib import bench_training
 
 THREADS = (1, 2)
+VENV = "build/venv/bin/python"      # has ONNX Runtime
 SHAPES = [(1, 16, 32, 32), (1, 255, 13, 13), (4, 32, 104, 104), (32, 16, 64, 64), (8, 64, 256, 256)]
 IMAGES = [(4, 3, 416, 416), (4, 32, 104, 104), (32, 16, 64, 64), (8, 64, 128, 128)]
 COLOURS = [(4, 3, 64, 64), (4, 3, 416, 416)]
@@ -63,12 +64,6 @@ def windowed(size):
         whole = (centred * centred).mean((2, 3), keepdim=True)
         return (centred - m) * (variance + .001 * whole + 1e-6).rsqrt()
     return run
-
-
-def layer(keys):
-    """[local_whitening] of a cfg, mode=standardize."""
-    from lib import torch_net
-    return torch_net.Whitening(int(keys.get("size", 9)), float(keys.get("eps", .001)), float(keys.get("gain", 0)))
 
 
 def whitened(size, root):
@@ -190,8 +185,8 @@ def rows_of(command, threads):
     return rows
 
 
-def has_torch():
-    return subprocess.run([sys.executable, "-c", "import torch"], stderr=subprocess.DEVNULL).returncode == 0
+def has(module, python=sys.executable):
+    return subprocess.run([python, "-c", f"import {module}"], stderr=subprocess.DEVNULL).returncode == 0
 
 
 def measure(options):
@@ -202,7 +197,7 @@ def measure(options):
     runs = [] if peer is None else [("stock", 1, [os.path.join(options.stock, "bench_stock")] + ([peer] if peer else []))]
     for threads in THREADS:
         runs.append(("snn", threads, ours))
-        if has_torch():
+        if has("torch"):
             only = torch_peer(options.only).replace("_forward", "").replace("_backward", "")
             runs.append(("torch", threads, torch + [str(threads), only]))
     results = {}
@@ -283,7 +278,9 @@ def main():
         # Whole images: a window of this composition would take longer than the rest of the net.
         return bench_training.run_torch(int(sys.argv[2]), sys.argv[3], sys.argv[4], lambda _: windowed(0))
     if sys.argv[1:2] == ["--torch-check"]:
-        return bench_training.check_torch(sys.argv[2], sys.argv[3], layer)
+        return bench_training.check_torch(sys.argv[2], sys.argv[3])
+    if sys.argv[1:2] == ["--onnx-net"]:
+        return bench_training.run_onnx(int(sys.argv[2]), sys.argv[3], sys.argv[4])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ours")
     parser.add_argument("stock")
@@ -298,9 +295,10 @@ def main():
         table = summarize(results)
         show(table, results)
     if options.only in nets or not options.only:
-        torch = [sys.executable, os.path.abspath(__file__)] if has_torch() else None
+        torch = [sys.executable, os.path.abspath(__file__)] if has("torch") else None
+        onnx = [VENV, os.path.abspath(__file__)] if os.path.exists(VENV) and has("onnxruntime", VENV) else None
         measured = bench_training.measure(os.path.join(options.ours, "bench_training"),
-                                          os.path.join(options.stock, "bench_training"), torch, options.rounds, THREADS,
+                                          os.path.join(options.stock, "bench_training"), torch, onnx, options.rounds, THREADS,
                                           options.only)
         bench_training.show(measured)
         nets.update(measured)

@@ -6,7 +6,9 @@ import sys
 import tempfile
 import time
 
+from lib import cfg as cfgs
 from lib import cfg_edit
+from lib import net as nets
 
 # Those of upstream's keys and sections alone run unpatched too.
 NETS = {"yolo-stride-bn": "cfg/tiny-yolo.cfg", "yolo-stride-snn": "cfg/tiny-yolo-snn.cfg",
@@ -25,116 +27,24 @@ SECONDS = 1.
 
 # ------------------------------------------------------------------ PyTorch
 
-def sections(path):
-    """[(name, {key: value})] of a cfg."""
-    found = []
-    with open(path) as f:
-        for line in (line.split("#")[0].strip() for line in f):
-            if line.startswith("["):
-                found.append((line[1:-1], {}))
-            elif line:
-                key, value = line.split("=", 1)
-                found[-1][1][key.strip()] = value.strip()
-    return found
+def net_value(path, key):
+    return int(cfgs.read(path)[0].get(key))
 
 
-def torch_net(cfg, standardize):
-    """(run, modules) of what the cfg's layers do: run(x) gives what each layer with a loss reads, its own work left
-    out; modules are in the layers' order. standardize(keys): a function in place of [local_whitening]."""
-    import torch
-    from torch import nn
-    from torch.nn import functional
-    activations = {"linear": lambda x: x, "leaky": lambda x: functional.leaky_relu(x, .1),
-                   "relu": functional.relu, "selu": functional.selu}
-    (_, net), *layers = sections(cfg)
-    channels, steps, modules = [int(net["channels"])], [], nn.ModuleList()
-
-    def convolution(keys):
-        filters, size = int(keys["filters"]), int(keys.get("size", 1))
-        normalized = keys.get("batch_normalize") == "1"
-        modules.append(nn.Conv2d(channels[-1], filters, size, int(keys.get("stride", 1)),
-                                 size // 2 if keys.get("pad") == "1" else 0, bias=not normalized))
-        parts = [modules[-1]]
-        if normalized:
-            modules.append(nn.BatchNorm2d(filters))
-            parts.append(modules[-1])
-        parts.append(activations[keys.get("activation", "logistic")])
-
-        def run(x, _):
-            for part in parts:
-                x = part(x)
-            return x
-        return run, filters
-
-    def maximum(keys):
-        size, stride = int(keys["size"]), int(keys["stride"])
-
-        def padding(length):
-            """Before and behind: windows begin (size - 1) / 2 before the image, and are as many as Darknet's."""
-            before = (size - 1) // 2
-            count = (length - 1) // stride + 1
-            return before, max((count - 1) * stride + size - before - length, 0)
-
-        def run(x, _):
-            around = padding(x.shape[3]) + padding(x.shape[2])
-            if any(around):
-                x = functional.pad(x, around, value=-float("inf"))
-            return functional.max_pool2d(x, size, stride)
-        return run
-
-    def joined(keys, at):
-        sources = [int(s) if int(s) >= 0 else at + int(s) for s in keys["layers"].split(",")]
-        return (lambda x, outputs: torch.cat([outputs[s] for s in sources], 1) if sources[1:] else outputs[sources[0]],
-                sum(channels[s + 1] for s in sources))
-
-    losses = []
-    for at, (name, keys) in enumerate(layers):
-        filters = channels[-1]
-        if name == "convolutional":
-            step, filters = convolution(keys)
-        elif name == "maxpool":
-            step = maximum(keys)
-        elif name == "upsample":
-            step = lambda x, _, s=int(keys["stride"]): functional.interpolate(x, scale_factor=s)
-        elif name == "route":
-            step, filters = joined(keys, at)
-        elif name == "dropout":
-            step = lambda x, _, p=float(keys["probability"]): functional.dropout(x, p, modules.training)
-        elif name == "alpha_dropout":
-            step = lambda x, _, p=float(keys.get("probability", .05)): functional.alpha_dropout(x, p, modules.training)
-        elif name == "local_whitening":
-            step = lambda x, _, run=standardize(keys): run(x)
-        elif name in ("yolo", "softmax"):
-            step = lambda x, _: x
-            losses.append(at)
-        else:
-            raise ValueError(f"{cfg}: [{name}]: expected a layer that this benchmark knows")
-        steps.append(step)
-        channels.append(filters)
-
-    def run(x):
-        outputs = []
-        for step in steps:
-            x = step(x, outputs)
-            outputs.append(x)
-        return [outputs[at] for at in losses]
-    return run, modules
-
-
-def images(torch, cfg, values=None):
-    net = sections(cfg)[0][1]
-    shape = [int(net[key]) for key in ("batch", "channels", "height", "width")]
+def images(torch, path, values=None):
+    shape = [net_value(path, key) for key in ("batch", "channels", "height", "width")]
     return torch.randn(shape) if values is None else torch.from_numpy(values).reshape(shape)
 
 
-def run_torch(threads, cfg, mode, standardize):
+def run_torch(threads, path, mode, whitening):
     """Prints the median seconds of a step (forward, backward, update) or of an inference."""
     import torch
+    from lib import torch_net
     torch.set_num_threads(threads)
-    x = images(torch, cfg)
-    net, modules = torch_net(cfg, standardize)
-    modules.train(mode == "train")
-    update = torch.optim.SGD(modules.parameters(), lr=1e-3, momentum=.9, weight_decay=5e-4)
+    x = images(torch, path)
+    net = torch_net.Net(nets.Net(path), whitening)
+    net.train(mode == "train")
+    update = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=.9, weight_decay=5e-4)
 
     def train():
         update.zero_grad()
@@ -144,7 +54,12 @@ def run_torch(threads, cfg, mode, standardize):
     def infer():
         with torch.no_grad():
             net(x)
-    run, times = train if mode == "train" else infer, []
+    repeat(train if mode == "train" else infer)
+
+
+def repeat(run):
+    """Prints the median seconds of a call."""
+    times = []
     run()
     run()
     while len(times) < 5 or sum(times) < SECONDS:
@@ -154,47 +69,36 @@ def run_torch(threads, cfg, mode, standardize):
     print(statistics.median(times))
 
 
-def load_weights(modules, path):
-    """Darknet's file: a header of 20 bytes; each convolution's biases, batch normalization's three arrays, weights."""
-    import numpy
-    import torch
-    values, at = torch.from_numpy(numpy.fromfile(path, numpy.float32, offset=20)), 0
-
-    def read(parameter):
-        nonlocal at
-        parameter.data.copy_(values[at:at + parameter.numel()].view_as(parameter))
-        at += parameter.numel()
-    left = list(modules)
-    while left:
-        convolution = left.pop(0)
-        if convolution.bias is None:
-            norm = left.pop(0)
-            for parameter in norm.bias, norm.weight, norm.running_mean, norm.running_var:
-                read(parameter)
-        else:
-            read(convolution.bias)
-        read(convolution.weight)
-    if at != len(values):
-        raise ValueError(f"{path}: expected {at} weights, got {len(values)}")
-
-
-def check_torch(cfg, path, standardize):
+def check_torch(cfg_file, path):
     """Compares an inference with `bench_training CFG outputs PATH`."""
     import numpy
     import torch
-    net, modules = torch_net(cfg, standardize)
-    modules.eval()
-    load_weights(modules, path + ".weights")
+    from lib import torch_net, weights
+    graph = nets.Net(cfg_file)
+    weights.read(graph, path + ".weights")
+    net = torch_net.Net(graph)
+    net.eval()
     values = numpy.fromfile(path, numpy.float32)
-    x = images(torch, cfg, values[:images(torch, cfg).numel()])
+    x = images(torch, cfg_file, values[:images(torch, cfg_file).numel()])
     with torch.no_grad():
         got = torch.cat([y.flatten() for y in net(x)])
     want = torch.from_numpy(values[x.numel():])
     if got.shape != want.shape:
-        raise ValueError(f"{cfg}: expected {len(want)} outputs, got {len(got)}")
+        raise ValueError(f"{cfg_file}: expected {len(want)} outputs, got {len(got)}")
     error = float((got - want).abs().max() / want.abs().max())
     if not error < 1e-3:
-        raise ValueError(f"{cfg}: outputs differ from Darknet's by {error:.2g} of the largest one")
+        raise ValueError(f"{cfg_file}: outputs differ from Darknet's by {error:.2g} of the largest one")
+
+
+def run_onnx(threads, path, weights_file):
+    """Prints the median seconds of an inference of the exported net by ONNX Runtime."""
+    from lib import export_case
+    with tempfile.TemporaryDirectory() as folder:
+        model = os.path.join(folder, "net.onnx")
+        net = export_case.export(path, weights_file, model, "--batch", str(net_value(path, "batch")))
+        session = export_case.session(model, threads)
+        x = export_case.picture((net_value(path, "batch"), *net.shape))
+        repeat(lambda: session.run(None, {"input": x}))
 
 
 # ------------------------------------------------------------------- rounds
@@ -217,18 +121,14 @@ def seconds(command, threads):
 def is_upstreams(cfg):
     """Whether an unpatched Darknet trains it. (A softmax at each pixel is one of the whole image there, which takes
     as long.)"""
-    return not {name for name, _ in sections(cfg)} & {"local_whitening", "alpha_dropout", "selu"}
-
-
-def side_of(cfg):
-    return int(sections(cfg)[0][1]["width"])
+    return not {section.name for section in cfgs.read(cfg)[1]} & {"local_whitening", "alpha_dropout", "selu"}
 
 
 class Bench:
-    """The programs to time, and a folder for cfgs. torch: the command before its mode, or None."""
+    """The programs to time, and a folder for cfgs. torch, onnx: the commands before their modes, or None."""
 
-    def __init__(self, folder, ours, stock, torch, rounds, threads_list):
-        self.folder, self.ours, self.stock, self.torch = folder, ours, stock, torch
+    def __init__(self, folder, ours, stock, torch, onnx, rounds, threads_list):
+        self.folder, self.ours, self.stock, self.torch, self.onnx = folder, ours, stock, torch, onnx
         self.rounds, self.threads_list = rounds, threads_list
 
     def cfg(self, cfg, **keys):
@@ -241,7 +141,7 @@ class Bench:
         return path
 
     def times(self, name, cfg, mode, with_peers=True, of_rounds=statistics.median):
-        """{(who, threads): seconds}, who being stock, snn or torch; each round's are a median over steps."""
+        """{(who, threads): seconds}, who being stock, snn, torch or onnx; each round's are a median over steps."""
         times = {}
         for i in range(self.rounds):
             print(f"{mode}, round {i + 1} of {self.rounds}: {name}", file=sys.stderr)
@@ -252,25 +152,33 @@ class Bench:
                 if with_peers and self.torch:
                     times.setdefault(("torch", threads), []).append(
                         seconds(self.torch + ["--torch-net", str(threads), cfg, mode], threads))
+                if self.onnx and mode == "infer":
+                    times.setdefault(("onnx", threads), []).append(
+                        seconds(self.onnx + ["--onnx-net", str(threads), cfg, self.outputs + ".weights"], threads))
         return {key: of_rounds(values) for key, values in times.items()}
 
     def rows(self, name, cfg, mode, **how):
-        seconds_of, batch = self.times(name, cfg, mode, **how), int(sections(cfg)[0][1]["batch"])
+        seconds_of, batch = self.times(name, cfg, mode, **how), net_value(cfg, "batch")
         for threads in self.threads_list:
             mine = seconds_of["snn", threads]
 
             def ratio(key):
                 return round(seconds_of[key] / mine, 2) if key in seconds_of else None
-            yield {"net": name, "batch": batch, "side": side_of(cfg), "threads": threads,
+            yield {"net": name, "batch": batch, "side": net_value(cfg, "width"), "threads": threads,
                    "seconds_per_step": round(mine, 5), "thread_speedup": ratio(("snn", 1)) if threads > 1 else None,
-                   "stock_speedup": ratio(("stock", 1)), "pytorch_speedup": ratio(("torch", threads))}
+                   "stock_speedup": ratio(("stock", 1)), "pytorch_speedup": ratio(("torch", threads)),
+                   "onnxruntime_speedup": ratio(("onnx", threads))}
+
+    @property
+    def outputs(self):
+        return os.path.join(self.folder, "outputs")
 
     def check(self, cfg):
         """Ends where PyTorch's twin computes something else."""
+        if self.torch or self.onnx:
+            call([self.ours, cfg, "outputs", self.outputs], 1)
         if self.torch:
-            path = os.path.join(self.folder, "outputs")
-            call([self.ours, cfg, "outputs", path], 1)
-            call(self.torch + ["--torch-check", cfg, path], 1)
+            call(self.torch + ["--torch-check", cfg, self.outputs], 1)
 
     def training(self):
         for net, cfg in NETS.items():
@@ -317,21 +225,22 @@ class Bench:
                         took[words[3]] += float(words[-1]) / steps
                 found.append((1e3 * seconds(command, 1), took["convolution"], took["reorder"]))
             step, convolution, reorder = (statistics.median(column) for column in zip(*found))
-            yield {"net": net, "batch": int(sections(cfg)[0][1]["batch"]), "side": side_of(cfg), "threads": 1,
+            yield {"net": net, "batch": net_value(cfg, "batch"), "side": net_value(cfg, "width"), "threads": 1,
                    "ms_per_step": round(step, 3), "convolution_ms": round(convolution, 3),
                    "reorder_ms": round(reorder, 3), "rest_ms": round(step - convolution - reorder, 3)}
 
 
-def measure(ours, stock, torch, rounds, threads_list, only):
+def measure(ours, stock, torch, onnx, rounds, threads_list, only):
     """{table: rows} of bench.json: all of TABLES, or the one named `only`."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(folder, ours, stock, torch, rounds, threads_list)
+        bench = Bench(folder, ours, stock, torch, onnx, rounds, threads_list)
         return {name: list(getattr(bench, name)()) for name in TABLES if only in ("", name)}
 
 
 TABLES = ("training", "inference", "scaling", "split")
 COLUMNS = ["net", "batch", "side", "threads"]
-RATIOS = {"thread_speedup": "1 thread / ours", "stock_speedup": "stock / ours", "pytorch_speedup": "PyTorch / ours"}
+RATIOS = {"thread_speedup": "1 thread / ours", "stock_speedup": "stock / ours", "pytorch_speedup": "PyTorch / ours",
+          "onnxruntime_speedup": "ONNX Runtime / ours"}
 
 
 def show(tables):
@@ -347,6 +256,8 @@ def show(tables):
                        "rest_ms": "the rest"}
         else:
             figures = {"seconds_per_step": "seconds", **RATIOS}
+            if name != "inference":
+                del figures["onnxruntime_speedup"]
         print("| " + " | ".join(COLUMNS + list(figures.values())) + " |")
         print("| --- |" + " ---: |" * (len(COLUMNS) - 1 + len(figures)))
         for row in rows:

@@ -16,55 +16,16 @@ put behind another takes that one's place.
 """
 import re
 
+from lib.cfg import NET, Section, parse, render
+
 WHERE = r"^(?P<section>\w+)(?:#(?P<number>-?\d+))?"
 CHANGE = re.compile(WHERE + r"\.(?P<key>\w+)=(?P<value>[^+]*)$")
 INSERT = re.compile(WHERE + r"(?:\.(?P<key>\w+)=(?P<value>[^+]*))?\+\[(?P<name>\w+)\](?P<keys>.*)$")
 REFERENCES = {"route": "layers", "shortcut": "from"}
-NET = ("net", "network")
 
 
 class Mistake(Exception):
     """A sentence about a change that cannot be made."""
-
-
-class Section:
-    """A section's name and its lines, comments and blank ones included."""
-
-    def __init__(self, name, lines):
-        self.name, self.lines = name, lines
-
-    @staticmethod
-    def key_of(line):
-        return line.split("=", 1)[0].strip() if "=" in line and line.strip()[0] not in "#;" else None
-
-    def get(self, key, default=None):
-        return next((line.split("=", 1)[1].strip() for line in self.lines if self.key_of(line) == key), default)
-
-    def set(self, key, value):
-        """Replaces the key where it stands, or adds it; None drops it."""
-        lines = [] if value is None else [f"{key}={value}"]
-        at = next((i for i, line in enumerate(self.lines) if self.key_of(line) == key), None)
-        if at is not None:
-            self.lines[at:at + 1] = lines
-            return
-        end = max((i + 1 for i, line in enumerate(self.lines) if line.strip()), default=0)
-        self.lines[end:end] = lines
-
-
-def parse(text):
-    """(lines before the first section, [Section])."""
-    head, sections = [], []
-    for line in text.splitlines():
-        match = re.match(r"^\s*\[(\w+)\]\s*$", line)
-        if match:
-            sections.append(Section(match[1], []))
-        else:
-            (sections[-1].lines if sections else head).append(line)
-    return head, sections
-
-
-def render(head, sections):
-    return "\n".join(head + [line for s in sections for line in [f"[{s.name}]"] + s.lines]) + "\n"
 
 
 def resolve(layers):

@@ -3,6 +3,7 @@ compare, and smaller forms of a net for quick runs.
 """
 import re
 
+from lib import cfg
 from lib import training
 
 REFERENCES = {"route": "layers", "shortcut": "from", "scale_channels": "from", "sam": "from",
@@ -12,16 +13,8 @@ LOSSES = ("yolo", "Gaussian_yolo", "region", "detection", "softmax", "cost", "lo
 
 
 def sections(text):
-    """[name, {key: value}] of each section; the host's reading."""
-    found = []
-    for line in text.splitlines():
-        line = re.sub(r"[ \t\r]", "", line)
-        if line.startswith("["):
-            found.append((line[1:-1], {}))
-        elif line and line[0] not in "#;":
-            key, _, value = line.partition("=")
-            found[-1][1].setdefault(key, value)
-    return found
+    """[name, {key: value}] of each section."""
+    return [(section.name, section.keys()) for section in cfg.parse(text)[1]]
 
 
 def is_normalized(text):

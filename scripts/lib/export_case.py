@@ -57,6 +57,15 @@ def with_keys(text, **keys):
     return cfg.render(head, sections)
 
 
+def export(cfg_file, weights_file, model, *options):
+    """Writes the model, without the script's own line; returns the Net."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        status = export_onnx.main([cfg_file, weights_file, model, *options])
+    if status:
+        raise RuntimeError(f"export: status {status}")
+    return nets.Net(cfg_file)
+
+
 class Case:
     """A net in a folder of its own: cfg, weights, input, the host's outputs, the model."""
 
@@ -93,13 +102,8 @@ class Case:
         return found
 
     def export(self, *options):
-        arguments = [self.cfg, self.weights, self.model, *options] + (["--tree", self.tree] if self.tree else [])
-        with contextlib.redirect_stdout(io.StringIO()):
-            status = export_onnx.main(arguments)
-        if status:
-            raise RuntimeError(f"export: status {status}")
+        export(self.cfg, self.weights, self.model, *options, *(["--tree", self.tree] if self.tree else []))
         onnx.checker.check_model(onnx.load(self.model), full_check=True)
-        return self.model
 
     def run(self, *options):
         """What ONNX Runtime computes."""

@@ -1,8 +1,11 @@
 """The layers of a cfg as PyTorch's own: the peer of scripts/studies/torch_unet.py and scripts/bench.py."""
 import torch
 from torch import nn
+from torch.nn import functional
 
-from lib import cfg_edit
+# What reads the net's outputs; its own work is left out.
+ENDS = ("yolo", "softmax")
+ACTIVATIONS = {"linear": nn.Identity, "leaky": lambda: nn.LeakyReLU(.1), "relu": nn.ReLU, "selu": nn.SELU}
 
 
 class Whitening(nn.Module):
@@ -14,66 +17,102 @@ class Whitening(nn.Module):
 
     def forward(self, x):
         x = x - x.mean((2, 3), keepdim=True)
+
         def window(v):
             if not self.size:
                 return v.mean((2, 3), keepdim=True)
-            return nn.functional.avg_pool2d(v, self.size, 1, self.size // 2, count_include_pad=False)
+            return functional.avg_pool2d(v, self.size, 1, self.size // 2, count_include_pad=False)
         mean = window(x)
         variance = (window(x * x) - mean * mean).clamp(min=0)
         y = (x - mean) / (variance + self.eps * x.var((2, 3), unbiased=False, keepdim=True) + 1e-12).sqrt()
         return y * self.gain / (y * y).mean((2, 3), keepdim=True).sqrt() if self.gain else y
 
 
-class Net(nn.Module):
-    """The layers of a cfg."""
+class MaxPool(nn.Module):
+    """With as many windows as Darknet has, and where it has them."""
 
-    ACTIVATIONS = {"relu": nn.ReLU, "selu": nn.SELU, "linear": nn.Identity}
-
-    def __init__(self, sections, channels=3):
+    def __init__(self, o):
         super().__init__()
-        self.layers, self.sources, widths = nn.ModuleList(), [], []
-
-        def number(section, key, default=0):
-            return int(section.get(key, default))
-
-        for at, section in enumerate(sections):
-            named, width = None, widths[-1] if widths else channels
-            if section.name == "convolutional":
-                size, normalized = number(section, "size"), number(section, "batch_normalize")
-                layer = [nn.Conv2d(width, number(section, "filters"), size, number(section, "stride", 1),
-                                   size // 2 if number(section, "pad") else 0, bias=not normalized)]
-                width = number(section, "filters")
-                layer += [nn.BatchNorm2d(width)] if normalized else []
-                layer = nn.Sequential(*layer, self.ACTIVATIONS[section.get("activation")]())
-            elif section.name == "maxpool":
-                layer = nn.MaxPool2d(number(section, "size"), number(section, "stride"))
-            elif section.name == "upsample":
-                layer = nn.Upsample(scale_factor=number(section, "stride"))
-            elif section.name == "dropout":
-                layer = nn.Dropout(float(section.get("probability")))
-            elif section.name == "local_whitening":
-                layer = Whitening(number(section, "size"), float(section.get("eps", .001)), float(section.get("gain", 0)))
-            elif section.name in ("route", "shortcut"):
-                key = cfg_edit.REFERENCES[section.name]
-                named = [n + at if n < 0 else n for n in map(int, section.get(key).split(","))]
-                layer = nn.Identity()
-                width = sum(widths[n] for n in named) if section.name == "route" else width
-            elif section.name == "softmax" and at == len(sections) - 1:
-                break
-            else:
-                raise ValueError(f"[{section.name}]: expected a layer that this script knows")
-            self.layers.append(layer)
-            self.sources.append((section.name, named))
-            widths.append(width)
+        self.around = (o.before, o.behind[1], o.before, o.behind[0])
+        self.pool = nn.MaxPool2d(o.size, o.stride)
 
     def forward(self, x):
-        outputs = []
-        for layer, (name, named) in zip(self.layers, self.sources):
-            if name == "route":
-                x = torch.cat([outputs[n] for n in named], 1)
-            elif name == "shortcut":
-                x = x + outputs[named[0]]
+        return self.pool(functional.pad(x, self.around, value=-float("inf")) if any(self.around) else x)
+
+
+def convolution(layer):
+    o = layer.options
+    found = [nn.Conv2d(layer.shapes[0][0], o.filters, o.size, o.stride, o.padding, o.dilation, o.groups, bias=not o.normalized)]
+    if o.normalized:
+        found.append(nn.BatchNorm2d(o.filters))
+    return nn.Sequential(*found, ACTIVATIONS[o.activation]())
+
+
+def dropout(layer, kind, default):
+    return kind(float(layer.section.get("probability", default)))
+
+
+MODULES = {
+    "convolutional": convolution,
+    "maxpool": lambda layer: MaxPool(layer.options),
+    "upsample": lambda layer: nn.Upsample(scale_factor=layer.options.stride),
+    "dropout": lambda layer: dropout(layer, nn.Dropout, .5),
+    "alpha_dropout": lambda layer: dropout(layer, nn.AlphaDropout, .05),
+    "local_whitening": lambda layer: Whitening(layer.options.size, layer.options.eps, layer.options.gain),
+}
+
+
+class Net(nn.Module):
+    """forward(x): what each layer of ENDS reads, a list.
+
+    net         lib.net.Net; where it has its weights, these
+    whitening   (layer) -> function, in place of Whitening
+    """
+
+    def __init__(self, net, whitening=None):
+        super().__init__()
+        self.net, self.steps = net, []
+        for layer in net.layers:
+            if layer.kind in ("route", "shortcut") + ENDS:
+                step = None
+            elif layer.kind not in MODULES or getattr(layer.options, "activation", "linear") not in ACTIVATIONS:
+                raise ValueError(layer.section.mistake(None, "a layer that PyTorch's twin knows", layer.kind))
+            elif whitening and layer.kind == "local_whitening":
+                step = whitening(layer)
             else:
-                x = layer(x)
-            outputs.append(x)
-        return x
+                step = MODULES[layer.kind](layer)
+                self.add_module(layer.name, step)
+            self.steps.append(step)
+        if any(layer.weights for layer in net.layers):
+            self.load()
+
+    def load(self):
+        """Takes the layers' weights over."""
+        for layer, step in zip(self.net.layers, self.steps):
+            if not layer.weights:
+                continue
+            convolution, *norm = step[:-1]
+            pairs = [(convolution.weight, "weights")]
+            if norm:
+                pairs += [(norm[0].bias, "biases"), (norm[0].weight, "scales"), (norm[0].running_mean, "mean"),
+                          (norm[0].running_var, "variance")]
+            else:
+                pairs.append((convolution.bias, "biases"))
+            for parameter, name in pairs:
+                parameter.data.copy_(torch.from_numpy(layer.weights[name].copy()))
+
+    def forward(self, x):
+        outputs, found = {None: x}, []
+        for layer, step in zip(self.net.layers, self.steps):
+            read = [outputs[source] for source in layer.inputs]
+            if layer.kind == "route":
+                x = torch.cat(read, 1) if len(read) > 1 else read[0]
+            elif layer.kind == "shortcut":
+                x = layer.options.alpha * read[0] + layer.options.beta * read[1]
+            elif step is None:
+                x = read[0]
+                found.append(x)
+            else:
+                x = step(read[0])
+            outputs[layer] = x
+        return found

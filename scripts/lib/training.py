@@ -19,6 +19,8 @@ import sys
 import threading
 import time
 
+from lib import cfg
+
 ITERATION = re.compile(r"^(\d+)(?:, \S+)?: (\S+), (\S+) avg, (\S+) rate, (\S+) seconds, (\d+) images")
 CHECKPOINT = re.compile(r"^cfg_\d+\.weights$")
 STOPPED = re.compile(r"^snn: iteration (\d+): .* NaN or infinite", re.M)
@@ -45,24 +47,16 @@ class Failure(Exception):
 
 def with_net_keys(text, keys):
     """The cfg text with keys of its [net] section replaced, or added."""
-    lines = text.splitlines()
-    start = next(i for i, line in enumerate(lines) if line.strip() in ("[net]", "[network]"))
-    end = next((i for i in range(start + 1, len(lines)) if lines[i].startswith("[")), len(lines))
-    head, body, tail = lines[:start + 1], lines[start + 1:end], lines[end:]
-    body = [line for line in body if line.split("=")[0].strip() not in keys]
-    return "\n".join(head + [f"{k}={v}" for k, v in keys.items()] + body + tail) + "\n"
+    head, sections = cfg.parse(text)
+    net = next(section for section in sections if section.name in cfg.NET)
+    net.lines = [f"{k}={v}" for k, v in keys.items()] + [line for line in net.lines if net.key_of(line) not in keys]
+    return cfg.render(head, sections)
 
 
 def net_value(text, key, default=None):
     """The value of a [net] key in cfg text."""
-    section = None
-    for line in text.splitlines():
-        line = line.strip()
-        if line.startswith("["):
-            section = line
-        elif section in ("[net]", "[network]") and line.split("=")[0].strip() == key:
-            return line.split("=", 1)[1].strip()
-    return default
+    net = next((section for section in cfg.parse(text)[1] if section.name in cfg.NET), None)
+    return net.get(key, default) if net else default
 
 
 def read_data(data_file):

@@ -28,7 +28,8 @@ import torch
 from torch import nn
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import cfg_edit     # noqa: E402
+from lib import cfg          # noqa: E402
+from lib import net as nets  # noqa: E402
 from lib import torch_net    # noqa: E402
 from lib import training     # noqa: E402
 
@@ -90,7 +91,7 @@ def train(model, images, masks, net, seed, name):
             group["lr"] = rate_at(step + 1, net)
         optimizer.zero_grad()
         # As Darknet's: the sum over an image's pixels, the mean over images.
-        loss = loss_of(model(as_tensor([image for image, _ in pairs])), target) / batch
+        loss = loss_of(model(as_tensor([image for image, _ in pairs]))[-1], target) / batch
         loss.backward()
         optimizer.step()
         losses.append(loss.item() / target[0].numel())
@@ -105,7 +106,7 @@ def measure(model, images, masks, stems, classes, folder):
     os.makedirs(folder, exist_ok=True)
     model.eval()
     with torch.no_grad():
-        found = numpy.concatenate([model(as_tensor(images[at:at + 50])).argmax(1).numpy()
+        found = numpy.concatenate([model(as_tensor(images[at:at + 50]))[-1].argmax(1).numpy()
                                    for at in range(0, len(images), 50)])
     for mask, stem in zip(found, stems):
         cv2.imwrite(os.path.join(folder, stem + ".png"), mask.astype(numpy.uint8))
@@ -126,22 +127,22 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count())))
     try:
-        with open(options.cfg) as f:
-            _, (head, *sections) = cfg_edit.parse(f.read())
+        graph = nets.Net(options.cfg)
+        head = graph.head
         net = {key: float(head.get(key)) for key in ("batch", "momentum", "decay", "hue", "saturation", "exposure",
                                                      "learning_rate", "power", "burn_in", "max_batches")}
         net["max_batches"] = options.iterations or net["max_batches"]
         classes = int(training.read_data(options.data)["classes"])
         seen, test = read_set(options.data, "train"), read_set(options.data, "valid")
-        torch_net.Net(sections)
-    except (OSError, TypeError, ValueError, KeyError) as error:
+        torch_net.Net(graph)
+    except (OSError, TypeError, ValueError, KeyError, cfg.Mistakes) as error:
         print(f"{options.cfg}, {options.data}: {error}", file=sys.stderr)
         return 1
     rows = []
     for rate in (options.rates or head.get("learning_rate")).split(","):
         for seed in options.seeds.split(","):
             torch.manual_seed(int(seed))
-            model, name = torch_net.Net(sections), f"{rate}-{seed}"
+            model, name = torch_net.Net(graph), f"{rate}-{seed}"
             start = time.time()
             losses = train(model, seen[0], seen[1], dict(net, learning_rate=float(rate)), int(seed), name)
             seconds = time.time() - start
