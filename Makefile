@@ -70,10 +70,12 @@ all: build/darknet  ## fetch upstream if absent, patch it, build build/darknet a
 build/upstream/darknet:
 	$(Q)scripts/fetch_upstream.sh build/upstream
 
-# The patcher writes only what changed, and the host's make builds only that.
+# The patcher writes only what changed, and the host's make builds only that. What
+# was made of a file that is no longer there would be linked still.
 $(TREE)/snn.manifest: $(LAYERS) $(wildcard patches/*) scripts/patch.py | $(UPSTREAM)
 	$(Q)if [ ! -d $(TREE) ]; then mkdir -p build && cp -a "$(UPSTREAM)" $(TREE).new && mv $(TREE).new $(TREE); fi
 	$(Q)$(PYTHON) scripts/patch.py $(TREE) $(addprefix --without ,$(WITHOUT)) > build/patch.log
+	$(Q)cd $(TREE) && rm -f libdarknet.a && for o in obj/snn_*.o; do n=$${o#obj/}; ls src/$${n%.o}.c* > /dev/null 2>&1 || rm -f $$o; done
 	$(Q)touch $@
 
 $(TREE)/darknet: $(TREE)/snn.manifest $(if $(filter host,$(GPU)),$(CUDA_HOST_LIB)/libcudart.a)
@@ -242,6 +244,9 @@ $(THREADS_TESTS): tests/unit/test_threads.c tests/unit/test.h $(wildcard layers/
 	$(Q)$(CC) $(filter-out -fsanitize=%,$(UNIT_FLAGS)) $(if $(findstring -thread,$(@D)),-fsanitize=thread) -Ilayers/base -Itests/unit \
 		tests/unit/test_threads.c layers/base/snn_threads.c layers/base/snn_mem.c -lpthread -o $@
 
+# What the unit tests are compiled with to run mutants of the CPU's loops.
+MUTANTS_CC = $(CC) -g -std=gnu99 $(if $(filter 1,$(OPENCV)),-DOPENCV) -I$(TREE)/include -I$(TREE)/src $(TEST_FOLDERS:%=-I%)
+
 # What upstream allocates it does not free before it ends.
 export ASAN_OPTIONS := detect_leaks=0
 
@@ -266,7 +271,8 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(THREADS_TESTS) $(VARIANT_PROGRAMS) \
 		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
 		build/tests-gpuhost/test_gpu_net "make --no-print-directory gpu-build" "make --no-print-directory gpu-check" \
-		'tests/system/test_mutants.py --compile "$(KERNEL_CC)" --objects $(TESTS)/kernels --test tests/gpu/test_kernels.c' \
+		'tests/system/test_mutants.py --kernels $(TESTS)/kernels --compile "$(KERNEL_CC)" --test tests/gpu/test_kernels.c' \
+		'tests/system/test_mutants.py --cpu $(TREE) --make "$(HOST_OPTIONS)" --compile "$(MUTANTS_CC)" --libraries "$(LIBRARIES)"' \
 		"env ONEDNN_MAX_CPU_ISA=AVX2 $(TESTS)/test_fast" "env ONEDNN_MAX_CPU_ISA=SSE41 $(TESTS)/test_fast" \
 		"tests/system/test_gate.py build/darknet" \
 		"tests/system/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver" \

@@ -126,6 +126,12 @@ def run(only, *arguments):
     finish()
 
 
+def without_make():
+    """The environment for a make that a test starts: without what the make that runs the test has in it."""
+    return {k: v for k, v in os.environ.items()
+            if k not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "DARKNET", "WITHOUT")}
+
+
 # ---- the command line and the files -------------------------------------------
 
 def parser(doc):

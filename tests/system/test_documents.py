@@ -106,9 +106,10 @@ def make_targets():
 
 @functools.lru_cache
 def help_of(script):
-    done = run(PYTHON, os.path.join(ROOT, script), "--help")
-    # A script that needs PyTorch cannot say more here than its head does.
-    return done.stdout if done.returncode == 0 else read(script)
+    # What reads no options would do its work; and what needs PyTorch may not be able to say anything.
+    reads = re.search(r"argparse|harness\.parser", read(script))
+    done = run(PYTHON, os.path.join(ROOT, script), "--help") if reads else None
+    return done.stdout if done and done.returncode == 0 else read(script)
 
 
 @functools.lru_cache

@@ -53,9 +53,7 @@ class Work:
     def __init__(self, options, folder):
         self.darknet, self.library, self.upstream = options.darknet, options.library, options.upstream
         self.host_tree, self.folder, self.opencv = options.tree, folder, options.opencv
-        # Of this make, if one runs the test: its variables are not for the makes below.
-        self.environment = {k: v for k, v in os.environ.items()
-                            if k not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "DARKNET", "WITHOUT")}
+        self.environment = harness.without_make()
 
     def path(self, *names):
         return os.path.join(self.folder, *names)

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""Kernels broken on purpose: each mistake must make the kernels' test fail.
+"""Code broken on purpose: each mistake must make a test fail.
 
-    tests/system/test_mutants.py --compile "gcc FLAGS" --objects DIR --test SOURCE
+    tests/system/test_mutants.py --kernels build/tests/kernels --compile "gcc FLAGS" --test tests/gpu/test_kernels.c
+    tests/system/test_mutants.py --cpu build/tree --make "OPTION=.." --compile "gcc FLAGS" --libraries "-l.."
 
-DIR holds the objects that the test is linked from. A mutant is a copy of one file of layers/
-with one text replaced; the kernels that include it are compiled again, and linked to the others.
+A mutant is a copy of one file of layers/ with one text replaced. What includes it is compiled again, and linked to
+the other objects: the kernels' of that folder, or those of the patched tree, whose make says how it compiles a file.
 """
+import argparse
 import glob
 import os
-import shutil
+import re
 import shlex
+import shutil
 import subprocess
 
 import harness
@@ -17,7 +20,7 @@ import harness
 WHITENING = "local_whitening_kernels.cu"
 
 # name, file that is broken, kernels to compile again, text, what it becomes
-MUTANTS = [
+KERNELS = [
     ("selu_off_by_one", "selu_kernels.cu", "selu_kernels.cu",
      "y[i + k] = snn_selu(x[i + k])", "y[i + k] = snn_selu(x[i + k + 1])"),
     ("selu_without_bound", "selu_kernels.cu", "selu_kernels.cu",
@@ -59,59 +62,153 @@ MUTANTS = [
      "find(l->scale_updates_gpu", "find(NULL"),
 ]
 
+# The CPU's loops, which users run: the same, with the unit test that must fail.
+CPU = [
+    ("pool_misses_the_last_column", "snn_pool.c", "snn_pool.c",
+     "if (s.end > limit) s.end = limit;", "if (s.end > limit - 1) s.end = limit - 1;", "fast"),
+    ("pool_gradient_overwrites", "snn_pool.c", "snn_pool.c",
+     "j->delta[l->indexes[i]] += l->delta[i]", "j->delta[l->indexes[i]] = l->delta[i]", "fast"),
+    ("pool_gradient_of_a_block_goes_elsewhere", "snn_pool.c", "snn_pool.c",
+     "index[n] == place + first + n, d[n], 0", "index[n] == place + first, d[n], 0", "fast"),
+    ("route_writes_over_its_first_part", "snn_joins.c", "snn_joins.c", "offset += r.count;", "offset = r.count;", "fast"),
+    ("route_gradient_overwrites", "snn_joins.c", "snn_joins.c",
+     "r->to + begin * r->to_stride, 1, r->from", "r->to + begin * r->to_stride, 0, r->from", "fast"),
+    ("shortcut_gradient_without_its_factor", "snn_joins.c", "snn_joins.c", "1, d, j->beta, n)", "1, d, 1, n)", "fast"),
+    ("upsample_gradient_misses_a_column", "snn_joins.c", "snn_joins.c",
+     "for (k = 1; k < stride; ++k) sum +=", "for (k = 1; k + 1 < stride; ++k) sum +=", "fast"),
+    ("upsample_misses_a_row", "snn_joins.c", "snn_joins.c",
+     "for (k = 1; k < l->stride; ++k) memcpy", "for (k = 2; k < l->stride; ++k) memcpy", "fast"),
+    ("weights_do_not_decay", "snn_update.c", "snn_update.c", "*u - r.decay * x", "*u", "fast"),
+    ("momentum_stays", "snn_update.c", "snn_update.c", "*u = r.momentum * v;", "*u = v;", "fast"),
+    ("biases_decay", "snn_update.c", "snn_update.c", "    r.decay = 0;\n", "", "fast"),
+    ("variance_of_all_in_place_of_all_but_one", "snn_batchnorm.c", "snn_batchnorm.c", "1. / (count - 1)", "1. / count", "fast"),
+    ("rolling_mean_runs_away", "snn_batchnorm.c", "snn_batchnorm.c",
+     "(l->mean[c] - l->rolling_mean[c])", "(l->mean[c] + l->rolling_mean[c])", "fast"),
+    ("batchnorm_gradient_without_the_mean_s", "snn_batchnorm.c", "snn_batchnorm.c",
+     "(float)(l->mean_delta[c] / count)", "0", "fast"),
+    ("clipping_misses_the_last_tap", "snn_clip.c", "snn_clip.c",
+     "for (k = 0; k < n; ++k) u[k] = snn_clipped", "for (k = 0; k + 1 < n; ++k) u[k] = snn_clipped", "init"),
+    ("biases_are_not_clipped", "snn_clip.c", "snn_clip.c", "snn_clip_scale(fabs(*u), limit)", "1", "init"),
+    ("mean_of_the_first_image", "snn_centre.c", "snn_centre.c", "for (b = 0; b < batch; ++b)", "for (b = 0; b < 1; ++b)", "centre"),
+    ("bias_that_stays", "snn_centre.c", "snn_centre.c", "l->biases[i] -= (float)(gain", "l->biases[i] -= 0 * (float)(gain", "centre"),
+    ("gradient_keeps_what_the_bias_has_learnt", "snn_centre.c", "snn_centre.c",
+     "x[t] -= part * means[t]", "x[t] -= 0 * means[t]", "centre"),
+    ("last_value_unread", "snn_finite.c", "snn_finite.c",
+     "for (i = 0; i < n; ++i) {\n        int32_t", "for (i = 0; i + 1 < n; ++i) {\n        int32_t", "math"),
+    ("loss_is_a_sum", "snn_loss.c", "snn_loss.c", "/ (double)pixels", "/ 1", "segmentation"),
+    ("filters_keep_their_mean", "snn_init.c", "snn_init.c", "(float)((*w - mean) * scale)", "(float)(*w * scale)", "init"),
+    ("squares_off_centre", "snn_standardize.c", "snn_standardize.c",
+     "difference * (a + b - twice)", "difference * (a + b)", "layers"),
+    ("inverse_of_an_older_row", "snn_standardize.c", "snn_standardize.c",
+     "memcpy(inverse, inverse - w, w * sizeof *inverse)", "(void)w", "layers"),
+    ("gain_without_its_scale", "snn_standardize.c", "snn_standardize.c", "y[i] *= scale", "y[i] *= 1", "layers"),
+    ("whitening_gradient_without_the_image_s_variance", "snn_standardize.c", "snn_standardize.c",
+     "c += r * (v * v)", "c += 0 * (v * v)", "layers"),
+    ("products_that_leave_twice", "snn_whiten.c", "snn_whiten.c",
+     "e.leave * ((out_a[x]", "2 * e.leave * ((out_a[x]", "layers"),
+    ("means_off_centre", "snn_whiten.c", "snn_whiten.c", "e.leave * (out[x] - centre)", "e.leave * out[x]", "layers"),
+    ("dropout_gradient_overwrites", "alpha_dropout_layer.c", "alpha_dropout_layer.c",
+     "out[i] += snn_select", "out[i] = snn_select", "layers"),
+    ("dropout_forgets_the_last_word", "alpha_dropout_layer.c", "alpha_dropout_layer.c",
+     "(int)(j->count % 32), j->affine)", "0, j->affine)", "layers"),
+    ("selu_gradient_overwrites", "selu_layer.c", "selu_layer.c",
+     "out[i] += g[i] * snn_selu_gradient", "out[i] = g[i] * snn_selu_gradient", "layers"),
+]
 
-def run(command):
-    return subprocess.run(command, capture_output=True, text=True, errors="replace")
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
 
 
 def fails(program):
-    """Whether the test has a failed check; it need not go on after the first."""
-    with subprocess.Popen([program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                          errors="replace") as test:
+    """Whether the test has a failed check, and need not go on, or dies."""
+    with subprocess.Popen([program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace",
+                          cwd=harness.ROOT) as test:
         failed = any(line.startswith("FAIL") for line in test.stdout)
+        died = not failed and test.wait() < 0
         test.kill()
-    return failed
+    return failed or died
 
 
-def is_caught(mutant, args, folder):
-    """Returns None where the test fails for the mutant, otherwise why it does not."""
-    _, file, kernels, text, broken = mutant
-    for name in (file, kernels):
-        shutil.copy(*glob.glob(os.path.join("layers", "*", name)), folder)
+def broken_copy(folder, file, compiled, text, broken):
+    """Writes the mutant, and what is to be compiled, into the folder."""
+    for name in {file, compiled}:
+        shutil.copy(*glob.glob(os.path.join(harness.ROOT, "layers", "*", name)), folder)
     path = os.path.join(folder, file)
     with open(path) as f:
         source = f.read()
-    if text not in source:
-        return f'layers/{file} has no "{text}"'
+    assert text in source, f'{file} has no "{text}"'
     with open(path, "w") as f:
         f.write(source.replace(text, broken, 1))
-    compiled, program = os.path.join(folder, "mutant.o"), os.path.join(folder, "mutant")
-    made = run([*args.compile, "-I" + folder, "-x", "c++", "-c", os.path.join(folder, kernels), "-o", compiled])
-    if made.returncode:
-        return made.stderr.splitlines()[0]
-    others = [o for o in glob.glob(os.path.join(args.objects, "*.o")) if os.path.basename(o) != kernels + ".o"]
-    made = run([*args.compile, args.test_object, compiled, *others, "-lstdc++", "-lm", "-lpthread", "-o", program])
-    if made.returncode:
-        return made.stderr.splitlines()[0]
-    return None if fails(program) else "the test passes"
 
 
-@harness.test
-def each_mutant_is_caught(options):
+def succeed(done):
+    assert not done.returncode, done.stderr.strip().splitlines()[0]
+
+
+def is_caught(row, folder, compile_copy, link):
+    """One case: compile_copy(source, object), link(object, program)."""
+    name, file, compiled, text, broken = row[:5]
+    folder = os.path.join(folder, name)
+    os.mkdir(folder)
+    mutant, program = os.path.join(folder, "mutant.o"), os.path.join(folder, "mutant")
+    broken_copy(folder, file, compiled, text, broken)
+    succeed(compile_copy(os.path.join(folder, compiled), mutant))
+    succeed(link(mutant, program))
+    assert fails(program), "the test passes"
+
+
+def each_broken_kernel_is_caught(options):
     folder = harness.folder()
-    options.test_object = os.path.join(folder, "test.o")
-    subprocess.run([*options.compile, "-c", options.test, "-o", options.test_object], check=True)
-    for mutant in MUTANTS:
-        own = os.path.join(folder, mutant[0])
-        os.mkdir(own)
-        why = is_caught(mutant, options, own)
-        harness.holds(mutant[0], why is None, why)
+    test = os.path.join(folder, "test.o")
+    succeed(run(*options.compile, "-c", options.test, "-o", test))
+
+    def compile_copy(source, to):
+        return run(*options.compile, "-I" + os.path.dirname(source), "-x", "c++", "-c", source, "-o", to)
+
+    for row in (row for row in KERNELS if options.only in row[0]):
+        others = [o for o in glob.glob(os.path.join(options.kernels, "*.o")) if os.path.basename(o) != row[2] + ".o"]
+        harness.attempt(row[0], is_caught, row, folder, compile_copy,
+                        lambda mutant, program: run(*options.compile, test, mutant, *others, "-lstdc++", "-lm", "-lpthread",
+                                                    "-o", program))
+
+
+def each_broken_loop_is_caught(options):
+    folder, tests = harness.folder(), {}
+    tree = os.path.abspath(options.cpu)
+
+    def test_of(name):
+        if name not in tests:
+            tests[name] = os.path.join(folder, name + ".o")
+            succeed(run(*options.compile, "-O0", "-c", f"tests/unit/test_{name}.c", "-o", tests[name], cwd=harness.ROOT))
+        return tests[name]
+
+    def compile_copy(source, to):
+        """As the host compiles it, which -n says: the flags of its own make, and ours."""
+        name = os.path.basename(source)[:-len(".c")]
+        said = run("make", "-n", "-W", f"src/{name}.c", f"obj/{name}.o", *options.make, cwd=tree,
+                   env=harness.without_make()).stdout
+        command = next(line for line in said.splitlines() if f"-o obj/{name}.o" in line)
+        command = re.sub(r"-c \S+ -o \S+", f"-I{os.path.dirname(source)} -c {source} -o {to}", command)
+        return run("bash", "-c", command, cwd=tree)
+
+    for row in (row for row in CPU if options.only in row[0]):
+        harness.attempt(row[0], is_caught, row, folder, compile_copy,
+                        lambda mutant, program: run(*options.compile, test_of(row[5]), mutant, os.path.join(tree, "libdarknet.a"),
+                                                    *options.libraries, "-o", program))
 
 
 if __name__ == "__main__":
-    parser = harness.parser(__doc__)
-    parser.add_argument("--compile", required=True, type=shlex.split)
-    parser.add_argument("--objects", required=True)
-    parser.add_argument("--test", required=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kernels", metavar="FOLDER")
+    parser.add_argument("--test", metavar="SOURCE")
+    parser.add_argument("--cpu", metavar="TREE")
+    parser.add_argument("--only", default="", metavar="WORD", help="the mutants that have WORD in their name")
+    for name in ("compile", "make", "libraries"):
+        parser.add_argument("--" + name, type=shlex.split, default=[])
     options = parser.parse_args()
-    harness.run(options.only, options)
+    if options.kernels:
+        harness.attempt("each_broken_kernel_is_caught", each_broken_kernel_is_caught, options)
+    if options.cpu:
+        harness.attempt("each_broken_loop_is_caught", each_broken_loop_is_caught, options)
+    harness.finish()

@@ -4,6 +4,7 @@ weights of one that was not.
 
     tests/system/test_training.py build/darknet
 """
+import filecmp
 import os
 import signal
 import time
@@ -64,6 +65,10 @@ def a_killed_training_goes_on_and_learns(darknet):
     holds("no_loss_and_no_weight_is_non_finite", not result["nonfinite"], "a loss or a weight is NaN or infinite")
     holds("every_iteration_is_reported", len(run.losses) == ITERATIONS, f"{len(run.losses)} of {ITERATIONS}")
     holds("loss_falls_to_less_than_a_third", not result["nonfinite"] and last < first / 3, f"from {first} to {last}")
+    whole = fixtures.trained(darknet)
+    holds("killed_training_ends_with_the_weights_of_a_whole_one",
+          filecmp.cmp(run.path("cfg_final.weights"), os.path.join(whole, "cfg_final.weights"), shallow=False),
+          f"{run.path('cfg_final.weights')} and those of {whole} differ")
     again = fixtures.training_in(darknet, folder)
     again.run()
     holds("a_finished_training_is_not_repeated", again.state == "done before", again.state)

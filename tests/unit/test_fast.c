@@ -81,6 +81,8 @@ static const fast_case cases[] = {
     { "upsample of large images", 8, 5, 64, 65, "[upsample]\nstride=2\nscale=2\n" },
     { "shortcut", 8, 5, 40, 41, CONV(5, 3, 1, "activation=linear") CONV(5, 3, 1, "activation=linear")
       "[shortcut]\nfrom=-2\nactivation=selu\n" },
+    { "shortcut with factors", 8, 5, 8, 9, CONV(5, 3, 1, "activation=linear") CONV(5, 3, 1, "activation=linear")
+      "[shortcut]\nfrom=-2\nalpha=.6\nbeta=-.8\nactivation=linear\n" },
     { "shortcut of other channels", 8, 5, 8, 9, CONV(4, 3, 1, "activation=linear") CONV(6, 3, 1, "activation=linear")
       "[shortcut]\nfrom=-2\nactivation=leaky\n" },
     /* whose gradient is left out until it is asked for, in training by the host's commands */
@@ -93,6 +95,9 @@ static const fast_case cases[] = {
     { "two consumers", 8, 8, 9, 8,
       CONV(8, 3, 1, "activation=selu") CONV(8, 3, 1, "activation=selu") "[shortcut]\nfrom=-2\nactivation=linear\n"
       CONV(8, 1, 1, "activation=selu") "[route]\nlayers=-1,-3\n" CONV(8, 3, 1, "activation=selu") },
+    { "two routes of one layer", 3, 5, 8, 9,
+      CONV(5, 3, 1, "activation=selu") CONV(7, 3, 1, "activation=selu") "[route]\nlayers=0,1\n"
+      CONV(6, 3, 1, "activation=selu") "[route]\nlayers=-1,0,1\n" CONV(5, 3, 1, "activation=selu") },
 };
 enum { CASES = sizeof cases / sizeof *cases };
 

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "selu_layer.h"
+#include "snn_finite.h"
 #include "snn_random.h"
 
 #include <float.h>
@@ -374,6 +375,26 @@ TEST(is_finite_looks_at_the_bits)
     CHECK(snn_is_finite_double(DBL_MAX));
 }
 
+/* In every place of arrays of every length around a vector's. */
+TEST(all_finite_reads_every_value)
+{
+    static const float bad[] = { NAN, INFINITY, -INFINITY };
+    float x[67];
+    size_t n, i, k;
+    for (n = 1; n <= sizeof x / sizeof *x; ++n) {
+        for (i = 0; i < n; ++i) x[i] = i % 2 ? FLT_MAX : -1e-45f;
+        CHECK(snn_all_finite(x, n));
+        for (i = 0; i < n; ++i) {
+            float was = x[i];
+            for (k = 0; k < sizeof bad / sizeof *bad; ++k) {
+                x[i] = bad[k];
+                CHECK(!snn_all_finite(x, n));
+            }
+            x[i] = was;
+        }
+    }
+}
+
 TEST(inverse_deviation_is_clamped_and_floored)
 {
     /* sum, sum of squares, count, epsilon, image variance */
@@ -613,6 +634,7 @@ int main(void)
     RUN(alpha_dropout_equals_pytorch);
     RUN(drop_thresholds_are_shares_of_the_32_bit_words);
     RUN(is_finite_looks_at_the_bits);
+    RUN(all_finite_reads_every_value);
     RUN(inverse_deviation_is_clamped_and_floored);
     RUN(philox_gives_the_published_numbers);
     RUN(threefry_gives_the_published_numbers);
