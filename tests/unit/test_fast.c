@@ -547,6 +547,124 @@ TEST(a_convolution_runs_the_pool_behind_it)
     check_letters(some, sizeof some / sizeof *some, pool_of);
 }
 
+/* ----------------------------------------------------------------- the plan */
+
+#define PLANNED CONV(32, 3, 1, "activation=selu") POOL(2, 2, "") CONV(16, 3, 1, "activation=selu")
+
+static int is_of_batch(const network *net, int i, int training, int batch)
+{
+    const snn_conv_plan *c = &snn_plan_of(&net->layers[i], training)->conv;
+    return c->batch == batch && c->conv && (size_t)batch % c->chunk_images == 0 && c->chunk_images % c->images == 0;
+}
+
+TEST(a_net_is_planned_where_it_is_made)
+{
+    fast_case c = { "planned", 8, 3, 16, 16, PLANNED };
+    network *net = net_by(&c, 1), *slow = net_by(&c, 0);
+    int training;
+    for (training = 0; training < 2; ++training) {
+        const snn_plan *p = snn_plan_of(&net->layers[0], training);
+        CHECK(is_of_batch(net, 0, training, 8) && is_of_batch(net, 2, training, 8));
+        CHECK(p->x_block == 1 && p->y_block == 1 && !p->runs_pool && !p->overwritten && !p->leaves_dx);
+    }
+    CHECK(snn_record_of(&net->layers[0])->kind == SNN_KIND_CONV);
+    CHECK(snn_record_of(&net->layers[1])->kind == SNN_KIND_MAXPOOL);
+    CHECK(!snn_record_of(&slow->layers[0]));
+    net_free(net);
+    net_free(slow);
+}
+
+/* And stays one for training. */
+TEST(a_plan_follows_the_mini_batch_and_the_size)
+{
+    fast_case c = { "planned", 8, 3, 16, 16, PLANNED };
+    network *net = net_by(&c, 1);
+    const snn_conv *before;
+    int saved, block;
+    snn_plan_training(net);
+    block = plan_at(net, 0).y_block;
+    CHECK(plan_at(net, 0).runs_pool && plan_at(net, 1).is_run && plan_at(net, 0).overwritten);
+    before = plan_at(net, 2).conv.conv;
+    saved = quiet_begin();
+    resize_network(net, 24, 24);
+    quiet_end(saved);
+    CHECK(plan_at(net, 2).conv.conv != before);
+    CHECK(plan_at(net, 0).y_block == block && plan_at(net, 0).runs_pool);
+    set_batch_network(net, 2);
+    CHECK(is_of_batch(net, 0, 1, 2) && is_of_batch(net, 2, 0, 2));
+    /* three threads share two images */
+    CHECK(plan_at(net, 0).y_block == block && !plan_at(net, 0).runs_pool && !plan_at(net, 1).is_run);
+    set_batch_network(net, 8);
+    CHECK(is_of_batch(net, 0, 1, 8) && plan_at(net, 0).runs_pool);
+    net_free(net);
+}
+
+TEST(the_environment_is_read_where_a_plan_is_made)
+{
+    fast_case c = { "planned", 8, 3, 16, 16, PLANNED };
+    network *net = net_by(&c, 1);
+    setenv("SNN_BLOCKS", "0", 1);
+    snn_plan_training(net);
+    CHECK(plan_at(net, 0).y_block == 1 && !plan_at(net, 0).runs_pool);
+    unsetenv("SNN_BLOCKS");
+    CHECK(!plan_at(net, 0).runs_pool);
+    snn_plan_net(net);
+    CHECK(plan_at(net, 0).runs_pool);
+    setenv("SNN_BLOCKS", "0", 1);
+    CHECK(plan_at(net, 0).runs_pool);
+    unsetenv("SNN_BLOCKS");
+    net_free(net);
+}
+
+static void compare_weights(const fast_case *c, network *a, network *b)
+{
+    int i, k;
+    for (i = 0; i < a->n; ++i) {
+        array x[ARRAYS], y[ARRAYS];
+        arrays_of(&a->layers[i], x);
+        arrays_of(&b->layers[i], y);
+        for (k = 0; k < ARRAYS; ++k) compare(c, i, x[k].name, x[k].values, y[k].values, x[k].count, 0);
+    }
+}
+
+/* One trains, one is looked into, one infers, of other sizes, in one process. */
+TEST(several_nets_are_alive_each_with_its_plan)
+{
+    fast_case c = { "alive", 8, 3, 16, 16, PLANNED }, other_case = { "other", 4, 3, 12, 12, PLANNED };
+    network *alone = net_by(&c, 1), *net = net_by(&c, 1), *looked_into = net_by(&c, 1), *other = net_by(&other_case, 1);
+    size_t n = 8 * 3 * 16 * 16;
+    float *input = normals(n, 1), *a = normals(n, 2), *b = normals(n, 2), *d = normals(n, 2);
+    int round;
+    snn_plan_training(alone);
+    for (round = 0; round < 2; ++round) {
+        step(alone, input, a, 1);
+        update(alone);
+    }
+    snn_plan_training(net);
+    snn_plan_training(other);
+    for (round = 0; round < 2; ++round) {
+        step(net, input, b, 1);
+        step(other, input, NULL, 1);
+        step(looked_into, input, d, 1);
+        net_run(other, input, NULL, NULL, 0, 0);
+        update(net);
+        update(looked_into);
+    }
+    CHECK(plan_at(net, 0).runs_pool && plan_at(other, 0).runs_pool && !plan_at(looked_into, 0).runs_pool);
+    compare(&c, -1, "gradient of the input", b, a, n, 0);
+    compare(&c, -1, "gradient of the input", d, a, n, 0);
+    compare_weights(&c, net, alone);
+    compare_weights(&c, looked_into, alone);
+    free(input);
+    free(a);
+    free(b);
+    free(d);
+    net_free(alone);
+    net_free(net);
+    net_free(looked_into);
+    net_free(other);
+}
+
 /* oneDNN's for AVX-512; on other CPUs it takes blocks of 8 in some places, or none. */
 static int has_blocks_of_16(void)
 {
@@ -757,6 +875,10 @@ int main(int argc, char **argv)
     RUN(a_convolution_reads_two_images_where_they_are);
     RUN(what_is_skipped_follows_the_size);
     RUN(a_convolution_runs_the_pool_behind_it);
+    RUN(a_net_is_planned_where_it_is_made);
+    RUN(a_plan_follows_the_mini_batch_and_the_size);
+    RUN(the_environment_is_read_where_a_plan_is_made);
+    RUN(several_nets_are_alive_each_with_its_plan);
     RUN(blocks_give_the_same_bits);
     RUN(an_update_gives_the_hosts_bits);
     RUN(other_batches_and_sizes_of_the_same_net_fit);
