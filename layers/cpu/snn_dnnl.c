@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One operand: how the host has it, blocked where the shape says so, and how the
+/* One operand: as it stands in the array that is read or written, and as the
  * primitive wants it. */
 typedef struct {
-    dnnl_memory_desc_t plain, wanted;
+    dnnl_memory_desc_t array, wanted;
     dnnl_primitive_t reorder;       /* NULL: they are the same */
     size_t bytes;                   /* of the wanted layout */
 } operand;
@@ -23,12 +23,12 @@ typedef struct {
 typedef struct {
     dnnl_primitive_t run;
     operand src, weights, dst;      /* or their gradients */
-    operand piece;                  /* an equal part of the weights' filters, which lies */
-    int pieces;                     /* by itself in either layout */
+    operand piece;                  /* some of the filters, as many as in any other piece: */
+    int pieces;                     /* they lie together in either layout */
     dnnl_memory_desc_t bias;
     dnnl_memory_desc_t scratch;
     size_t scratch_bytes;
-} pass;
+} primitive;
 
 /* Layouts of filters in which blocks of them lie one after the other. */
 typedef struct {
@@ -40,7 +40,7 @@ typedef struct {
  * are convolved one by one, a part each, the sums of which are y: more channels than an
  * image's, where they are few, oneDNN pads to a block. */
 typedef struct {
-    pass forward, weights;
+    primitive forward, weights;
     const filter_layout *gradient;  /* as snn_blocks.h adds it; NULL: another one */
 } image_part;
 
@@ -51,7 +51,7 @@ struct snn_conv {
     snn_conv_shape shape;
     int parts;
     image_part part[SNN_MOST_INPUT_PARTS];
-    pass data;
+    primitive data;
     snn_conv *next;                 /* in its bucket */
 };
 
@@ -131,7 +131,7 @@ static dnnl_memory_t memory_of(const dnnl_memory_desc_t *layout, const void *dat
 /* No two arguments have the same layout in the same place. Threads are the plugin's own:
  * OpenMP, by which oneDNN would spread a call, is to give it one. The host's own setting
  * comes back. */
-static void run(dnnl_primitive_t primitive, int count, const argument *arguments)
+static void run(dnnl_primitive_t what, int count, const argument *arguments)
 {
     dnnl_exec_arg_t list[6];
     int i, before = omp_get_max_threads();
@@ -140,7 +140,7 @@ static void run(dnnl_primitive_t primitive, int count, const argument *arguments
         list[i].memory = memory_of(arguments[i].layout, arguments[i].data);
     }
     omp_set_num_threads(1);
-    check(dnnl_primitive_execute(primitive, thread_stream(), count, list), "execution");
+    check(dnnl_primitive_execute(what, thread_stream(), count, list), "execution");
     omp_set_num_threads(before);
 }
 
@@ -153,7 +153,7 @@ static void reorder(const operand *o, const dnnl_memory_desc_t *from, const void
 
 /* ------------------------------------------------------------------- making */
 
-typedef enum { INTO_WANTED, INTO_PLAIN, ADD_TO_PLAIN } direction;
+typedef enum { INTO_WANTED, INTO_ARRAY, ADD_TO_ARRAY } direction;
 
 static void add_to_output(dnnl_primitive_attr_t attributes)
 {
@@ -166,14 +166,14 @@ static void add_to_output(dnnl_primitive_attr_t attributes)
 
 static void make_reorder(operand *o, direction d)
 {
-    const dnnl_memory_desc_t *from = d == INTO_WANTED ? &o->plain : &o->wanted;
-    const dnnl_memory_desc_t *to = d == INTO_WANTED ? &o->wanted : &o->plain;
+    const dnnl_memory_desc_t *from = d == INTO_WANTED ? &o->array : &o->wanted;
+    const dnnl_memory_desc_t *to = d == INTO_WANTED ? &o->wanted : &o->array;
     dnnl_primitive_desc_t description;
     dnnl_primitive_attr_t attributes;
     o->bytes = dnnl_memory_desc_get_size(&o->wanted);
-    if (d != ADD_TO_PLAIN && dnnl_memory_desc_equal(&o->plain, &o->wanted)) return;
+    if (d != ADD_TO_ARRAY && dnnl_memory_desc_equal(&o->array, &o->wanted)) return;
     check(dnnl_primitive_attr_create(&attributes), "attributes");
-    if (d == ADD_TO_PLAIN) add_to_output(attributes);
+    if (d == ADD_TO_ARRAY) add_to_output(attributes);
     check(dnnl_reorder_primitive_desc_create(&description, from, engine, to, engine, attributes), "reorder");
     check(dnnl_primitive_create(&o->reorder, description), "reorder");
     dnnl_primitive_desc_destroy(description);
@@ -203,18 +203,18 @@ static int pieces_of(const filter_layout *l, dnnl_dim_t filters)
     return pieces;
 }
 
-static void make_pieces(pass *p)
+static void make_pieces(primitive *p)
 {
-    const dnnl_memory_desc_t *plain = &p->weights.plain;
+    const dnnl_memory_desc_t *array = &p->weights.array;
     const filter_layout *l = layout_of_filters(&p->weights.wanted);
     dnnl_dims_t dims;
     p->piece = p->weights;
-    p->pieces = pieces_of(l, plain->dims[0]);
+    p->pieces = pieces_of(l, array->dims[0]);
     if (p->pieces > 1) {
-        memcpy(dims, plain->dims, sizeof dims);
+        memcpy(dims, array->dims, sizeof dims);
         dims[0] /= p->pieces;
-        check(dnnl_memory_desc_init_by_strides(&p->piece.plain, 4, dims, dnnl_f32,
-                                               plain->format_desc.blocking.strides), "weights");
+        check(dnnl_memory_desc_init_by_strides(&p->piece.array, 4, dims, dnnl_f32,
+                                               array->format_desc.blocking.strides), "weights");
         check(dnnl_memory_desc_init_by_tag(&p->piece.wanted, 4, dims, dnnl_f32, l->tag), "weights");
     }
     make_reorder(&p->piece, INTO_WANTED);
@@ -223,7 +223,7 @@ static void make_pieces(pass *p)
 
 /* The primitive of an operation, and the layouts that it wants; where Winograd's is
  * asked for and not there, the direct one. 0: oneDNN has no such primitive. */
-static int make_run(pass *p, dnnl_convolution_desc_t *operation, int adds,
+static int make_run(primitive *p, dnnl_convolution_desc_t *operation, int adds,
                     const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *description,
                     dnnl_query_t src, dnnl_query_t weights, dnnl_query_t dst)
 {
@@ -258,7 +258,7 @@ static dnnl_format_tag_t tag_of(int block)
     return block == 16 ? dnnl_nChw16c : block == 8 ? dnnl_nChw8c : dnnl_nchw;
 }
 
-static geometry describe(const snn_conv_shape *s, pass *p)
+static geometry describe(const snn_conv_shape *s, primitive *p)
 {
     geometry g = { { s->stride_y, s->stride_x },
                    { s->dilation - 1, s->dilation - 1 },
@@ -274,9 +274,9 @@ static geometry describe(const snn_conv_shape *s, pass *p)
     dnnl_dims_t grouped_strides = { s->n / s->groups * filter, filter, kernel, s->size, 1 };
     int several = s->groups > 1;
     dnnl_dim_t *weights = several ? grouped : one;
-    check(dnnl_memory_desc_init_by_tag(&p->src.plain, 4, src, dnnl_f32, tag_of(s->x_block)), "source");
-    check(dnnl_memory_desc_init_by_tag(&p->dst.plain, 4, dst, dnnl_f32, tag_of(s->y_block)), "destination");
-    check(dnnl_memory_desc_init_by_strides(&p->weights.plain, 4 + several, weights, dnnl_f32,
+    check(dnnl_memory_desc_init_by_tag(&p->src.array, 4, src, dnnl_f32, tag_of(s->x_block)), "source");
+    check(dnnl_memory_desc_init_by_tag(&p->dst.array, 4, dst, dnnl_f32, tag_of(s->y_block)), "destination");
+    check(dnnl_memory_desc_init_by_strides(&p->weights.array, 4 + several, weights, dnnl_f32,
                                            several ? grouped_strides : one_strides), "weights");
     check(dnnl_memory_desc_init_by_tag(&p->bias, 1, bias, dnnl_f32, dnnl_x), "bias");
     check(dnnl_memory_desc_init_by_tag(&g.src, 4, src, dnnl_f32, dnnl_format_tag_any), "source");
@@ -292,7 +292,7 @@ static dnnl_alg_kind_t algorithm_of(const snn_conv_shape *s)
 }
 
 /* `description` is the caller's to destroy. */
-static int make_forward(const snn_conv_shape *s, int adds, pass *p, dnnl_primitive_desc_t *description)
+static int make_forward(const snn_conv_shape *s, int adds, primitive *p, dnnl_primitive_desc_t *description)
 {
     geometry g = describe(s, p);
     dnnl_convolution_desc_t operation;
@@ -303,7 +303,7 @@ static int make_forward(const snn_conv_shape *s, int adds, pass *p, dnnl_primiti
                     dnnl_query_dst_md);
 }
 
-static void make_data(const snn_conv_shape *s, pass *p, const_dnnl_primitive_desc_t forward)
+static void make_data(const snn_conv_shape *s, primitive *p, const_dnnl_primitive_desc_t forward)
 {
     dnnl_primitive_desc_t description;
     dnnl_convolution_desc_t operation;
@@ -314,12 +314,12 @@ static void make_data(const snn_conv_shape *s, pass *p, const_dnnl_primitive_des
     if (!make_run(p, &operation, 0, forward, &description, dnnl_query_diff_src_md,
                   dnnl_query_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the input");
     dnnl_primitive_desc_destroy(description);
-    make_reorder(&p->src, s->replaces ? INTO_PLAIN : ADD_TO_PLAIN);
+    make_reorder(&p->src, s->replaces ? INTO_ARRAY : ADD_TO_ARRAY);
     make_pieces(p);
     make_reorder(&p->dst, INTO_WANTED);
 }
 
-static void make_weights(const snn_conv_shape *s, pass *p, const_dnnl_primitive_desc_t forward)
+static void make_weights(const snn_conv_shape *s, primitive *p, const_dnnl_primitive_desc_t forward)
 {
     dnnl_primitive_desc_t description;
     dnnl_convolution_desc_t operation;
@@ -331,7 +331,7 @@ static void make_weights(const snn_conv_shape *s, pass *p, const_dnnl_primitive_
                   dnnl_query_diff_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the weights");
     dnnl_primitive_desc_destroy(description);
     make_reorder(&p->src, INTO_WANTED);
-    make_reorder(&p->weights, ADD_TO_PLAIN);
+    make_reorder(&p->weights, ADD_TO_ARRAY);
     make_reorder(&p->dst, INTO_WANTED);
 }
 
@@ -352,7 +352,7 @@ static void make_part(snn_conv *c, int index)
     if (!make_forward(&s, index > 0, &p->forward, &description)) snn_fatal("oneDNN: no convolution");
     make_reorder(&p->forward.src, INTO_WANTED);
     make_pieces(&p->forward);
-    make_reorder(&p->forward.dst, INTO_PLAIN);
+    make_reorder(&p->forward.dst, INTO_ARRAY);
     make_weights(&s, &p->weights, description);
     p->gradient = layout_of_filters(&p->weights.weights.wanted);
     if (p->gradient && !p->gradient->is_by_filter) p->gradient = NULL;
@@ -395,7 +395,7 @@ static snn_conv *make(const snn_conv_shape *shape)
 {
     snn_conv *c = (snn_conv *)snn_alloc(1, sizeof *c);
     dnnl_primitive_desc_t whole;
-    pass unused;
+    primitive unused;
     c->shape = *shape;
     memset(&unused, 0, sizeof unused);
     if (!make_forward(shape, 0, &unused, &whole)) {
@@ -473,7 +473,7 @@ int snn_conv_y_block(const snn_conv *c) { return block_in(&c->part[0].forward.ds
 
 /* ------------------------------------------------------------------- passes */
 
-/* Plain weights of a part's channels, filters of all channels lying behind each other. */
+/* Weights of a part's channels, in filters of all channels that lie behind each other. */
 static size_t part_weights(const snn_conv *c)
 {
     return (size_t)(c->shape.c / c->parts) * (size_t)c->shape.size * (size_t)c->shape.size;
@@ -490,7 +490,7 @@ size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass p)
     return p == SNN_CONV_FORWARD ? (size_t)c->parts * forward_bytes(c) : c->data.weights.bytes;
 }
 
-/* Plain weights from piece to piece. */
+/* The host's weights from piece to piece. */
 static size_t piece_stride(const snn_conv *c, int pieces)
 {
     return (size_t)(c->shape.n / pieces * c->shape.filter_c * c->shape.size * c->shape.size);
@@ -501,39 +501,39 @@ int snn_conv_weight_pieces(const snn_conv *c, snn_conv_pass p)
     return p == SNN_CONV_BACKWARD ? c->data.pieces : c->part[0].forward.pieces;
 }
 
-static void block_piece(const snn_conv *c, const pass *p, const float *weights, char *blocked, int piece)
+static void reorder_piece(const snn_conv *c, const primitive *p, const float *weights, char *reordered, int piece)
 {
     const operand *o = &p->piece;
     const float *from = weights + (size_t)piece * piece_stride(c, p->pieces);
-    char *to = blocked + (size_t)piece * o->bytes;
-    if (o->reorder) reorder(o, &o->plain, from, &o->wanted, to);
+    char *to = reordered + (size_t)piece * o->bytes;
+    if (o->reorder) reorder(o, &o->array, from, &o->wanted, to);
     else memcpy(to, from, o->bytes);
 }
 
-void snn_conv_reorder_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *blocked, int piece)
+void snn_conv_reorder_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *reordered, int piece)
 {
     int i;
     if (p == SNN_CONV_BACKWARD) {
-        block_piece(c, &c->data, weights, (char *)blocked, piece);
+        reorder_piece(c, &c->data, weights, (char *)reordered, piece);
         return;
     }
     for (i = 0; i < c->parts; ++i) {
-        block_piece(c, &c->part[i].forward, weights + (size_t)i * part_weights(c),
-                    (char *)blocked + (size_t)i * forward_bytes(c), piece);
+        reorder_piece(c, &c->part[i].forward, weights + (size_t)i * part_weights(c),
+                    (char *)reordered + (size_t)i * forward_bytes(c), piece);
     }
 }
 
 /* The operand as wanted: reordered into *room, which is advanced, or as it is. */
-static const void *wanted(const operand *o, const void *plain, char **room)
+static const void *wanted(const operand *o, const void *array, char **room)
 {
     void *here = *room;
-    if (!o->reorder) return plain;
-    reorder(o, &o->plain, plain, &o->wanted, here);
+    if (!o->reorder) return array;
+    reorder(o, &o->array, array, &o->wanted, here);
     *room += snn_scratch_round(o->bytes);
     return here;
 }
 
-static char *room_for(const pass *p)
+static char *room_for(const primitive *p)
 {
     return (char *)snn_scratch(SNN_SCRATCH_PRIMITIVE, snn_scratch_round(p->src.bytes) +
                                snn_scratch_round(p->dst.bytes) + p->scratch_bytes);
@@ -542,7 +542,7 @@ static char *room_for(const pass *p)
 static void forward_part(const snn_conv *c, int index, const float *x, const void *weights,
                          const float *bias, void *dst, char *room)
 {
-    const pass *p = &c->part[index].forward;
+    const primitive *p = &c->part[index].forward;
     const void *src = wanted(&p->src, x, &room);
     argument arguments[] = {
         { DNNL_ARG_SRC, &p->src.wanted, src },
@@ -565,12 +565,12 @@ void snn_conv_forward(const snn_conv *c, const float *const *x, const void *weig
         forward_part(c, i, x[i], (const char *)weights + (size_t)i * forward_bytes(c), bias,
                      dst, room);
     }
-    if (o->reorder) reorder(o, &o->wanted, dst, &o->plain, y);
+    if (o->reorder) reorder(o, &o->wanted, dst, &o->array, y);
 }
 
 static void backward_data(const snn_conv *c, const void *dst, const void *weights, float *dx, char *room)
 {
-    const pass *p = &c->data;
+    const primitive *p = &c->data;
     void *src = p->src.reorder ? room : (char *)(void *)dx;
     argument arguments[] = {
         { DNNL_ARG_DIFF_DST, &p->dst.wanted, dst },
@@ -579,13 +579,13 @@ static void backward_data(const snn_conv *c, const void *dst, const void *weight
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room + snn_scratch_round(p->src.bytes) },
     };
     run(p->run, 4, arguments);
-    if (p->src.reorder) reorder(&p->src, &p->src.wanted, src, &p->src.plain, dx);
+    if (p->src.reorder) reorder(&p->src, &p->src.wanted, src, &p->src.array, dx);
 }
 
 static void backward_weights(const snn_conv *c, int index, const float *x, const void *dst, float *dw,
                              float *dbias, char *room)
 {
-    const pass *p = &c->part[index].weights;
+    const primitive *p = &c->part[index].weights;
     const void *src = wanted(&p->src, x, &room);
     argument arguments[] = {
         { DNNL_ARG_SRC, &p->src.wanted, src },
@@ -606,24 +606,24 @@ static size_t part_gradient(const snn_conv *c)
 void snn_conv_backward(const snn_conv *c, const float *const *x, const float *dy, const void *weights,
                        float *dx, float *dw, float *dbias)
 {
-    const pass *a = &c->part[0].weights, *b = &c->data;
+    const primitive *a = &c->part[0].weights, *b = &c->data;
     size_t dst = snn_scratch_round(a->dst.bytes > b->dst.bytes ? a->dst.bytes : b->dst.bytes);
     size_t need_a = snn_scratch_round(a->src.bytes) + a->scratch_bytes;
     size_t need_b = snn_scratch_round(b->src.bytes) + b->scratch_bytes;
     char *room = (char *)snn_scratch(SNN_SCRATCH_PRIMITIVE, dst + (need_a > need_b ? need_a : need_b));
     char *rest = room;
-    const void *blocked = NULL;
+    const void *dst_wanted = NULL;
     int i;
-    if (dw) blocked = wanted(&a->dst, dy, &rest);
+    if (dw) dst_wanted = wanted(&a->dst, dy, &rest);
     for (i = 0; dw && i < c->parts; ++i) {
-        backward_weights(c, i, x[i], blocked, dw + (size_t)i * part_gradient(c), dbias, room + dst);
+        backward_weights(c, i, x[i], dst_wanted, dw + (size_t)i * part_gradient(c), dbias, room + dst);
     }
     if (!dx) return;
     if (!dw || !dnnl_memory_desc_equal(&a->dst.wanted, &b->dst.wanted)) {
         rest = room;
-        blocked = wanted(&b->dst, dy, &rest);
+        dst_wanted = wanted(&b->dst, dy, &rest);
     }
-    backward_data(c, blocked, weights, dx, room + dst);
+    backward_data(c, dst_wanted, weights, dx, room + dst);
 }
 
 size_t snn_conv_gradient_count(const snn_conv *c) { return (size_t)c->parts * part_gradient(c); }
@@ -641,7 +641,7 @@ void snn_conv_add_gradient(const snn_conv *c, const float *dw, float *updates, i
         const float *from = dw + (size_t)i * part_gradient(c) + (size_t)piece * filters * channels * taps;
         float *to = updates + (size_t)i * part_weights(c) + (size_t)piece * filters * stride;
         if (l) snn_add_blocks(from, (size_t)l->block, filters, channels, taps, to, stride);
-        else reorder(o, &o->wanted, from, &o->plain, to);
+        else reorder(o, &o->wanted, from, &o->array, to);
     }
 }
 

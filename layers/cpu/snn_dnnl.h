@@ -1,9 +1,9 @@
 /* Convolution by oneDNN, https://oneapi-src.github.io/oneDNN/.
  *
- * The host keeps images as [image][channel][row][column] and weights as
- * [filter][channel][row][column]: "plain" below. oneDNN computes in layouts of
- * its own, "blocked"; what is read and written here is plain except where it
- * says blocked, and where the shape has blocks (snn_plan.h). Primitives are made
+ * The host keeps images as nchw, [image][channel][row][column], and weights as
+ * [filter][channel][row][column]. oneDNN computes in layouts of its own. Images are
+ * read and written as nchw, or in blocks where the shape has some (snn_plan.h);
+ * weights are reordered before, and their gradients after. Primitives are made
  * once for a shape and kept until the process ends. A call runs on its caller's
  * thread alone; any number of threads may call at the same time.
  */
@@ -27,13 +27,13 @@ typedef struct {
     int batch;                      /* images in one call */
     int c, h, w, n, out_h, out_w;   /* input, output */
     int groups, size, stride_x, stride_y, pad, dilation;
-    int filter_c;                   /* channels that a plain filter has in memory;
+    int filter_c;                   /* channels that a filter has in memory;
                                      * more than are used: c is a slice */
     int bias;                       /* 0: none */
     int winograd;                   /* by Winograd's tiles, where oneDNN can: 3x3
                                      * of stride 1, see snn_conv_has_tiles */
     int x_block, y_block;           /* channels side by side in x and y, and in
-                                     * their gradients; 0, 1: plain */
+                                     * their gradients; 0, 1: nchw */
     int replaces;                   /* dx is written, not added to */
 } snn_conv_shape;
 
@@ -49,31 +49,31 @@ int snn_conv_has_tiles(void);
 int snn_conv_x_block(const snn_conv *c);
 int snn_conv_y_block(const snn_conv *c);
 
-/* Blocked weights: their bytes, and their making, in pieces 0, 1 .. that threads can
+/* Reordered weights: their bytes, and their making, in pieces 0, 1 .. that threads can
  * share. One layout is for the forward pass, another one for the gradient of the input. */
 typedef enum { SNN_CONV_FORWARD, SNN_CONV_BACKWARD } snn_conv_pass;
 size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass pass);
 int snn_conv_weight_pieces(const snn_conv *c, snn_conv_pass pass);
 void snn_conv_reorder_weights(const snn_conv *c, snn_conv_pass pass,
-                            const float *weights, void *blocked, int piece);
+                            const float *weights, void *reordered, int piece);
 
 /* Arrays that x is read from, an equal part of the channels from each; more than 1
  * only where the batch is 1. */
 int snn_conv_parts(const snn_conv *c);
 
 /* y [batch][n][out_h][out_w] = convolution of x [batch][c][h][w], plus bias
- * [n] where the shape has one. `weights` are blocked for SNN_CONV_FORWARD. */
+ * [n] where the shape has one. `weights` are reordered for SNN_CONV_FORWARD. */
 void snn_conv_forward(const snn_conv *c, const float *const *x, const void *weights,
                       const float *bias, float *y);
 
 /* From dy, the gradient of y: dx += the gradient of x (where the shape replaces, =;
  * NULL: not wanted), by
- * `weights` blocked for SNN_CONV_BACKWARD; dw = that of the weights (NULL: not
- * wanted, nor x), blocked, and dbias [n] = that of the bias. */
+ * `weights` reordered for SNN_CONV_BACKWARD; dw = that of the weights (NULL: not
+ * wanted, nor x), as oneDNN has it, and dbias [n] = that of the bias. */
 void snn_conv_backward(const snn_conv *c, const float *const *x, const float *dy,
                        const void *weights, float *dx, float *dw, float *dbias);
 
-/* Floats in a blocked gradient of the weights. And adding one, in pieces again, to plain
+/* Floats in such a gradient of the weights. And adding one, in pieces again, to
  * `updates`, which lie as the weights do. */
 size_t snn_conv_gradient_count(const snn_conv *c);
 int snn_conv_gradient_pieces(const snn_conv *c);

@@ -49,17 +49,17 @@ int snn_route_fits(const layer *l)
     return 1;
 }
 
-/* Each input's part of the output lies behind that of the input before. */
+/* What an input gives lies behind what the input before gives, in each image. */
 static void each_input(const layer *l, snn_state s, int is_forward)
 {
     size_t offset = 0;
     int i;
     for (i = 0; i < l->n; ++i) {
         layer other = snn_layer_at(s, l->input_layers[i]);
-        size_t size = (size_t)l->input_sizes[i], parts = (size_t)snn_route_parts(l);
-        size_t first = size / parts * (size_t)snn_route_part(l);
+        size_t size = (size_t)l->input_sizes[i], groups = (size_t)snn_route_groups(l);
+        size_t first = size / groups * (size_t)snn_route_group(l);
         run_of_images r;
-        r.count = size / parts;
+        r.count = size / groups;
         r.from = is_forward ? other.output + first : l->delta + offset;
         r.to = is_forward ? l->output + offset : other.delta + first;
         r.from_stride = is_forward ? size : (size_t)l->outputs;

@@ -135,7 +135,7 @@ snn_parts snn_input_parts(const snn_plan *p, snn_state s);
 /* For a layer that asks late, in its backward pass s: dy is whole after this. */
 void snn_ask_gradient(const layer *l, snn_state s);
 
-/* Whether the environment has name=0, which leaves a part of the fast path out. For those
+/* Whether the environment has name=0, which leaves some of the fast path out. For those
  * that make plans. */
 int snn_is_left_out(const char *name);
 

@@ -27,7 +27,7 @@ static int keeps_layout(const layer *l)
 {
     snn_layer_kind k = kind_of(l);
     return k == SNN_KIND_MAXPOOL || k == SNN_KIND_UPSAMPLE || k == SNN_KIND_SHORTCUT ||
-           (k == SNN_KIND_ROUTE && snn_route_parts(l) == 1);
+           (k == SNN_KIND_ROUTE && snn_route_groups(l) == 1);
 }
 
 /* The k-th layer that layer i reads, -1 being the net's input; -2 after the last. */
@@ -196,7 +196,7 @@ static int can_skip(const network *net, int i)
 {
     const layer *l = &net->layers[i];
     int k;
-    if (kind_of(l) != SNN_KIND_ROUTE || snn_route_parts(l) != 1 || l->n < 2 || !is_read_once(net, i)) return 0;
+    if (kind_of(l) != SNN_KIND_ROUTE || snn_route_groups(l) != 1 || l->n < 2 || !is_read_once(net, i)) return 0;
     for (k = 0; k < l->n; ++k) {
         if (block_at(net, l->input_layers[k]) > 1 || l->input_sizes[k] != l->input_sizes[0]) return 0;
     }

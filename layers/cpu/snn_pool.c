@@ -17,7 +17,7 @@ typedef struct {
     int block;              /* channels that a plane has side by side */
 } job;
 
-/* Planes in a piece of work: enough values that a thread is worth waking. */
+/* Planes of a call: enough values that a thread is worth waking. */
 static size_t planes_at_once(const layer *l, int block)
 {
     size_t plane = (size_t)l->w * (size_t)l->h * (size_t)block;
@@ -67,7 +67,7 @@ SNN_SIMD static void pairs(const float *SNN_RESTRICT a, const float *SNN_RESTRIC
 
 typedef struct { int begin, end; } span;
 
-/* The part within [0, limit) of a window of output i. */
+/* The window of output i, as far as it is within [0, limit). */
 static span window(int i, int stride, int pad, int size, int limit)
 {
     span s = { i * stride - pad / 2, i * stride - pad / 2 + size };

@@ -114,8 +114,8 @@ static inline int snn_maxpool_is_plain(const layer *l)
 }
 
 /* [route] takes one of several groups of each input's channels. */
-static inline int snn_route_parts(const layer *l) { return l->groups > 1 ? l->groups : 1; }
-static inline int snn_route_part(const layer *l) { return l->groups > 1 ? l->group_id : 0; }
+static inline int snn_route_groups(const layer *l) { return l->groups > 1 ? l->groups : 1; }
+static inline int snn_route_group(const layer *l) { return l->groups > 1 ? l->group_id : 0; }
 
 /* Whether [shortcut] adds one output of the shape of its own, without alpha= and beta=
  * (snn_residual.h); its factors. */

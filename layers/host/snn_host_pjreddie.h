@@ -70,8 +70,8 @@ static inline int snn_conv_is_plain(const layer *l)
 
 static inline int snn_maxpool_is_plain(const layer *l) { (void)l; return 1; }
 
-static inline int snn_route_parts(const layer *l) { (void)l; return 1; }
-static inline int snn_route_part(const layer *l) { (void)l; return 0; }
+static inline int snn_route_groups(const layer *l) { (void)l; return 1; }
+static inline int snn_route_group(const layer *l) { (void)l; return 0; }
 
 static inline int snn_shortcut_is_plain(const layer *l)
 {

@@ -1,4 +1,4 @@
-/* [local_whitening] on the GPU: the passes of snn_standardize.c and snn_whiten.c
+/* [local_whitening] on the GPU: the stages of snn_standardize.c and snn_whiten.c
  * as kernels. Results agree with the CPU's to the order of additions in double.
  *
  * Sums over an image are taken band by band, into the same places as on the
@@ -228,17 +228,17 @@ struct standardize_gradient {
 
 void snn_standardize_forward_gpu(snn_windows first, size_t images, double *room)
 {
-    standardize pass = {};
+    standardize stage = {};
     sum_images<moments>(first, images);
-    snn_slide_images(pass, first, images, room);
+    snn_slide_images(stage, first, images, room);
     apply_gain(first, images);
 }
 
 void snn_standardize_backward_gpu(snn_windows first, size_t images, double *room)
 {
-    standardize_gradient pass = {};
+    standardize_gradient stage = {};
     sum_images<standardize_sums>(first, images);
-    snn_slide_images(pass, first, images, room);
+    snn_slide_images(stage, first, images, room);
 }
 
 /* ----------------------------------------------------------- zca, cholesky */
@@ -314,23 +314,23 @@ struct field_sums : window_sums {
     }
 };
 
-template <class Pass>
+template <class Stage>
 static void sum_windows(snn_windows first, size_t images, double *sums,
                         double *room)
 {
     int k = first.depth, a = 0, b = 0, q;
-    Pass pass = Pass();
-    pass.sums = sums;
-    pass.count = snn_whiten_quantities(k) + 1;
-    for (pass.quantity = 0; pass.quantity < pass.count; pass.quantity += 2) {
+    Stage stage = Stage();
+    stage.sums = sums;
+    stage.count = snn_whiten_quantities(k) + 1;
+    for (stage.quantity = 0; stage.quantity < stage.count; stage.quantity += 2) {
         for (q = 0; q < 2; ++q) {
-            pass.a[q] = a;
-            pass.b[q] = b;
+            stage.a[q] = a;
+            stage.b[q] = b;
             if (b < 0) ++a;             /* means, after the entries */
             else if (++b == k) b = ++a;
             if (b == k) a = 0, b = -1;
         }
-        snn_slide_images(pass, first, images, room);
+        snn_slide_images(stage, first, images, room);
     }
 }
 
@@ -365,7 +365,7 @@ struct coupling {
     }
     static __device__ void combine(const snn_windows *j)
     {
-        snn_set_coupling(j, snn_sum(j, 1));
+        snn_set_coupling(j, snn_total(j, 1));
     }
 };
 

@@ -1,5 +1,5 @@
-/* [local_whitening]'s kernels. All arrays are the device's; `first` is the job
- * of the first of `images`, see snn_image. */
+/* [local_whitening]'s kernels. All arrays are the device's; `first` is the
+ * first of `images`, see snn_image. */
 #ifndef LOCAL_WHITENING_KERNELS_H
 #define LOCAL_WHITENING_KERNELS_H
 
@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/* What the layer's passes are on the CPU, in the same order. */
+/* What the layer's stages are on the CPU, in the same order. */
 void snn_standardize_forward_gpu(snn_windows first, size_t images, double *room);
 void snn_standardize_backward_gpu(snn_windows first, size_t images, double *room);
 void snn_whiten_forward_gpu(snn_windows first, size_t images, double *room);

@@ -1,4 +1,4 @@
-/* The layer as a list of passes over each image and group: those of
+/* The layer as a list of stages over each image and group: those of
  * snn_standardize.c and snn_whiten.c, which say what is computed and kept.
  *
  * Buffers: l.norms, the state and partial sums of each image and group, in
@@ -54,8 +54,8 @@ static int reach(const local_whitening *o, int length)
     return o->radius < 0 || o->radius >= length ? length - 1 : o->radius;
 }
 
-/* The first image's job; snn_image makes the others of it. */
-static snn_windows first_job(const layer *l, const float *x, const float *g,
+/* The first image; snn_image makes the others of it. */
+static snn_windows first_image(const layer *l, const float *x, const float *g,
                              float *dx)
 {
     const local_whitening *o = options_of(*l);
@@ -80,9 +80,9 @@ static snn_windows first_job(const layer *l, const float *x, const float *g,
 
 #ifdef GPU
 /* The same on the device, but for the pointers to the neighbours' arrays. */
-static snn_windows first_gpu_job(const layer *l, const float *x, float *dx)
+static snn_windows first_gpu_image(const layer *l, const float *x, float *dx)
 {
-    snn_windows j = first_job(l, x, l->delta_gpu, dx);
+    snn_windows j = first_image(l, x, l->delta_gpu, dx);
     j.y = l->output_gpu;
     if (j.inverse) j.inverse = l->variance_gpu;
     if (j.fields) j.fields = l->mean_gpu;
@@ -92,7 +92,7 @@ static snn_windows first_gpu_job(const layer *l, const float *x, float *dx)
 
 static void resize_gpu_buffers(layer *l)
 {
-    snn_windows j = first_job(l, NULL, NULL, NULL);
+    snn_windows j = first_image(l, NULL, NULL, NULL);
     size_t images = images_of(l), pixels = images * (size_t)l->w * (size_t)l->h;
     size_t planes = (size_t)snn_whiten_quantities(j.depth);
     if (j.inverse) snn_gpu_array(&l->variance_gpu, pixels);
@@ -179,17 +179,17 @@ typedef struct {
     const layer *l;
     const local_whitening *o;
     snn_windows first;
-    const snn_pass *passes[3];
+    const snn_stage *stages[3];
     int count, bands;
-    const snn_pass *only;       /* one pass, items are bands; NULL: all, groups */
+    const snn_stage *only;       /* one stage, items are bands; NULL: all, groups */
 } whitening_work;
 
-static void combine(const whitening_work *p, const snn_pass *pass, size_t image)
+static void combine(const whitening_work *p, const snn_stage *stage, size_t image)
 {
     snn_windows j;
-    if (!pass->combine) return;
+    if (!stage->combine) return;
     j = snn_image(p->first, image);
-    pass->combine(&j);
+    stage->combine(&j);
 }
 
 /* There is a slot for each of the threads that can be here. */
@@ -216,16 +216,16 @@ static void run_items(void *context, size_t begin, size_t end)
         }
         for (i = 0; i < p->count; ++i) {
             for (band = 0; band < p->bands; ++band) {
-                p->passes[i]->band(&j, band, scratch);
+                p->stages[i]->band(&j, band, scratch);
             }
-            combine(p, p->passes[i], k);
+            combine(p, p->stages[i], k);
         }
     }
     __atomic_store_n(&p->o->taken[slot], 0, __ATOMIC_RELEASE);
 }
 
-/* Where there are images enough for all threads, each goes through all passes
- * while it is in cache; else threads share the bands of a pass. */
+/* Where there are images enough for all threads, each goes through all stages
+ * while it is in cache; else threads share the bands of a stage. */
 static void run_passes(whitening_work *p)
 {
     size_t images = images_of(p->l), k;
@@ -237,7 +237,7 @@ static void run_passes(whitening_work *p)
         return;
     }
     for (i = 0; i < p->count; ++i) {
-        p->only = p->passes[i];
+        p->only = p->stages[i];
         snn_parallel(images * (size_t)p->bands, 1, run_items, p);
         for (k = 0; k < images; ++k) combine(p, p->only, k);
     }
@@ -245,7 +245,7 @@ static void run_passes(whitening_work *p)
 
 static whitening_work begin_work(const layer *l, const float *x, float *dx)
 {
-    whitening_work p = { l, options_of(*l), first_job(l, x, l->delta, dx),
+    whitening_work p = { l, options_of(*l), first_image(l, x, l->delta, dx),
                          { NULL }, 0, 0, NULL };
     return p;
 }
@@ -254,9 +254,9 @@ void forward_local_whitening_layer(snn_layer_arg l, snn_state s)
 {
     const local_whitening *o = options_of(l);
     whitening_work p = begin_work(&l, s.input, l.delta);
-    p.passes[p.count++] = &snn_moments;
-    p.passes[p.count++] = o->mode == STANDARDIZE ? &snn_standardize : &snn_whiten;
-    if (o->gain) p.passes[p.count++] = &snn_rescale;
+    p.stages[p.count++] = &snn_measure;
+    p.stages[p.count++] = o->mode == STANDARDIZE ? &snn_standardize : &snn_whiten;
+    if (o->gain) p.stages[p.count++] = &snn_rescale;
     run_passes(&p);
 }
 
@@ -267,12 +267,12 @@ void backward_local_whitening_layer(snn_layer_arg l, snn_state s)
     if (!s.delta) return;
     snn_ask_gradient(&l, s);
     if (o->mode == STANDARDIZE) {
-        p.passes[p.count++] = &snn_standardize_sums;
-        p.passes[p.count++] = &snn_standardize_gradient;
+        p.stages[p.count++] = &snn_standardize_sums;
+        p.stages[p.count++] = &snn_standardize_gradient;
     } else {
-        if (o->gain) p.passes[p.count++] = &snn_whiten_coupling;
-        p.passes[p.count++] = &snn_whiten_fields;
-        p.passes[p.count++] = &snn_whiten_gradient;
+        if (o->gain) p.stages[p.count++] = &snn_whiten_coupling;
+        p.stages[p.count++] = &snn_whiten_fields;
+        p.stages[p.count++] = &snn_whiten_gradient;
     }
     run_passes(&p);
 }
@@ -280,7 +280,7 @@ void backward_local_whitening_layer(snn_layer_arg l, snn_state s)
 #ifdef GPU
 void forward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s)
 {
-    snn_windows j = first_gpu_job(&l, snn_gpu_input(s), l.delta_gpu);
+    snn_windows j = first_gpu_image(&l, snn_gpu_input(s), l.delta_gpu);
     double *room = (double *)(void *)l.squared_gpu;
     if (j.fields) snn_whiten_forward_gpu(j, images_of(&l), room);
     else snn_standardize_forward_gpu(j, images_of(&l), room);
@@ -288,7 +288,7 @@ void forward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s)
 
 void backward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s)
 {
-    snn_windows j = first_gpu_job(&l, snn_gpu_input(s), snn_gpu_delta(s));
+    snn_windows j = first_gpu_image(&l, snn_gpu_input(s), snn_gpu_delta(s));
     double *room = (double *)(void *)l.squared_gpu;
     if (!j.dx) return;
     if (j.fields) snn_whiten_backward_gpu(j, images_of(&l), room);

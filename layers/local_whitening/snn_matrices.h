@@ -7,7 +7,7 @@
 #define SNN_MATRICES_H
 
 #include "snn_kernels.h"
-#include "snn_passes.h"
+#include "snn_stages.h"
 
 enum { SNN_SMALL = 4 };
 

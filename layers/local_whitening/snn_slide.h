@@ -11,7 +11,7 @@
 #define SNN_SLIDE_H
 
 #include "snn_kernels.h"
-#include "snn_passes.h"
+#include "snn_stages.h"
 
 enum {
     SNN_WARP = 32,
@@ -85,11 +85,11 @@ static __device__ void snn_slide_totals(double *totals, int w, int rows)
     __syncthreads();
 }
 
-/* Calls pass.use(j, part, row, x, sums) for each pixel of the block's band, with
- * the window sums of the two quantities that pass.value(j, part, row, x, v) sets;
- * for each of pass.parts(j) parts. */
-template <class Pass>
-static __device__ inline void snn_slide_block(Pass &pass, snn_windows first,
+/* Calls stage.use(j, part, row, x, sums) for each pixel of the block's band, with
+ * the window sums of the two quantities that stage.value(j, part, row, x, v) sets;
+ * for each of stage.parts(j) parts. */
+template <class Stage>
+static __device__ inline void snn_slide_block(Stage &stage, snn_windows first,
                                               unsigned bands, unsigned block,
                                               int rows, double *columns)
 {
@@ -99,13 +99,13 @@ static __device__ inline void snn_slide_block(Pass &pass, snn_windows first,
     int bottom = top + snn_slide_band(j.ry) < j.h ? top + snn_slide_band(j.ry) : j.h;
     double *totals = columns + 2 * (w + 1), v[2];
     int part, row, x, r, q, warp = (int)threadIdx.x / SNN_WARP;
-    pass.begin(j, block / bands);
-    for (part = 0; part < pass.parts(j); ++part) {
+    stage.begin(j, block / bands);
+    for (part = 0; part < stage.parts(j); ++part) {
         /* the windows of the row above the first, without what leaves them */
         for (x = (int)threadIdx.x; x < w; x += SNN_SLIDE_THREADS) {
             double p = 0, s = 0;
             for (r = top > j.ry ? top - j.ry : 0; r < top + j.ry && r < j.h; ++r) {
-                pass.value(j, part, r, x, v);
+                stage.value(j, part, r, x, v);
                 p += v[0];
                 s += v[1];
             }
@@ -119,12 +119,12 @@ static __device__ inline void snn_slide_block(Pass &pass, snn_windows first,
                 for (r = 0; r < count; ++r) {
                     int in = row + r + j.ry, out = row + r - j.ry - 1;
                     if (in < j.h) {
-                        pass.value(j, part, in, x, v);
+                        stage.value(j, part, in, x, v);
                         p += v[0];
                         s += v[1];
                     }
                     if (out >= 0 && row + r > top) {
-                        pass.value(j, part, out, x, v);
+                        stage.value(j, part, out, x, v);
                         p -= v[0];
                         s -= v[1];
                     }
@@ -144,7 +144,7 @@ static __device__ inline void snn_slide_block(Pass &pass, snn_windows first,
                         v[q] = total[s.right] - total[s.left];
                     }
                     total -= 2 * (w + 1);
-                    pass.use(j, part, row + r, x, v);
+                    stage.use(j, part, row + r, x, v);
                 }
             }
             __syncthreads();
@@ -154,43 +154,43 @@ static __device__ inline void snn_slide_block(Pass &pass, snn_windows first,
 
 /* With columns in shared memory, or where they do not fit in a room for each
  * block; blocks before these have gone to earlier launches. */
-template <class Pass>
+template <class Stage>
 static __global__ void __launch_bounds__(SNN_SLIDE_THREADS)
-snn_slide_kernel(Pass pass, snn_windows first, unsigned bands, int rows)
+snn_slide_kernel(Stage stage, snn_windows first, unsigned bands, int rows)
 {
     SNN_DYNAMIC_SHARED(double, shared);
-    snn_slide_block(pass, first, bands, blockIdx.x, rows, shared);
+    snn_slide_block(stage, first, bands, blockIdx.x, rows, shared);
 }
 
-template <class Pass>
+template <class Stage>
 static __global__ void __launch_bounds__(SNN_SLIDE_THREADS)
-snn_wide_kernel(Pass pass, snn_windows first, unsigned bands, unsigned before,
+snn_wide_kernel(Stage stage, snn_windows first, unsigned bands, unsigned before,
                 double *room)
 {
     int rows = SNN_SLIDE_ROWS;
-    snn_slide_block(pass, first, bands, before + blockIdx.x, rows,
+    snn_slide_block(stage, first, bands, before + blockIdx.x, rows,
                     room + blockIdx.x * snn_slide_room(first.w, rows));
 }
 
 /* Launches it for all bands of `images`; room: see snn_whitening_room_gpu. */
-template <class Pass>
-static void snn_slide_images(Pass pass, snn_windows first, size_t images,
+template <class Stage>
+static void snn_slide_images(Stage stage, snn_windows first, size_t images,
                              double *room)
 {
     size_t bands = snn_slide_bands(&first), blocks = images * bands, block;
     int rows = snn_slide_rows(first.w);
     if (rows) {
         size_t bytes = snn_slide_room(first.w, rows) * sizeof(double);
-        SNN_ALLOW_SHARED(snn_slide_kernel<Pass>, bytes);
-        SNN_LAUNCH(snn_slide_kernel<Pass>, (unsigned)blocks, SNN_SLIDE_THREADS,
-                   bytes, pass, first, (unsigned)bands, rows);
+        SNN_ALLOW_SHARED(snn_slide_kernel<Stage>, bytes);
+        SNN_LAUNCH(snn_slide_kernel<Stage>, (unsigned)blocks, SNN_SLIDE_THREADS,
+                   bytes, stage, first, (unsigned)bands, rows);
         return;
     }
     for (block = 0; block < blocks; block += SNN_SLIDE_ROOMS) {
         size_t most = SNN_SLIDE_ROOMS;
         size_t some = blocks - block < most ? blocks - block : most;
-        SNN_LAUNCH(snn_wide_kernel<Pass>, (unsigned)some, SNN_SLIDE_THREADS, 0,
-                   pass, first, (unsigned)bands, (unsigned)block, room);
+        SNN_LAUNCH(snn_wide_kernel<Stage>, (unsigned)some, SNN_SLIDE_THREADS, 0,
+                   stage, first, (unsigned)bands, (unsigned)block, room);
     }
 }
 

@@ -15,7 +15,7 @@
  * c = s mean(dL/dy y) / gain^2. s is at most 10 gain, and then a constant:
  * c = 0. */
 #include "snn_standardize.h"
-#include "snn_passes.h"
+#include "snn_stages.h"
 #include "snn_simd.h"
 #include "snn_slider.h"
 
@@ -94,7 +94,7 @@ static void moments_band(const snn_windows *j, int band, double *unused)
 
 static void moments_combine(const snn_windows *j) { snn_combine_moments(j); }
 
-const snn_pass snn_moments = { moments_band, moments_combine };
+const snn_stage snn_measure = { moments_band, moments_combine };
 
 /* ------------------------------------------------------------------- gain */
 
@@ -167,7 +167,7 @@ static void rescale_band(const snn_windows *j, int band, double *unused)
     }
 }
 
-const snn_pass snn_rescale = { rescale_band, NULL };
+const snn_stage snn_rescale = { rescale_band, NULL };
 
 /* ---------------------------------------------------------------- windows */
 
@@ -408,7 +408,7 @@ static void standardize_band(const snn_windows *j, int band, double *scratch)
     }
 }
 
-const snn_pass snn_standardize = { standardize_band, snn_set_scale };
+const snn_stage snn_standardize = { standardize_band, snn_set_scale };
 
 /* --------------------------------------------------------------- gradient */
 
@@ -469,7 +469,7 @@ static void sums_band(const snn_windows *j, int band, double *unused)
 
 static void sums_combine(const snn_windows *j) { snn_combine_gradient_sums(j); }
 
-const snn_pass snn_standardize_sums = { sums_band, sums_combine };
+const snn_stage snn_standardize_sums = { sums_band, sums_combine };
 
 /* One channel's row of i g, i g z and i x - z. */
 SNN_SIMD
@@ -604,4 +604,4 @@ static void gradient_band(const snn_windows *j, int band, double *scratch)
     }
 }
 
-const snn_pass snn_standardize_gradient = { gradient_band, NULL };
+const snn_stage snn_standardize_gradient = { gradient_band, NULL };

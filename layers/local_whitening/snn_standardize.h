@@ -2,7 +2,7 @@
  * image. See local_whitening_layer.h for the formula.
  *
  * Passes over an image and group: `band` is called for each band of rows, in
- * any order and from any thread, then `combine` once, then the next pass.
+ * any order and from any thread, then `combine` once, then the next stage.
  */
 #ifndef SNN_STANDARDIZE_H
 #define SNN_STANDARDIZE_H
@@ -16,21 +16,21 @@ extern "C" {
 typedef struct {
     void (*band)(const snn_windows *j, int band, double *scratch);
     void (*combine)(const snn_windows *j);
-} snn_pass;
+} snn_stage;
 
 /* Each channel's centre, and the image's variance. */
-extern const snn_pass snn_moments;
+extern const snn_stage snn_measure;
 /* y = the standardized x; inverse */
-extern const snn_pass snn_standardize;
-/* y *= scale; after a pass whose combine has set it. */
-extern const snn_pass snn_rescale;
+extern const snn_stage snn_standardize;
+/* y *= scale; after a stage whose combine has set it. */
+extern const snn_stage snn_rescale;
 
 /* What the gradient needs of the whole image. */
-extern const snn_pass snn_standardize_sums;
+extern const snn_stage snn_standardize_sums;
 /* dx += the gradient */
-extern const snn_pass snn_standardize_gradient;
+extern const snn_stage snn_standardize_gradient;
 
-/* Doubles of scratch that a band of either pass needs. */
+/* Doubles of scratch that a band of either stage needs. */
 size_t snn_standardize_scratch(int w, int h, int rx, int ry);
 
 /* The sum of y^2 over a band, and where `products` is not NULL of g y; of the

@@ -4,7 +4,7 @@
 #ifndef SNN_TILES_H
 #define SNN_TILES_H
 
-#include "snn_passes.h"
+#include "snn_stages.h"
 #include "snn_whitening.h"
 
 typedef struct {

@@ -11,7 +11,7 @@
  * the last term being the way through V = tr(image's covariance) / k. `fields`
  * holds, for each pixel, 2 ds / n (a <= b, row after row) and m / n. */
 #include "snn_whiten.h"
-#include "snn_passes.h"
+#include "snn_stages.h"
 #include "snn_simd.h"
 #include "snn_slider.h"
 #include "snn_tiles.h"
@@ -229,7 +229,7 @@ static void whiten_band(const snn_windows *j, int band, double *scratch)
     }
 }
 
-const snn_pass snn_whiten = { whiten_band, snn_set_scale };
+const snn_stage snn_whiten = { whiten_band, snn_set_scale };
 
 /* --------------------------------------------------------------- gradient */
 
@@ -242,10 +242,10 @@ static void coupling_band(const snn_windows *j, int band, double *unused)
 
 static void coupling_combine(const snn_windows *j)
 {
-    snn_set_coupling(j, snn_sum(j, 0));
+    snn_set_coupling(j, snn_total(j, 0));
 }
 
-const snn_pass snn_whiten_coupling = { coupling_band, coupling_combine };
+const snn_stage snn_whiten_coupling = { coupling_band, coupling_combine };
 
 SNN_HD void fields_of_tiles(const snn_windows *j, const sum_rows *t, int k,
                             int row, snn_tile *v)
@@ -344,7 +344,7 @@ static void fields_band(const snn_windows *j, int band, double *scratch)
 
 static void fields_combine(const snn_windows *j) { snn_combine_trace(j); }
 
-const snn_pass snn_whiten_fields = { fields_band, fields_combine };
+const snn_stage snn_whiten_fields = { fields_band, fields_combine };
 
 /* Those of finite pixels. */
 static void move_bad_fields(const snn_windows *j, const sum_rows *t, int row,
@@ -429,4 +429,4 @@ static void gradient_band(const snn_windows *j, int band, double *scratch)
     }
 }
 
-const snn_pass snn_whiten_gradient = { gradient_band, NULL };
+const snn_stage snn_whiten_gradient = { gradient_band, NULL };

@@ -8,15 +8,15 @@
 extern "C" {
 #endif
 
-/* y = the whitened x; after snn_moments. */
-extern const snn_pass snn_whiten;
+/* y = the whitened x; after snn_measure. */
+extern const snn_stage snn_whiten;
 
 /* With gain, before the next: the coupling. */
-extern const snn_pass snn_whiten_coupling;
+extern const snn_stage snn_whiten_coupling;
 /* dx += the gradient that stays at its pixel; the fields. */
-extern const snn_pass snn_whiten_fields;
+extern const snn_stage snn_whiten_fields;
 /* dx += the gradient through covariances and means. */
-extern const snn_pass snn_whiten_gradient;
+extern const snn_stage snn_whiten_gradient;
 
 size_t snn_whiten_scratch(int w, int rx, int k);
 

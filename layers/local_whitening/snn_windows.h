@@ -1,4 +1,4 @@
-/* What both kinds of local whitening share: one image and group as a job, its
+/* What both kinds of local whitening share: one image and group, its
  * cut into bands of rows, and sums over sliding windows.
  *
  * Window sums slide: down the image a sum of each column, which a row enters
@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-/* Of a group, from pass to pass. */
+/* Of a group, from stage to stage. */
 enum {
     SNN_VARIANCE,       /* the image's, mean over the channels */
     SNN_BAD,            /* whether a sample is not finite */
@@ -128,7 +128,7 @@ SNN_HD snn_moves snn_rows_that_move(const snn_windows *j, snn_span rows, int row
 }
 
 /* The sum of partial[at] over the bands. */
-SNN_HD double snn_sum(const snn_windows *j, int at)
+SNN_HD double snn_total(const snn_windows *j, int at)
 {
     int stride = snn_partials(j->depth), bands = snn_bands(j->h, j->ry), b;
     double sum = 0;

@@ -144,7 +144,7 @@ static void step_centred(const stepping *s, size_t begin, size_t end)
     }
 }
 
-static void step_plain(const stepping *s, size_t begin, size_t end)
+static void step_uncentred(const stepping *s, size_t begin, size_t end)
 {
     clip(s, begin, end);
     snn_update_filters(s->l, s->rates, begin, end);
@@ -158,7 +158,7 @@ static void step_filters(void *context, size_t begin, size_t end)
     for (at = begin; at < end; at = next) {
         next = end - at < each ? end : at + each;
         if (s->t->centre) step_centred(s, at, next);
-        else step_plain(s, at, next);
+        else step_uncentred(s, at, next);
     }
 }
 #endif

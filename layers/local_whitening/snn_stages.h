@@ -1,9 +1,9 @@
-/* What the passes of local whitening compute at one pixel, and of one image
- * between passes: CPU loops and CUDA kernels call these. The formulas they come
+/* What the stages of local whitening compute at one pixel, and of one image
+ * between stages: CPU loops and CUDA kernels call these. The formulas they come
  * from stand in snn_standardize.c (standardize) and snn_whiten.c (the others).
  */
-#ifndef SNN_PASSES_H
-#define SNN_PASSES_H
+#ifndef SNN_STAGES_H
+#define SNN_STAGES_H
 
 #include "snn_windows.h"
 
@@ -36,7 +36,7 @@ SNN_HD void snn_combine_moments(const snn_windows *j)
     double sum = 0, finite = 0, variance = 0;
     int c;
     for (c = 0; c < j->depth; ++c) {
-        double s = snn_sum(j, 3 * c), n = snn_sum(j, 3 * c + 2);
+        double s = snn_total(j, 3 * c), n = snn_total(j, 3 * c + 2);
         centre[c] = (float)(snn_origin(j, c) + (n ? s / n : 0));
         sum += n * snn_origin(j, c) + s;
         finite += n;
@@ -46,8 +46,8 @@ SNN_HD void snn_combine_moments(const snn_windows *j)
         if (j->fields) mean = centre[c];
         else centre[c] = (float)mean;
         off = mean - snn_origin(j, c);
-        variance += snn_sum(j, 3 * c + 1) - 2 * off * snn_sum(j, 3 * c) +
-                    off * off * snn_sum(j, 3 * c + 2);
+        variance += snn_total(j, 3 * c + 1) - 2 * off * snn_total(j, 3 * c) +
+                    off * off * snn_total(j, 3 * c + 2);
     }
     j->state[SNN_BAD] = finite < (double)j->depth * j->w * j->h;
     j->state[SNN_VARIANCE] = finite && variance > 0 ? variance / finite : 0;
@@ -79,7 +79,7 @@ SNN_HD void snn_combine_scale(const snn_windows *j)
     j->state[SNN_SCALE] = 1;
     j->state[SNN_COUPLING] = 0;
     if (!j->gain) return;
-    mean = snn_sum(j, 0) / ((double)j->depth * j->w * j->h);
+    mean = snn_total(j, 0) / ((double)j->depth * j->w * j->h);
     scale = mean > 0 ? 1 / sqrt(mean) : SNN_MOST_GAIN;
     j->state[SNN_SCALE] =
         j->gain * (scale < SNN_MOST_GAIN ? scale : SNN_MOST_GAIN);
@@ -163,11 +163,11 @@ SNN_HD void snn_combine_gradient_sums(const snn_windows *j)
 {
     double samples = (double)j->depth * j->w * j->h;
     double scale = j->state[SNN_SCALE];
-    j->state[SNN_BAD_GRADIENT] = snn_sum(j, 3) > 0;
-    snn_set_coupling(j, snn_sum(j, 0));
+    j->state[SNN_BAD_GRADIENT] = snn_total(j, 3) > 0;
+    snn_set_coupling(j, snn_total(j, 0));
     /* sum(n B) = sum(i^2 g z) with g = s dL/dy - c y, z = y / s */
     j->state[SNN_THROUGH] = j->eps / samples *
-        (snn_sum(j, 1) - j->state[SNN_COUPLING] / scale * snn_sum(j, 2));
+        (snn_total(j, 1) - j->state[SNN_COUPLING] / scale * snn_total(j, 2));
 }
 
 /* i g and i g z of one channel, and i x - z. */
@@ -243,8 +243,8 @@ SNN_HD double snn_field_dx(double sum, double through, float x, double centre)
 SNN_HD void snn_combine_trace(const snn_windows *j)
 {
     double samples = (double)j->depth * j->w * j->h;
-    j->state[SNN_BAD_GRADIENT] = snn_sum(j, 1) > 0;
-    j->state[SNN_THROUGH] = 2 * j->eps / samples * snn_sum(j, 0);
+    j->state[SNN_BAD_GRADIENT] = snn_total(j, 1) > 0;
+    j->state[SNN_THROUGH] = 2 * j->eps / samples * snn_total(j, 0);
 }
 
 #endif
