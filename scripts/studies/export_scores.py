@@ -21,9 +21,9 @@ import numpy
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import export_onnx                      # noqa: E402
+from lib import export_case             # noqa: E402
 from lib import net as nets             # noqa: E402
 from lib import training                # noqa: E402
-from lib.export_case import session     # noqa: E402
 
 SCORE, OVERLAP = .001, .45      # layers/verbs/snn_map.c
 WITHIN = 1e-3
@@ -112,9 +112,8 @@ def main():
                         "--json", results], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with open(results, encoding="utf-8") as f:
             want = json.load(f)["map50" if detects else "dice"]
-        if export_onnx.main([options.cfg, options.weights, model, "--names", options.data] + ["--decode"] * detects):
-            return 1
-        runner = session(model)
+        export_case.export(options.cfg, options.weights, model, "--names", options.data, *["--decode"] * detects)
+        runner = export_case.session(model)
         got = (map50 if detects else dice)(lambda image: runner.run(None, {"input": image}), images, net, names)
     print(f"{'mAP@0.5' if detects else 'mean Dice'}: {want:.6f} by darknet, {got:.6f} by ONNX Runtime, {len(images)} images")
     return int(abs(got - want) > WITHIN)

@@ -8,12 +8,14 @@ that tree. Needs onnx and onnxruntime (build/venv).
 """
 import json
 import os
+import re
 import subprocess
 import sys
 
 import numpy
 import onnx
 
+import fixtures
 import harness
 from harness import ROOT, check, holds, test
 from lib import cfg
@@ -302,6 +304,18 @@ def the_verb_runs_the_script(work):
           ("status of options", run(case.cfg, case.weights, out, "--batch", "x")[0], 2))
     status, text = run(case.cfg, case.weights, out, SNN_SCRIPTS=work.folder)
     check("verb_says_what_it_needs", ("status", status, 1), ("said", "expected export_onnx.py in scripts/" in text, True))
+
+
+@test
+def a_trained_nets_score_is_the_hosts(work):
+    if not work.darknet:
+        raise harness.Skip("no --darknet")
+    folder = fixtures.trained(work.darknet)
+    files = [os.path.join(folder, name) for name in ("train.data", "cfg.cfg", "cfg_final.weights")]
+    done = subprocess.run([sys.executable, os.path.join(SCRIPTS, "studies/export_scores.py"), work.darknet, *files],
+                          capture_output=True, text=True)
+    said = re.match(r"mAP@0.5: (\S+) by darknet, (\S+) by ONNX Runtime", done.stdout)
+    check("score", ("status", (done.returncode, done.stderr), (0, "")), ("found something", said and float(said[1]) > .01, True))
 
 
 @test
