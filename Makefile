@@ -211,8 +211,8 @@ $(TESTS)/%: %.c tests/unit/test.h tests/unit/net.h $(TREE)/darknet
 # The kernels, compiled for the host (tests/gpu/cuda_host), and the layers with GPU
 # callbacks: no Darknet, whose own kernels are nvcc's alone.
 KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standardize snn_whiten snn_layers \
-	snn_cfg snn_gate snn_gate_host snn_gate_shapes snn_upstream snn_graph snn_init snn_filters snn_clip snn_centre \
-	snn_step snn_noise snn_sums snn_loss snn_mem snn_threads snn_scratch snn_fast snn_plan
+	snn_cfg snn_files snn_messages snn_keys snn_gate snn_gate_host snn_gate_shapes snn_upstream snn_graph snn_init snn_filters \
+	snn_clip snn_centre snn_step snn_noise snn_sums snn_loss snn_mem snn_threads snn_scratch snn_fast snn_plan
 KERNEL_SOURCES := $(notdir $(wildcard layers/*/*_kernels.cu))
 KERNEL_OBJECTS := $(addprefix $(TESTS)/kernels/,$(KERNEL_LAYERS:%=%.o) $(KERNEL_SOURCES:%=%.o) host_stubs.o cuda_host.o)
 KERNEL_CC = $(CC) -O1 -g -Wall -Wextra -Wno-unused-parameter -ffp-contract=off -fno-math-errno $(SANITIZER) -DGPU -DSNN_SIMD= \
@@ -253,6 +253,7 @@ export ASAN_OPTIONS := detect_leaks=0
 check: build/darknet $(UNIT_PROGRAMS) $(TESTS)/test_kernels $(THREADS_TESTS)  ## unit tests, under a minute once built
 	$(Q)$(PYTHON) tests/run.py $(UNIT_TESTS) $(TESTS)/test_kernels $(THREADS_TESTS) \
 		"tests/system/test_gate.py build/darknet" \
+		"tests/system/test_structure.py --tree $(TREE)" \
 		"tests/system/test_map.py $(TESTS)/ap_driver"
 
 test: deps  ## everything that CI runs
@@ -275,6 +276,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		'tests/system/test_mutants.py --cpu $(TREE) --make "$(HOST_OPTIONS)" --compile "$(MUTANTS_CC)" --libraries "$(LIBRARIES)"' \
 		"env ONEDNN_MAX_CPU_ISA=AVX2 $(TESTS)/test_fast" "env ONEDNN_MAX_CPU_ISA=SSE41 $(TESTS)/test_fast" \
 		"tests/system/test_gate.py build/darknet" \
+		"tests/system/test_structure.py --tree $(TREE)" \
 		"tests/system/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver" \
 		"tests/system/test_hostile.py build/tree-noopencv/darknet" \
 		"tests/system/test_segmenter.py build/darknet" \

@@ -1,5 +1,6 @@
 #include "snn_layers.h"
 #include "snn_mem.h"
+#include "snn_plan.h"
 
 #include "alpha_dropout_layer.h"
 #include "local_whitening_layer.h"
@@ -8,12 +9,12 @@
 #include <string.h>
 
 const snn_layer_type snn_layer_types[SNN_LAYER_TYPES] = {
-    { "selu", NULL, 0, 0, make_selu_layer, NULL, NULL },
+    { "selu", NULL, 0, 0, make_selu_layer, NULL, NULL, SELU, 0, 0 },
     { "alpha_dropout", alpha_dropout_keys, ALPHA_DROPOUT_KEYS, 0,
       make_alpha_dropout_layer, resize_alpha_dropout_layer,
-      number_alpha_dropout_layer },
+      number_alpha_dropout_layer, LINEAR, 1, 0 },
     { "local_whitening", local_whitening_keys, LOCAL_WHITENING_KEYS, 1,
-      make_local_whitening_layer, resize_local_whitening_layer, NULL },
+      make_local_whitening_layer, resize_local_whitening_layer, NULL, LINEAR, 0, 1 },
 };
 
 const snn_layer_type *snn_type_by_name(const char *name)
@@ -29,6 +30,12 @@ const snn_layer_type *snn_type_of(const layer *l)
 {
     const snn_record *r = snn_record_of(l);
     return r ? r->type : NULL;
+}
+
+const char *snn_layer_name(const layer *l)
+{
+    const snn_layer_type *type = snn_type_of(l);
+    return type ? type->name : get_layer_string(l->type);
 }
 
 /* Output and delta on the device, as on the CPU. */

@@ -10,7 +10,6 @@
 
 #include "snn_cfg.h"
 #include "snn_host.h"
-#include "snn_plan.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,6 +31,9 @@ typedef struct snn_layer_type {
     layer (*make)(snn_shape in, const snn_section *s, const snn_section *net);
     void (*resize)(layer *l);   /* its own buffers; NULL: it has none */
     void (*number)(layer *l, int copy);     /* as snn_number_net; or NULL */
+    ACTIVATION applies;         /* to each value; LINEAR: not an activation */
+    int drops;                  /* values, in training */
+    int whitens;                /* images */
 } snn_layer_type;
 
 /* Every type, SNN_LAYER_TYPES of them. Adding one: its files, and a row. */
@@ -44,10 +46,13 @@ const snn_layer_type *snn_type_by_name(const char *name);
 /* The type of a layer in a network; NULL where it is one of the host's. */
 const snn_layer_type *snn_type_of(const layer *l);
 
-/* A layer whose output has its input's shape, with output and delta of its
- * own, on the device too where there is one, both [batch][inputs]: never the neighbour's, which still needs its
- * output for its own gradient. snn_room_of finds the `options` zeroed bytes in its
- * record; the type is found by its section's name. */
+/* "convolutional", "selu": as the section is named. */
+const char *snn_layer_name(const layer *l);
+
+/* A layer whose output has its input's shape, with output and delta of its own, on
+ * the device too where there is one, both [batch][inputs]: never the neighbour's, which
+ * still needs its output for its own gradient. snn_room_of finds the `options` zeroed
+ * bytes in its record; the type is found by its section's name. */
 layer snn_new_layer(const char *name, snn_shape in, size_t options);
 
 /* Sets l to a new input of w x h and reallocates what depends on it. A plain

@@ -3,6 +3,7 @@
 #include "alpha_dropout_layer.h"
 #include "alpha_dropout_kernels.h"
 #include "snn_mem.h"
+#include "snn_plan.h"
 #include "snn_random.h"
 #include "snn_simd.h"
 #include "snn_threads.h"

@@ -187,13 +187,4 @@ SNN_HD float snn_clipped(float v, double scale)
  * where the image is constant: output 0, slope at most 1000. */
 #define SNN_WHITENING_FLOOR 1e-6
 
-SNN_HD double snn_inverse_deviation(double sum, double sum_squares, double count,
-                                    double epsilon, double image_variance)
-{
-    double mean = sum / count;
-    double variance = sum_squares / count - mean * mean;
-    if (variance < 0) variance = 0;
-    return 1 / sqrt(variance + epsilon * image_variance + SNN_WHITENING_FLOOR);
-}
-
 #endif

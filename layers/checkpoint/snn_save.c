@@ -2,8 +2,8 @@
  * disk, a crash, a power cut, or weights that are no numbers. */
 #include "snn_files.h"
 #include "snn_hooks.h"
+#include "snn_layers.h"
 #include "snn_mem.h"
-#include "snn_pass.h"
 #include "snn_state.h"
 #include "snn_weights.h"
 

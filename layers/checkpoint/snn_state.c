@@ -1,7 +1,9 @@
 #include "snn_state.h"
 #include "snn_files.h"
+#include "snn_fingerprint.h"
+#include "snn_hooks.h"
 #include "snn_mem.h"
-#include "snn_pass.h"
+#include "snn_parameters.h"
 #include "snn_rand.h"
 #include "snn_step.h"
 #include "snn_weights.h"
@@ -95,18 +97,6 @@ static void each_array(const network *net, void (*visit)(const array *a, void *c
     }
 }
 
-static uint64_t sum_of(const float *values, size_t count, uint64_t sum)
-{
-    size_t i;
-    for (i = 0; i < count; ++i) {
-        uint32_t word;
-        memcpy(&word, &values[i], sizeof word);
-        sum = (sum ^ word) * 0x9E3779B97F4A7C15u;
-        sum ^= sum >> 29;
-    }
-    return sum;
-}
-
 /* The numbers on a GPU to the CPU's copy, and back. */
 static void pull(const array *a)
 {
@@ -151,7 +141,7 @@ static void measure(const array *a, void *context)
 {
     header *h = (header *)context;
     pull(a);
-    h->sum = sum_of(a->values, a->count, h->sum);
+    h->sum = snn_fingerprint(h->sum, a->values, a->count);
     h->floats += a->count;
 }
 
@@ -239,7 +229,7 @@ static float *read_state(network *net, const char *file, header *h, const char *
     } else if (h->weights != expected.fingerprint || h->seen != *net->seen) {
         *why = "it belongs to other weights";
     } else if (h->floats != count || fread(values, sizeof *values, count, in) != count ||
-               getc(in) != EOF || sum_of(values, count, 0) != h->sum) {
+               getc(in) != EOF || snn_fingerprint(0, values, count) != h->sum) {
         *why = "it is broken, or belongs to another cfg";
     } else {
         *why = NULL;

@@ -1,8 +1,6 @@
 #include "snn_weights.h"
-#include "snn_math.h"
-#include "snn_mem.h"
-#include "snn_pass.h"
-#include "snn_state.h"
+#include "snn_fingerprint.h"
+#include "snn_layers.h"
 
 #include <errno.h>
 #include <string.h>
@@ -101,11 +99,8 @@ static count_t take(FILE *file, count_t count, uint64_t *fingerprint)
     while (count > 0) {
         size_t n = count < 4096 ? (size_t)count : 4096, i;
         if (fread(words, sizeof *words, n, file) != n) return -1;
-        for (i = 0; i < n; ++i) {
-            nonfinite += (words[i] & 0x7f800000u) == 0x7f800000u;
-            sum = (sum ^ words[i]) * 0x9E3779B97F4A7C15u;
-            sum ^= sum >> 29;
-        }
+        for (i = 0; i < n; ++i) nonfinite += (words[i] & 0x7f800000u) == 0x7f800000u;
+        sum = snn_fingerprint(sum, words, n);
         count -= (count_t)n;
     }
     *fingerprint = sum;
@@ -169,28 +164,4 @@ const char *snn_weights_scan(snn_weights *w, FILE *file)
         return message;
     }
     return take(file, left, &w->fingerprint) < 0 ? strerror(errno ? errno : EIO) : NULL;
-}
-
-/* ---- the hook ------------------------------------------------------------ */
-
-void snn_check_weights(network *net, const char *file, int start, int cutoff)
-{
-    snn_weights w = { net, start, cutoff, 0, 0, -1, 0, -1 };
-    FILE *f = fopen(file, "rb");
-    const char *mistake;
-    if (!f) snn_fatal("%s: expected a weights file: %s", file, strerror(errno));
-    mistake = snn_weights_scan(&w, f);
-    fclose(f);
-    if (mistake) snn_fatal("%s: %s", file, mistake);
-    if (w.missing_layer >= 0) {
-        fprintf(stderr, "\nsnn: %s ends before layer %d [%s]; the layers from there on "
-                "keep their initial weights\n", file, w.missing_layer,
-                snn_layer_name(&net->layers[w.missing_layer]));
-    }
-    if (w.nonfinite_layer >= 0) {
-        fprintf(stderr, "\nsnn: %s: expected finite weights, got %lld that are not in "
-                "layer %d [%s]\n", file, w.nonfinite, w.nonfinite_layer,
-                snn_layer_name(&net->layers[w.nonfinite_layer]));
-    }
-    snn_state_expect(net, file, w.fingerprint);
 }

@@ -189,6 +189,14 @@ static int edit_distance(const char *a, const char *b)
     return d[m][n];
 }
 
+int snn_is_listed(const char *const *names, const char *name)
+{
+    for (; *names; ++names) {
+        if (!strcmp(*names, name)) return 1;
+    }
+    return 0;
+}
+
 const char *snn_nearest(const char *misspelt, const char *const *names)
 {
     const char *best = NULL;

@@ -68,6 +68,9 @@ double snn_value(const snn_section *s, const snn_key *key);
 double snn_value_or(const snn_section *s, const snn_section *defaults,
                     const snn_key *key);
 
+/* Whether `name` is one of `names`, which end with NULL. */
+int snn_is_listed(const char *const *names, const char *name);
+
 /* The name in `names` (ends with NULL) that a misspelt one most likely stands
  * for: least edit distance, at most a third of the name; NULL where none is
  * near. */

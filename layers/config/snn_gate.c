@@ -1,31 +1,14 @@
 #include "snn_gate.h"
+#include "snn_files.h"
 #include "snn_gate_host.h"
-#include "snn_init.h"
+#include "snn_gate_shapes.h"
 #include "snn_layers.h"
+#include "snn_messages.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-const snn_key snn_host_keys[SNN_HOST_KEYS] = {
-    { "init",
-      "one of lecun_normal, he_normal, glorot_uniform, orthogonal, "
-      "standardized_normal",
-      SNN_CHOICE, 0, 0, 0, snn_init_names, -1 },
-    { "init_gain", "a number from 0 to 1000", SNN_NUMBER, 0, 1000, 0, NULL, 1 },
-    { "agc", "a number from 0 (off) to 1000", SNN_NUMBER, 0, 1000, 0, NULL, 0 },
-    { "centre", "0 or 1", SNN_INTEGER, 0, 1, 0, NULL, 0 },
-    { "noise", "a number from 0 (off) to 0.5", SNN_NUMBER, 0, .5, 0, NULL, 0 },
-    { "seed", "an integer from 0 to 2147483647", SNN_INTEGER, 0, 2147483647, 0,
-      NULL, 0 },
-};
-
-const snn_key snn_sum_keys[SNN_SUM_KEYS] = {
-    { "alpha", "a number from -1000 to 1000", SNN_NUMBER, -1000, 1000, 0, NULL, 1 },
-    { "beta", "a number from -1000 to 1000", SNN_NUMBER, -1000, 1000, 0, NULL, 1 },
-};
 
 /* Keys that the host reads in every section, ours too. */
 static const char *const host_keys_anywhere[] = {
@@ -44,20 +27,6 @@ static const char *const host_sections[] = {
     "yolo", NULL
 };
 
-static const char *const weighted_sections[] = {
-    "conv", "convolutional", "conn", "connected", "deconv", "deconvolutional",
-    NULL
-};
-
-static int contains(const char *const *names, const char *name)
-{
-    int i;
-    for (i = 0; names[i]; ++i) {
-        if (!strcmp(names[i], name)) return 1;
-    }
-    return 0;
-}
-
 static int is_host_section(const char *name)
 {
     char bracketed[64];
@@ -69,16 +38,6 @@ static int is_host_section(const char *name)
 static int is_net(const char *name)
 {
     return !strcmp(name, "net") || !strcmp(name, "network");
-}
-
-const snn_key *snn_keys_of_host(const snn_section *s, int *count)
-{
-    if (contains(weighted_sections, s->name)) {
-        *count = SNN_SEED;
-        return snn_host_keys;
-    }
-    *count = strcmp(s->name, "shortcut") ? 0 : SNN_SUM_KEYS;
-    return snn_sum_keys;
 }
 
 static const snn_key *key_by_name(const snn_key *keys, int count,
@@ -97,14 +56,10 @@ static int check_value(const snn_section *s, const snn_option *o,
     double value;
     const snn_option *first = snn_find(s, o->key);
     if (first != o) {
-        fprintf(stderr, "%s:%d: [%s] %s: repeated, first set at line %d\n",
-                s->file, o->line, s->name, o->key, first->line);
-        return 1;
+        return snn_gate_mistake_of(s, o, "repeated, first set at line %d", first->line);
     }
     if (snn_key_parse(key, o->value, &value)) return 0;
-    fprintf(stderr, "%s:%d: [%s] %s: expected %s, got \"%s\"\n",
-            s->file, o->line, s->name, o->key, key->expected, o->value);
-    return 1;
+    return snn_gate_mistake(s, o->key, "%s", key->expected);
 }
 
 static int unknown_key(const snn_section *s, const snn_option *o,
@@ -112,19 +67,18 @@ static int unknown_key(const snn_section *s, const snn_option *o,
 {
     const char *names[32];
     const char *near;
-    int i;
-    for (i = 0; i < type->key_count && i < 31; ++i) names[i] = type->keys[i].name;
+    char known[600] = "";
+    int i, n = 0;
+    for (i = 0; i < type->key_count && i < 31; ++i) {
+        names[i] = type->keys[i].name;
+        n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", i ? ", " : " (known: ",
+                      names[i]);
+    }
     names[i] = NULL;
     near = snn_nearest(o->key, names);
-    fprintf(stderr, "%s:%d: [%s] %s: unknown key", s->file, o->line, s->name,
-            o->key);
-    if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
-    if (!type->key_count) fputs(" (this section has no keys)", stderr);
-    for (i = 0; names[i]; ++i) {
-        fprintf(stderr, "%s%s", i ? ", " : " (known: ", names[i]);
-    }
-    fputs(type->key_count ? ")\n" : "\n", stderr);
-    return 1;
+    return snn_gate_mistake_of(s, o, "unknown key%s%s%s%s%s", near ? ", did you mean \"" : "",
+                               near ? near : "", near ? "\"?" : "", known,
+                               type->key_count ? ")" : " (this section has no keys)");
 }
 
 static int check_own(const snn_section *s, const snn_layer_type *type)
@@ -135,7 +89,7 @@ static int check_own(const snn_section *s, const snn_layer_type *type)
         const snn_key *key = key_by_name(type->keys, type->key_count, o->key);
         if (key) {
             mistakes += check_value(s, o, key);
-        } else if (!contains(host_keys_anywhere, o->key)) {
+        } else if (!snn_is_listed(host_keys_anywhere, o->key)) {
             mistakes += unknown_key(s, o, type);
         }
     }
@@ -165,11 +119,9 @@ static int unknown_section(const snn_section *s)
     }
     names[n] = NULL;
     near = snn_nearest(s->name, names);
-    fprintf(stderr, "%s:%d: [%s]: expected the name of a layer type, got \"%s\"",
-            s->file, s->line, s->name, s->name);
-    if (near) fprintf(stderr, ", did you mean [%s]?", near);
-    fputc('\n', stderr);
-    return 1;
+    return snn_gate_mistake_of(s, NULL, "expected the name of a layer type, got \"%s\"%s%s%s",
+                               s->name, near ? ", did you mean [" : "", near ? near : "",
+                               near ? "]?" : "");
 }
 
 /* `any_host`: a section may be another host's. */
@@ -179,18 +131,15 @@ static int check_section(const snn_section *s, int any_host)
     const snn_key *keys;
     int count;
     if (!s->closed) {
-        fprintf(stderr, "%s:%d: [%s]: expected a closing bracket, got \"[%s\"\n",
-                s->file, s->line, s->name, s->name);
-        return 1;
+        return snn_gate_mistake_of(s, NULL, "expected a closing bracket, got \"[%s\"", s->name);
     }
     if (type) return check_own(s, type);
     if (is_net(s->name)) {
-        fprintf(stderr, "%s:%d: [%s]: expected a layer type after the first "
-                "section, got \"%s\"\n", s->file, s->line, s->name, s->name);
-        return 1;
+        return snn_gate_mistake_of(s, NULL, "expected a layer type after the first section, "
+                                   "got \"%s\"", s->name);
     }
     if (!is_host_section(s->name) &&
-        !(any_host && contains(host_sections, s->name))) {
+        !(any_host && snn_is_listed(host_sections, s->name))) {
         return unknown_section(s);
     }
     keys = snn_keys_of_host(s, &count);
@@ -202,17 +151,16 @@ static int check(const snn_cfg *cfg, int any_host)
     const snn_section *first = cfg->sections;
     int i = 0, mistakes = 0;
     if (cfg->zero_line) {
-        fprintf(stderr, "%s:%d: expected text, got a byte of 0\n", cfg->file, cfg->zero_line);
+        snn_report(cfg->file, cfg->zero_line, "expected text, got a byte of 0");
         ++mistakes;
     }
     if (cfg->stray) {
-        fprintf(stderr, "%s:%d: expected a [section] before the first key, got "
-                "\"%s\"\n", cfg->file, cfg->stray_line, cfg->stray);
+        snn_report(cfg->file, cfg->stray_line, "expected a [section] before the first key, got "
+                   "\"%s\"", cfg->stray);
         ++mistakes;
     }
     if (!cfg->count) {
-        fprintf(stderr, "%s: expected a [net] section and layers, got none\n",
-                cfg->file);
+        snn_report(cfg->file, 0, "expected a [net] section and layers, got none");
         return mistakes + 1;
     }
     if (is_net(first->name)) {
@@ -220,19 +168,18 @@ static int check(const snn_cfg *cfg, int any_host)
         if (!any_host) mistakes += snn_gate_host_keys(first);
         i = 1;
     } else {
-        fprintf(stderr, "%s:%d: [%s]: expected [net] as the first section, got "
-                "\"%s\"\n", cfg->file, first->line, first->name, first->name);
-        ++mistakes;
+        mistakes += snn_gate_mistake_of(first, NULL, "expected [net] as the first section, got "
+                                        "\"%s\"", first->name);
     }
     if (cfg->count == 1) {
-        fprintf(stderr, "%s: expected layers after [net], got none\n", cfg->file);
+        snn_report(cfg->file, 0, "expected layers after [net], got none");
         ++mistakes;
     }
     for (; i < cfg->count; ++i) {
         mistakes += check_section(&cfg->sections[i], any_host);
     }
     /* Shapes make sense where sections and values do. */
-    if (!mistakes && !any_host) mistakes = snn_gate_host_shapes(cfg);
+    if (!mistakes && !any_host) mistakes = snn_gate_shapes(cfg);
     return mistakes;
 }
 
@@ -244,25 +191,9 @@ snn_cfg *snn_gate_open(const char *file)
 {
     snn_cfg *cfg = snn_cfg_read(file);
     if (!cfg) {
-        fprintf(stderr, "%s: cannot be read: %s\n", file, strerror(errno));
+        snn_report(file, 0, "cannot be read: %s", strerror(errno));
         exit(EXIT_FAILURE);
     }
     if (snn_gate_check(cfg)) exit(EXIT_FAILURE);
     return cfg;
-}
-
-void snn_reject(const snn_section *s, const char *key, const char *expected, ...)
-{
-    const snn_option *o = key ? snn_find(s, key) : NULL;
-    va_list args;
-    /* The host has begun a line for this layer. */
-    fprintf(stderr, "\n%s:%d: [%s]", s->file, o ? o->line : s->line, s->name);
-    if (key) fprintf(stderr, " %s", key);
-    fputs(": expected ", stderr);
-    va_start(args, expected);
-    vfprintf(stderr, expected, args);
-    va_end(args);
-    if (o) fprintf(stderr, ", got \"%s\"", o->value);
-    fputc('\n', stderr);
-    exit(EXIT_FAILURE);
 }

@@ -1,6 +1,7 @@
 #include "snn_gate_host.h"
-#include "snn_gate.h"
+#include "snn_keys.h"
 #include "snn_math.h"
+#include "snn_messages.h"
 #include "snn_upstream.h"
 
 #include <errno.h>
@@ -10,43 +11,6 @@
 #include <string.h>
 
 enum { LONGEST_NAME = 40, MOST_NAMES = 128 };
-
-/* ---- messages ------------------------------------------------------------ */
-
-static int is_strict(void)
-{
-    const char *value = getenv("SNN_STRICT");
-    return value && *value && strcmp(value, "0");
-}
-
-static void complain(const snn_section *s, const snn_option *o, const char *key,
-                     const char *kind, const char *expected, va_list args)
-{
-    fprintf(stderr, "%s:%d: %s[%s]", s->file, o ? o->line : s->line, kind, s->name);
-    if (key) fprintf(stderr, " %s", key);
-    fputs(": expected ", stderr);
-    vfprintf(stderr, expected, args);
-    if (o) fprintf(stderr, ", got \"%s\"", o->value);
-    fputc('\n', stderr);
-}
-
-int snn_gate_mistake(const snn_section *s, const char *key, const char *expected, ...)
-{
-    va_list args;
-    va_start(args, expected);
-    complain(s, key ? snn_find(s, key) : NULL, key, "", expected, args);
-    va_end(args);
-    return 1;
-}
-
-int snn_gate_warning(const snn_section *s, const char *key, const char *expected, ...)
-{
-    va_list args;
-    va_start(args, expected);
-    complain(s, key ? snn_find(s, key) : NULL, key, "warning: ", expected, args);
-    va_end(args);
-    return is_strict();
-}
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -132,19 +96,11 @@ static int is_number(const char *text, int many)
     }
 }
 
-static int is_one_of(const char *text, const char *const *names)
-{
-    for (; *names; ++names) {
-        if (!strcmp(*names, text)) return 1;
-    }
-    return 0;
-}
-
 static int check_choice(const snn_section *s, const snn_option *o,
                         const char *const *names, const char *what)
 {
     const char *near;
-    if (is_one_of(o->value, names)) return 0;
+    if (snn_is_listed(names, o->value)) return 0;
     near = snn_nearest(o->value, names);
     return snn_gate_warning(s, o->key, near ? "%s that this Darknet has (did you mean %s?)"
                                             : "%s that this Darknet has", what, near);
@@ -207,11 +163,9 @@ static int unknown_key(const snn_section *s, const snn_option *o, const char *ke
     }
     list[n] = NULL;
     near = snn_nearest(o->key, list);
-    fprintf(stderr, "%s:%d: warning: [%s] %s: unknown key, which the host ignores", s->file,
-            o->line, s->name, o->key);
-    if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
-    fputc('\n', stderr);
-    return is_strict();
+    return snn_gate_warning_of(s, o, "unknown key, which the host ignores%s%s%s",
+                               near ? ", did you mean \"" : "", near ? near : "",
+                               near ? "\"?" : "");
 }
 
 int snn_gate_host_keys(const snn_section *s)
@@ -227,14 +181,11 @@ int snn_gate_host_keys(const snn_section *s)
         if (!kind) {
             mistakes += unknown_key(s, o, keys, anywhere);
         } else if (is_others(kind)) {
-            fprintf(stderr, "%s:%d: warning: [%s] %s: a key of %s, which this host "
-                    "ignores\n", s->file, o->line, s->name, o->key,
-                    snn_upstream_other(kind[1]));
-            mistakes += is_strict();
+            mistakes += snn_gate_warning_of(s, o, "a key of %s, which this host ignores",
+                                            snn_upstream_other(kind[1]));
         } else if (snn_find(s, o->key) != o) {
-            fprintf(stderr, "%s:%d: warning: [%s] %s: repeated, line %d counts\n", s->file,
-                    o->line, s->name, o->key, snn_find(s, o->key)->line);
-            mistakes += is_strict();
+            mistakes += snn_gate_warning_of(s, o, "repeated, line %d counts",
+                                            snn_find(s, o->key)->line);
         } else {
             mistakes += check_value(s, o, *kind);
         }

@@ -1,8 +1,9 @@
-/* Shapes, as the host's make_*_layer functions work them out. */
+#include "snn_gate_shapes.h"
 #include "snn_gate_host.h"
 #include "snn_graph.h"
 #include "snn_host.h"
 #include "snn_layers.h"
+#include "snn_messages.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -449,7 +450,7 @@ static int check_output(const snn_cfg *cfg)
     return i ? 0 : snn_gate_mistake(&cfg->sections[1], NULL, "a layer before it");
 }
 
-int snn_gate_host_shapes(const snn_cfg *cfg)
+int snn_gate_shapes(const snn_cfg *cfg)
 {
     foreseen f = { cfg, snn_graph_of(cfg), NULL, 0 };
     shape in;

@@ -1,5 +1,7 @@
 #include "snn_graph.h"
+#include "snn_layers.h"
 #include "snn_mem.h"
+#include "snn_messages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +27,7 @@ enum { REFERENCE_KEYS = sizeof reference_keys / sizeof *reference_keys };
 
 int snn_is_any(const snn_section *s, const char *const *names)
 {
-    int i;
-    for (i = 0; names[i]; ++i) {
-        if (!strcmp(s->name, names[i])) return 1;
-    }
-    return 0;
+    return snn_is_listed(names, s->name);
 }
 
 int snn_is_loss(const snn_section *s)
@@ -58,6 +56,12 @@ int snn_is_weighted(const snn_section *s)
     return snn_is_any(s, names);
 }
 
+int snn_is_whitening(const snn_section *s)
+{
+    const snn_layer_type *type = snn_type_by_name(s->name);
+    return type && type->whitens;
+}
+
 /* Makes `value` the last of a list and returns how many it then has. */
 static int append(int **list, int count, int value)
 {
@@ -69,10 +73,8 @@ static int append(int **list, int count, int value)
 static void bad_reference(snn_graph *g, const snn_section *s,
                           const snn_option *o)
 {
-    fprintf(stderr, "%s:%d: [%s] %s: expected numbers of layers before this "
-            "one, separated by commas, got \"%s\"\n", s->file, o->line, s->name,
-            o->key, o->value);
-    ++g->mistakes;
+    g->mistakes += snn_gate_mistake(s, o->key, "numbers of layers before this one, separated by "
+                                    "commas");
 }
 
 /* The layers that an option names, as seen from layer `self`. */
@@ -116,10 +118,8 @@ static void read_references(snn_graph *g, int self)
         if (o && (!none || strcmp(none, o->value))) {
             read_reference(g, self, o, reference_keys[k].feeds);
         } else if (!o && reference_keys[k].feeds) {
-            fprintf(stderr, "%s:%d: [%s] %s: expected numbers of layers before "
-                    "this one, got no such key\n", s->file, s->line, s->name,
-                    reference_keys[k].key);
-            ++g->mistakes;
+            g->mistakes += snn_gate_mistake(s, reference_keys[k].key, "numbers of layers before "
+                                            "this one, got no such key");
         }
     }
 }

@@ -47,6 +47,7 @@ int snn_is_any(const snn_section *s, const char *const *names);
 int snn_is_loss(const snn_section *s);          /* softmax included */
 int snn_is_recurrent(const snn_section *s);
 int snn_is_weighted(const snn_section *s);      /* layers with filters */
+int snn_is_whitening(const snn_section *s);     /* ours */
 
 #ifdef __cplusplus
 }

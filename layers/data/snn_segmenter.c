@@ -1,4 +1,5 @@
 #include "snn_segmenter.h"
+#include "snn_data.h"
 #include "snn_files.h"
 #include "snn_hooks.h"
 

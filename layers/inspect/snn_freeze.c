@@ -46,7 +46,7 @@ static void forward_along_slope(snn_layer_arg l, snn_state s)
     follow_slope(&l, &points[s.index], l.output);
 }
 
-static void forward_selu_along_slope(snn_layer_arg l, snn_state s)
+static void forward_type_along_slope(snn_layer_arg l, snn_state s)
 {
     follow_slope(&l, &points[s.index], s.input);
 }
@@ -65,7 +65,7 @@ static float *copy_of(const float *x, size_t n)
 }
 
 /* Fills after and slope from the layer's output, which is there. */
-static void take_slope(const snn_pass *p, int index, point *at, ACTIVATION a)
+static void take_slope(const snn_trial *p, int index, point *at, ACTIVATION a)
 {
     const layer *l = &p->net->layers[index];
     size_t i, n = values_of(l);
@@ -73,7 +73,7 @@ static void take_slope(const snn_pass *p, int index, point *at, ACTIVATION a)
     at->after = copy_of(l->output, n);
     at->slope = (float *)snn_alloc(n, sizeof(float));
     for (i = 0; i < n; ++i) at->slope[i] = 1;
-    snn_pass_leave_noise(p, index, activated);
+    snn_trial_leave_noise(p, index, activated);
     gradient_array(activated, (int)n, a, at->slope);
     free(activated);
 }
@@ -93,7 +93,7 @@ static int *taken_places(const layer *l, const float *input)
     return taken;
 }
 
-static void freeze_layer(const snn_pass *p, int index)
+static void freeze_layer(const snn_trial *p, int index)
 {
     layer *l = &p->net->layers[index];
     point *at = &points[index];
@@ -101,39 +101,40 @@ static void freeze_layer(const snn_pass *p, int index)
     const snn_layer_type *type = snn_type_of(l);
     ACTIVATION a = l->activation;
     at->forward = l->forward;
-    if (type && !strcmp(type->name, "selu")) {
+    if (type && type->applies != LINEAR) {
         at->before = copy_of(input, values_of(l));
-        snn_pass_forward(p, index);
-        take_slope(p, index, at, SELU);
-        l->forward = forward_selu_along_slope;
+        snn_trial_forward(p, index);
+        take_slope(p, index, at, type->applies);
+        l->forward = forward_type_along_slope;
     } else if (l->type == MAXPOOL) {
-        snn_pass_forward(p, index);
+        snn_trial_forward(p, index);
         at->taken = taken_places(l, input);
         if (at->taken) l->forward = forward_taken;
     } else if (!snn_is_loss_type(l->type) && !is_smooth(a)) {
         l->activation = LINEAR;
-        snn_pass_forward(p, index);
+        snn_trial_forward(p, index);
         l->activation = a;
         at->before = copy_of(l->output, values_of(l));
-        snn_pass_forward(p, index);
+        snn_trial_forward(p, index);
         take_slope(p, index, at, a);
         l->forward = forward_along_slope;
     } else {
-        snn_pass_forward(p, index);
+        snn_trial_forward(p, index);
     }
 }
 
-void snn_freeze(const snn_pass *p)
+void snn_freeze(const snn_trial *p)
 {
     int i;
     points = (point *)snn_alloc((size_t)p->net->n, sizeof *points);
     for (i = 0; i < p->net->n; ++i) freeze_layer(p, i);
 }
 
-int snn_is_frozen(const snn_pass *p, int index, ACTIVATION *a)
+int snn_is_frozen(const snn_trial *p, int index, ACTIVATION *a)
 {
     const layer *l = &p->net->layers[index];
-    *a = snn_type_of(l) ? SELU : l->activation;
+    const snn_layer_type *type = snn_type_of(l);
+    *a = type ? type->applies : l->activation;
     return points[index].slope != NULL;
 }
 

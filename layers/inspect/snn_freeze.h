@@ -10,7 +10,7 @@
 #ifndef SNN_FREEZE_H
 #define SNN_FREEZE_H
 
-#include "snn_pass.h"
+#include "snn_trial.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,10 +18,10 @@ extern "C" {
 
 /* Runs the network forward, and holds its kinks at that point from then on. One
  * network a process. */
-void snn_freeze(const snn_pass *p);
+void snn_freeze(const snn_trial *p);
 
 /* 1 where the layer's activation is held, *a is which one. */
-int snn_is_frozen(const snn_pass *p, int index, ACTIVATION *a);
+int snn_is_frozen(const snn_trial *p, int index, ACTIVATION *a);
 
 /* The largest difference between the host's derivative of an activation and
  * central differences, over -5 to 5 without the kinks. */

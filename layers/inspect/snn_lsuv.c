@@ -2,7 +2,7 @@
 #include "snn_init.h"
 #include "snn_math.h"
 #include "snn_mem.h"
-#include "snn_moments.h"
+#include "snn_summary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 typedef struct {
     size_t channels;
     double *mean, *variance;
-    snn_moments moments;
+    snn_summary moments;
 } outputs;
 
 static outputs new_outputs(const layer *l)
@@ -28,16 +28,16 @@ static outputs new_outputs(const layer *l)
     return z;
 }
 
-static void measure(const snn_pass *p, int index, outputs *z)
+static void measure(const snn_trial *p, int index, outputs *z)
 {
     layer *l = &p->net->layers[index];
     ACTIVATION activation = l->activation;
     size_t channels, plane;
     snn_channels_of(l, &channels, &plane);
     l->activation = LINEAR;
-    snn_pass_forward(p, index);
+    snn_trial_forward(p, index);
     l->activation = activation;
-    z->moments = snn_moments_of(l->output, (size_t)l->batch, channels, plane,
+    z->moments = snn_summary_of(l->output, (size_t)l->batch, channels, plane,
                                 z->mean, z->variance);
 }
 
@@ -110,7 +110,7 @@ static void start(layer *l, int index, const snn_lsuv_options *o)
     memset(l->biases, 0, f.filters * sizeof(float));
 }
 
-snn_lsuv_result snn_lsuv_layer(const snn_pass *p, int index, double gain,
+snn_lsuv_result snn_lsuv_layer(const snn_trial *p, int index, double gain,
                                const snn_lsuv_options *o)
 {
     layer *l = &p->net->layers[index];
@@ -134,6 +134,6 @@ snn_lsuv_result snn_lsuv_layer(const snn_pass *p, int index, double gain,
         }
         free(z.mean);
     }
-    snn_pass_forward(p, index);
+    snn_trial_forward(p, index);
     return r;
 }

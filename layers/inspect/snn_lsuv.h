@@ -4,7 +4,7 @@
 #ifndef SNN_LSUV_H
 #define SNN_LSUV_H
 
-#include "snn_pass.h"
+#include "snn_trial.h"
 
 #include <stdint.h>
 
@@ -39,7 +39,7 @@ typedef struct {
 /* Initialises layer `index`, whose input is there, so that the deviation before
  * its activation is `gain`; then runs it. A depthwise convolution's filters are
  * scaled one by one: nothing averages over them. */
-snn_lsuv_result snn_lsuv_layer(const snn_pass *p, int index, double gain,
+snn_lsuv_result snn_lsuv_layer(const snn_trial *p, int index, double gain,
                                const snn_lsuv_options *o);
 
 #ifdef __cplusplus

@@ -21,7 +21,7 @@ static size_t values_of(const layer *l)
     return (size_t)l->batch * (size_t)l->outputs;
 }
 
-static void look_forward(const snn_pass *p, int index, snn_probe_row *row)
+static void look_forward(const snn_trial *p, int index, snn_probe_row *row)
 {
     layer *l = &p->net->layers[index];
     size_t channels, plane;
@@ -34,15 +34,15 @@ static void look_forward(const snn_pass *p, int index, snn_probe_row *row)
         memset(a->gradient, 0, a->count * sizeof(float));
         row->nonfinite_weights += snn_nonfinite(a->values, a->count);
     }
-    snn_pass_forward(p, index);
+    snn_trial_forward(p, index);
     row->is_silent = snn_is_loss_type(l->type);
     if (row->is_silent) return;
     snn_channels_of(l, &channels, &plane);
-    row->output = snn_moments_of(l->output, (size_t)l->batch, channels, plane, NULL, NULL);
+    row->output = snn_summary_of(l->output, (size_t)l->batch, channels, plane, NULL, NULL);
 }
 
 /* The outputs' gradients together, of all images. */
-static double gradient_norm(const snn_pass *p)
+static double gradient_norm(const snn_trial *p)
 {
     double sum = 0;
     int i;
@@ -53,7 +53,7 @@ static double gradient_norm(const snn_pass *p)
     return sqrt(sum);
 }
 
-static void look_backward(const snn_pass *p, int index, double whole,
+static void look_backward(const snn_trial *p, int index, double whole,
                           snn_probe_row *row)
 {
     const network *net = p->net;
@@ -64,7 +64,7 @@ static void look_backward(const snn_pass *p, int index, double whole,
         row->gradient = norm_of(l->delta, values_of(l)) / whole;
         row->nonfinite_gradients = snn_nonfinite(l->delta, values_of(l));
     }
-    snn_pass_backward(p, index);
+    snn_trial_backward(p, index);
     n = snn_parameters_of(l, a);
     if (n && norm_of(a[0].values, a[0].count) > 0) {
         /* The mean over images, each with outputs' gradients of norm 1. */
@@ -73,22 +73,22 @@ static void look_backward(const snn_pass *p, int index, double whole,
     }
 }
 
-void snn_probe_rows(const snn_pass *p, snn_probe_row *rows)
+void snn_probe_rows(const snn_trial *p, snn_probe_row *rows)
 {
-    int n = p->net->n, first = snn_pass_first_trained(p->net), i;
+    int n = p->net->n, first = snn_trial_first_trained(p->net), i;
     double whole = gradient_norm(p);
     for (i = 0; i < n; ++i) look_forward(p, i, &rows[i]);
-    snn_pass_begin_backward(p);
+    snn_trial_begin_backward(p);
     for (i = n - 1; i >= first; --i) look_backward(p, i, whole, &rows[i]);
 }
 
 static int is_whitening(const layer *l)
 {
     const snn_layer_type *type = snn_type_of(l);
-    return type && !strcmp(type->name, "local_whitening");
+    return type && type->whitens;
 }
 
-static int is_off(const snn_moments *m)
+static int is_off(const snn_summary *m)
 {
     return m->spread > SNN_MOST_SPREAD || m->deviation < SNN_LEAST_DEVIATION ||
            m->deviation > SNN_MOST_DEVIATION;
@@ -107,8 +107,8 @@ static int is_row_off(const layer *l, const snn_probe_row *row)
            (is_depthwise(l) && 3 * row->output.low < row->output.median);
 }
 
-int snn_probe_first(const snn_pass *p, const snn_probe_row *rows,
-                    const snn_moments *input)
+int snn_probe_first(const snn_trial *p, const snn_probe_row *rows,
+                    const snn_summary *input)
 {
     int i;
     if (input->nonfinite) return -1;
@@ -143,8 +143,8 @@ static double squared_sum(const layer *l)
     return sum / (double)f.filters * f.fan_in / (double)f.taps;
 }
 
-static void advise_weights(const layer *l, const snn_moments *in,
-                           const snn_moments *out, char *text, size_t room)
+static void advise_weights(const layer *l, const snn_summary *in,
+                           const snn_summary *out, char *text, size_t room)
 {
     double squares = squared_sum(l);
     if (l->batch_normalize) {
@@ -177,12 +177,12 @@ static double second_moment_from(const snn_probe_row *rows, const layer *l)
     return rows[l->index].output.second_moment;
 }
 
-void snn_probe_advice(const snn_pass *p, const snn_probe_row *rows,
-                      const snn_moments *input, int index, char *text, size_t room)
+void snn_probe_advice(const snn_trial *p, const snn_probe_row *rows,
+                      const snn_summary *input, int index, char *text, size_t room)
 {
     const layer *l = index < 0 ? NULL : &p->net->layers[index];
-    const snn_moments *out = index < 0 ? input : &rows[index].output;
-    const snn_moments *in = index > 0 ? &rows[index - 1].output : input;
+    const snn_summary *out = index < 0 ? input : &rows[index].output;
+    const snn_summary *in = index > 0 ? &rows[index - 1].output : input;
     if (!l) {
         snprintf(text, room, "standardize the input: its mean is %.2f and its standard "
                  "deviation %.2f; [local_whitening] with gain=1 as the first layer",

@@ -2,8 +2,8 @@
 #ifndef SNN_PROBE_H
 #define SNN_PROBE_H
 
-#include "snn_moments.h"
-#include "snn_pass.h"
+#include "snn_summary.h"
+#include "snn_trial.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,7 +17,7 @@ extern "C" {
 #define SNN_MOST_SPREAD .35
 
 typedef struct {
-    snn_moments output;
+    snn_summary output;
     double gradient;        /* norm of the gradient for the output, of an image;
                              * the network's outputs have the norm 1 together */
     double update;          /* learning rate * |gradient| / |weights|; 0 where
@@ -27,17 +27,17 @@ typedef struct {
 } snn_probe_row;
 
 /* Runs the pass forward and backward and fills a row a layer. */
-void snn_probe_rows(const snn_pass *p, snn_probe_row *rows);
+void snn_probe_rows(const snn_trial *p, snn_probe_row *rows);
 
 /* The first layer that holds or makes values that are not finite, or else the
  * first that leaves the fixed point; -1: the input; net->n: none. The network's
  * outputs may be of any size. */
-int snn_probe_first(const snn_pass *p, const snn_probe_row *rows,
-                    const snn_moments *input);
+int snn_probe_first(const snn_trial *p, const snn_probe_row *rows,
+                    const snn_summary *input);
 
 /* One sentence on why, and what to do, that follows from the numbers. */
-void snn_probe_advice(const snn_pass *p, const snn_probe_row *rows,
-                      const snn_moments *input, int index, char *text, size_t room);
+void snn_probe_advice(const snn_trial *p, const snn_probe_row *rows,
+                      const snn_summary *input, int index, char *text, size_t room);
 
 #ifdef __cplusplus
 }

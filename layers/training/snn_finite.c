@@ -1,10 +1,12 @@
 #include "snn_finite.h"
 #include "snn_finite_kernels.h"
+#include "snn_hooks.h"
+#include "snn_layers.h"
 #include "snn_math.h"
 #include "snn_mem.h"
-#include "snn_moments.h"
-#include "snn_pass.h"
+#include "snn_parameters.h"
 #include "snn_simd.h"
+#include "snn_summary.h"
 
 #define EXPONENT 0x7f800000u
 

@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const snn_init_names[] = {
-    "lecun_normal", "he_normal", "glorot_uniform", "orthogonal",
-    "standardized_normal", NULL
-};
-
 static void fill_normal(const snn_filters *f, double deviation, uint64_t key)
 {
     size_t i, t;

@@ -19,20 +19,13 @@
 #define SNN_INIT_H
 
 #include "snn_filters.h"
+#include "snn_keys.h"
 
 #include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum {
-    SNN_LECUN_NORMAL, SNN_HE_NORMAL, SNN_GLOROT_UNIFORM, SNN_ORTHOGONAL,
-    SNN_STANDARDIZED_NORMAL
-} snn_init_form;
-
-/* Their names in that order; ends with NULL. */
-extern const char *const snn_init_names[];
 
 /* Sets the layer's weights and biases. `index` is the layer's place in the
  * network, which keeps the streams of random numbers apart. */

@@ -296,7 +296,7 @@ static void plan_input(conversion *c)
     const snn_graph *g = c->graph;
     int first = !strcmp(g->nodes[0].section->name, "crop");
     if (c->o->keep[INPUT] || first == g->count) return;
-    if (!strcmp(g->nodes[first].section->name, "local_whitening")) return;
+    if (snn_is_whitening(g->nodes[first].section)) return;
     if (number(net, "width", 0) < 1 || number(net, "height", 0) < 1 ||
         number(net, "channels", 0) < 1) return;
     c->whitens = whitenings[c->o->whiten].layers;

@@ -50,8 +50,7 @@ static int check_section(const snn_section *s)
         reason = "weights of its own, as shared ones cannot be scaled";
     }
     if (reason) {
-        fprintf(stderr, "%s:%d: [%s]: expected %s\n", s->file,
-                normalized ? normalized->line : s->line, s->name, reason);
+        snn_gate_mistake(s, normalized ? normalized->key : NULL, "%s", reason);
     }
     return !reason;
 }

@@ -7,14 +7,15 @@
  *
  * A direction moves every value at once, so that rounding does not hide the
  * change, and an error in any part of the gradient shows in all of them. L is
- * that of snn_pass.h; kinks are held (snn_freeze.h), and the activations that
+ * that of snn_trial.h; kinks are held (snn_freeze.h), and the activations that
  * have them are checked by themselves.
  */
 #include "snn_freeze.h"
-#include "snn_moments.h"
+#include "snn_layers.h"
 #include "snn_mem.h"
-#include "snn_random.h"
 #include "snn_options.h"
+#include "snn_random.h"
+#include "snn_summary.h"
 #include "snn_verbs.h"
 
 #include "activations.h"
@@ -44,7 +45,7 @@ typedef struct {
 } subject;
 
 typedef struct {
-    snn_pass *pass;
+    snn_trial *pass;
     subject *subjects;
     int count;
     double terms;       /* root of the sum of squares of L's terms */
@@ -82,7 +83,7 @@ static double loss_of(check *c)
 
 static void forward_from(const check *c, int layer)
 {
-    for (; layer < c->pass->net->n; ++layer) snn_pass_forward(c->pass, layer);
+    for (; layer < c->pass->net->n; ++layer) snn_trial_forward(c->pass, layer);
 }
 
 /* The layer that wrote what the given one edits in place. */
@@ -100,7 +101,7 @@ static double moved_loss(check *c, const subject *s, int k, double h)
     int layer = s->layer, from = layer < 0 ? 0 : writer_of(c->pass->net, layer);
     size_t i;
     if (s->is_output) {
-        for (; from <= layer; ++from) snn_pass_forward(c->pass, from);
+        for (; from <= layer; ++from) snn_trial_forward(c->pass, from);
     }
     for (i = 0; i < s->count; ++i) {
         s->values[i] = (float)(s->values[i] + h * direction(s, k, i));
@@ -195,7 +196,7 @@ static void add_subject(check *c, int layer, const char *name, float *values,
 static void add_subjects(check *c)
 {
     const network *net = c->pass->net;
-    int first = snn_pass_first_trained(net), i, k;
+    int first = snn_trial_first_trained(net), i, k;
     c->subjects = (subject *)snn_alloc((size_t)net->n * 5 + 1, sizeof *c->subjects);
     /* [crop] cuts the image and passes nothing back, nor is that needed. */
     if (!first && net->layers[0].type != CROP) {
@@ -228,9 +229,9 @@ static void add_subjects(check *c)
 static void back_propagate(check *c)
 {
     network *net = c->pass->net;
-    int first = snn_pass_first_trained(net), twice, i, k;
+    int first = snn_trial_first_trained(net), twice, i, k;
     for (twice = 0; twice < 2; ++twice) {
-        snn_pass_host_forward(c->pass);
+        snn_trial_host_forward(c->pass);
         forward_from(c, 0);
         memset(c->pass->input_delta, 0,
                (size_t)net->batch * (size_t)net->inputs * sizeof(float));
@@ -239,13 +240,13 @@ static void back_propagate(check *c)
             if (s->is_output || s->layer < 0 || !s->count) continue;
             memset((float *)s->gradient, 0, s->count * sizeof(float));
         }
-        snn_pass_begin_backward(c->pass);
+        snn_trial_begin_backward(c->pass);
         for (i = net->n - 1; i >= first; --i) {
             for (k = 0; k < c->count; ++k) {
                 subject *s = &c->subjects[k];
                 if (s->layer == i && s->is_output) project(s);
             }
-            snn_pass_backward(c->pass, i);
+            snn_trial_backward(c->pass, i);
         }
     }
     for (k = 0; k < c->count; ++k) {
@@ -253,7 +254,7 @@ static void back_propagate(check *c)
     }
 }
 
-static void fill_input(const snn_pass *p)
+static void fill_input(const snn_trial *p)
 {
     size_t i, n = (size_t)p->net->batch * (size_t)p->net->inputs;
     uint64_t key = snn_random_key(9, SNN_STREAM_WEIGHTS, 0);
@@ -335,7 +336,7 @@ static int run(char *cfg, int only)
     net = snn_train_network(cfg, BATCH);
     memset(&c, 0, sizeof c);
     if (only >= net->n) snn_fatal("--layer: expected 0 to %d, got %d", net->n - 1, only);
-    c.pass = snn_pass_new(net);
+    c.pass = snn_trial_new(net);
     c.pass->input_delta = (float *)snn_alloc((size_t)net->batch * (size_t)net->inputs,
                                              sizeof(float));
     fill_input(c.pass);

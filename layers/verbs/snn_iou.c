@@ -11,10 +11,11 @@
  * The picture is letterboxed into the net's input, and the outputs are
  * interpolated back to its pixels: truth is never resized.
  */
+#include "snn_data.h"
 #include "snn_files.h"
 #include "snn_math.h"
-#include "snn_segmenter.h"
 #include "snn_options.h"
+#include "snn_segmenter.h"
 #include "snn_verbs.h"
 #include "stb_image_write.h"
 

@@ -6,6 +6,7 @@
  * JSON are always COCO's, with 101 points.
  */
 #include "snn_ap.h"
+#include "snn_data.h"
 #include "snn_files.h"
 #include "snn_host.h"
 #include "snn_math.h"

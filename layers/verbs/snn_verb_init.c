@@ -1,10 +1,11 @@
 /* snn init: LSUV on images of the training list. */
 #include "snn_files.h"
 #include "snn_gate.h"
+#include "snn_layers.h"
 #include "snn_lsuv.h"
-#include "snn_moments.h"
 #include "snn_options.h"
 #include "snn_sample.h"
+#include "snn_summary.h"
 #include "snn_verbs.h"
 
 #include <float.h>
@@ -35,7 +36,7 @@ static void print_row(int layer, const char *name, const snn_lsuv_result *r)
 
 /* The number of layers that could not be brought to the target; -1 where one
  * is not finite. */
-static int initialise(const snn_pass *p, const snn_cfg *cfg, const init_options *o)
+static int initialise(const snn_trial *p, const snn_cfg *cfg, const init_options *o)
 {
     const network *net = p->net;
     int i, off = 0;
@@ -97,7 +98,7 @@ static int parse_options(int argc, char **argv, init_options *o)
 int snn_verb_init(int argc, char **argv)
 {
     init_options o = { NULL, NULL, NULL, SNN_SAMPLE_IMAGES, { .05, 10, 0, 1, 1, 0 } };
-    snn_pass *p;
+    snn_trial *p;
     snn_cfg *cfg;
     int off;
     if (!parse_options(argc, argv, &o)) return 2;

@@ -1,10 +1,11 @@
 /* snn probe: a table, a file of comma-separated values and a picture of what
  * the layers do to images of the training list, and to gradients. */
 #include "snn_files.h"
+#include "snn_layers.h"
 #include "snn_mem.h"
-#include "snn_probe.h"
 #include "snn_options.h"
 #include "snn_plot.h"
+#include "snn_probe.h"
 #include "snn_sample.h"
 #include "snn_verbs.h"
 
@@ -18,7 +19,7 @@ typedef struct {
 } probe_options;
 
 typedef struct {
-    const snn_pass *pass;
+    const snn_trial *pass;
     const snn_probe_row *rows;
 } table;
 
@@ -27,13 +28,13 @@ static size_t nonfinite_of(const snn_probe_row *r)
     return r->output.nonfinite + r->nonfinite_weights + r->nonfinite_gradients;
 }
 
-static void print_moments(const snn_moments *m)
+static void print_moments(const snn_summary *m)
 {
     printf(" %7.3f %7.3f %9.3g %7.3f  %6.3f %6.3f %6.3f", m->mean, m->deviation,
            m->second_moment, m->spread, m->low, m->median, m->high);
 }
 
-static void print_table(const table *t, const snn_moments *input)
+static void print_table(const table *t, const snn_summary *input)
 {
     const network *net = t->pass->net;
     int i;
@@ -64,7 +65,7 @@ static void write_csv(FILE *out, const void *content)
           "gradient_norm,update_to_weight\n", out);
     for (i = 0; i < t->pass->net->n; ++i) {
         const snn_probe_row *r = &t->rows[i];
-        const snn_moments *m = &r->output;
+        const snn_summary *m = &r->output;
         if (r->is_silent) continue;
         fprintf(out, "%d,%s,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%zu,%.6g,%.6g\n", i,
                 snn_layer_name(&t->pass->net->layers[i]), m->mean, m->deviation,
@@ -104,7 +105,7 @@ static int plot(const char *file, const table *t)
     return is_written;
 }
 
-static void print_verdict(const table *t, const snn_moments *input)
+static void print_verdict(const table *t, const snn_summary *input)
 {
     char advice[256];
     int first = snn_probe_first(t->pass, t->rows, input);
@@ -123,16 +124,16 @@ static void print_verdict(const table *t, const snn_moments *input)
 
 static int probe(const probe_options *o)
 {
-    snn_pass *p = snn_sample(o->data, o->cfg, o->weights, o->images);
+    snn_trial *p = snn_sample(o->data, o->cfg, o->weights, o->images);
     snn_probe_row *rows;
-    snn_moments input;
+    snn_summary input;
     table t;
     size_t nonfinite = 0;
     int i, is_written = 1;
     if (!p) return EXIT_FAILURE;
     rows = (snn_probe_row *)snn_alloc((size_t)p->net->n, sizeof *rows);
     snn_probe_rows(p, rows);
-    input = snn_moments_of(p->input, (size_t)p->net->batch, (size_t)p->net->c,
+    input = snn_summary_of(p->input, (size_t)p->net->batch, (size_t)p->net->c,
                            (size_t)p->net->w * (size_t)p->net->h, NULL, NULL);
     t.pass = p;
     t.rows = rows;

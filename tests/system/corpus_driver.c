@@ -10,7 +10,7 @@
 #include "snn_host.h"
 #include "snn_files.h"
 #include "snn_mem.h"
-#include "snn_pass.h"
+#include "snn_trial.h"
 
 #include "data.h"
 

@@ -12,10 +12,10 @@
 static const snn_lsuv_options plain = { .01, 10, 0, 1, 1, 3 };
 
 /* A pass over standard normals times `scale` plus `mean`. */
-static snn_pass *pass_of(int batch, int c, int size, const char *layers,
+static snn_trial *pass_of(int batch, int c, int size, const char *layers,
                          float scale, float mean)
 {
-    snn_pass *p = snn_pass_new(net_of(batch, c, size, size, layers));
+    snn_trial *p = snn_trial_new(net_of(batch, c, size, size, layers));
     size_t n = (size_t)batch * (size_t)p->net->inputs, i;
     float *x = normals(n, 1);
     for (i = 0; i < n; ++i) p->input[i] = scale * x[i] + mean;
@@ -23,11 +23,11 @@ static snn_pass *pass_of(int batch, int c, int size, const char *layers,
     return p;
 }
 
-static snn_moments moments_of(const layer *l)
+static snn_summary moments_of(const layer *l)
 {
     size_t channels, plane;
     snn_channels_of(l, &channels, &plane);
-    return snn_moments_of(l->output, (size_t)l->batch, channels, plane, NULL, NULL);
+    return snn_summary_of(l->output, (size_t)l->batch, channels, plane, NULL, NULL);
 }
 
 TEST(moments_of_known_numbers)
@@ -35,7 +35,7 @@ TEST(moments_of_known_numbers)
     /* Two images, channels 1 3 | 5 5 and 3 5 | 5 5: means 3 and 5. */
     const float x[] = { 1, 3, 5, 5, 3, 5, 5, 5 };
     double mean[2], variance[2];
-    snn_moments m = snn_moments_of(x, 2, 2, 2, mean, variance);
+    snn_summary m = snn_summary_of(x, 2, 2, 2, mean, variance);
     CHECK_NEAR(mean[0], 3, 1e-12);
     CHECK_NEAR(variance[0], 2, 1e-12);
     CHECK_NEAR(variance[1], 0, 1e-12);
@@ -52,7 +52,7 @@ TEST(moments_of_known_numbers)
 TEST(moments_leave_out_what_is_not_finite_and_count_it)
 {
     const float x[] = { 1, NAN, 3, INFINITY, 7, 7, -INFINITY, 7 };
-    snn_moments m = snn_moments_of(x, 1, 2, 4, NULL, NULL);
+    snn_summary m = snn_summary_of(x, 1, 2, 4, NULL, NULL);
     CHECK(m.nonfinite == 3);
     CHECK_NEAR(m.mean, 4.5, 1e-12);
     CHECK_NEAR(m.second_moment, (5 + 49) / 2., 1e-12);
@@ -75,19 +75,19 @@ static const char *const nets[] = {
 enum { NETS = sizeof nets / sizeof *nets };
 
 /* Runs the net again, as the next user will. */
-static void check_initialised(snn_pass *p, const snn_lsuv_options *o)
+static void check_initialised(snn_trial *p, const snn_lsuv_options *o)
 {
     network *net = p->net;
     int i;
     for (i = 0; i < net->n; ++i) {
         layer *l = &net->layers[i];
         ACTIVATION a = l->activation;
-        snn_moments m;
+        snn_summary m;
         l->activation = LINEAR;
-        snn_pass_forward(p, i);
+        snn_trial_forward(p, i);
         m = moments_of(l);
         l->activation = a;
-        snn_pass_forward(p, i);
+        snn_trial_forward(p, i);
         if (l->type == SHORTCUT) CHECK_NEAR(m.second_moment, 1, .2);
         if (!l->weights || l->type == SHORTCUT) continue;
         CHECK_NEAR(sqrt(m.second_moment), 1, 1.1 * o->tolerance);
@@ -96,7 +96,7 @@ static void check_initialised(snn_pass *p, const snn_lsuv_options *o)
     }
 }
 
-static void initialise(snn_pass *p, const snn_lsuv_options *o)
+static void initialise(snn_trial *p, const snn_lsuv_options *o)
 {
     int i;
     p->keeps_all = 1;
@@ -110,7 +110,7 @@ TEST(each_kind_of_layer_comes_to_the_target)
 {
     int i;
     for (i = 0; i < NETS; ++i) {
-        snn_pass *p = pass_of(4, 3, 8, nets[i], 30, 100);
+        snn_trial *p = pass_of(4, 3, 8, nets[i], 30, 100);
         initialise(p, &plain);
         check_initialised(p, &plain);
         net_free(p->net);
@@ -120,7 +120,7 @@ TEST(each_kind_of_layer_comes_to_the_target)
 TEST(without_centring_biases_stay_0)
 {
     snn_lsuv_options o = plain;
-    snn_pass *p = pass_of(4, 3, 8, nets[0], 2, 1);
+    snn_trial *p = pass_of(4, 3, 8, nets[0], 2, 1);
     int i;
     o.centres = 0;
     initialise(p, &o);
@@ -132,8 +132,8 @@ TEST(without_centring_biases_stay_0)
 TEST(the_variance_is_another_target_than_the_second_moment)
 {
     snn_lsuv_options o = plain;
-    snn_pass *p = pass_of(4, 3, 8, CONV("activation=linear"), 1, 3);
-    snn_moments m;
+    snn_trial *p = pass_of(4, 3, 8, CONV("activation=linear"), 1, 3);
+    snn_summary m;
     o.centres = 0;
     o.by_variance = 1;
     initialise(p, &o);
@@ -149,7 +149,7 @@ TEST(the_variance_is_another_target_than_the_second_moment)
 
 TEST(a_gain_is_kept_and_the_same_seed_gives_the_same_weights)
 {
-    snn_pass *p = pass_of(2, 3, 8, CONV("activation=linear"), 1, 0);
+    snn_trial *p = pass_of(2, 3, 8, CONV("activation=linear"), 1, 0);
     layer *l = &p->net->layers[0];
     float first;
     snn_lsuv_layer(p, 0, .1, &plain);
@@ -164,7 +164,7 @@ TEST(a_gain_is_kept_and_the_same_seed_gives_the_same_weights)
 TEST(layers_that_cannot_be_scaled_say_so)
 {
     snn_lsuv_options o = plain;
-    snn_pass *p = pass_of(2, 3, 6, CONV("activation=selu"), 0, 0);
+    snn_trial *p = pass_of(2, 3, 6, CONV("activation=selu"), 0, 0);
     CHECK(snn_lsuv_layer(p, 0, 1, &o).verdict == SNN_LSUV_DEAD);
     p->input[7] = NAN;
     CHECK(snn_lsuv_layer(p, 0, 1, &o).verdict == SNN_LSUV_NONFINITE);
@@ -208,10 +208,10 @@ TEST(the_probe_names_the_layer_and_the_cure)
 {
     size_t i;
     for (i = 0; i < sizeof mistakes / sizeof *mistakes; ++i) {
-        snn_pass *p = pass_of(4, 8, 12, mistakes[i].layers, mistakes[i].scale,
+        snn_trial *p = pass_of(4, 8, 12, mistakes[i].layers, mistakes[i].scale,
                               mistakes[i].mean);
         snn_probe_row rows[8];
-        snn_moments input = snn_moments_of(p->input, 4, 8, 144, NULL, NULL);
+        snn_summary input = snn_summary_of(p->input, 4, 8, 144, NULL, NULL);
         char text[256];
         int first;
         snn_probe_rows(p, rows);
@@ -231,12 +231,12 @@ TEST(the_probe_names_the_layer_and_the_cure)
 
 TEST(a_self_normalizing_net_is_at_the_fixed_point)
 {
-    snn_pass *p = pass_of(4, 16, 12, "[convolutional]\nfilters=64\nsize=3\npad=1\n"
+    snn_trial *p = pass_of(4, 16, 12, "[convolutional]\nfilters=64\nsize=3\npad=1\n"
                           "activation=selu\ninit=lecun_normal\n"
                           "[convolutional]\nfilters=64\nsize=3\npad=1\n"
                           "activation=selu\ninit=lecun_normal\n", 1, 0);
     snn_probe_row rows[2];
-    snn_moments input = snn_moments_of(p->input, 4, 16, 144, NULL, NULL);
+    snn_summary input = snn_summary_of(p->input, 4, 16, 144, NULL, NULL);
     snn_probe_rows(p, rows);
     CHECK(snn_probe_first(p, rows, &input) == 2);
     CHECK_NEAR(rows[1].gradient, 1, 1e-6);
@@ -248,7 +248,7 @@ TEST(a_self_normalizing_net_is_at_the_fixed_point)
 /* Which training leaves out where nobody asks for it. */
 TEST(the_probe_sees_the_gradient_of_a_whitened_input)
 {
-    snn_pass *p = pass_of(4, 3, 12, "[local_whitening]\nsize=5\n" SELU_CONV, 1, 0);
+    snn_trial *p = pass_of(4, 3, 12, "[local_whitening]\nsize=5\n" SELU_CONV, 1, 0);
     snn_probe_row rows[2];
     snn_probe_rows(p, rows);
     CHECK(rows[0].gradient > .1);

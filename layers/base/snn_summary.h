@@ -1,6 +1,6 @@
 /* Moments of a layer's output, over the layer and channel by channel. */
-#ifndef SNN_MOMENTS_H
-#define SNN_MOMENTS_H
+#ifndef SNN_SUMMARY_H
+#define SNN_SUMMARY_H
 
 #include <stddef.h>
 
@@ -16,12 +16,12 @@ typedef struct {
     double spread;                  /* standard deviation of the channels' means */
     double low, median, high;       /* of the channels' standard deviations */
     size_t nonfinite;
-} snn_moments;
+} snn_summary;
 
 /* x        [batch][channels][plane]  read
  * mean     [channels]  written: of each channel; may be NULL
  * variance [channels]  written, likewise; may be NULL */
-snn_moments snn_moments_of(const float *x, size_t batch, size_t channels,
+snn_summary snn_summary_of(const float *x, size_t batch, size_t channels,
                            size_t plane, double *mean, double *variance);
 
 /* How many of the n values are NaN or infinite. */

@@ -7,10 +7,10 @@
  * do nothing: what Darknet's put out as gradient is not the derivative of what
  * they report, and they would need truths.
  */
-#ifndef SNN_PASS_H
-#define SNN_PASS_H
+#ifndef SNN_TRIAL_H
+#define SNN_TRIAL_H
 
-#include "snn_host.h"
+#include "snn_parameters.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,55 +29,36 @@ typedef struct {
     snn_output *outputs;
     int output_count;
     int keeps_all;      /* 1: dropout drops nothing, there is no noise */
-} snn_pass;
+} snn_trial;
 
 /* Takes the losses out of a network for training on the CPU (snn_use_cpu,
  * snn_train_network) and makes the input and the gradients. Exits with status 1
  * where a pass cannot be made: in a recurrent network. The network and the pass
  * stay until the process ends. */
-snn_pass *snn_pass_new(network *net);
+snn_trial *snn_trial_new(network *net);
 
 /* One layer forward or backward as the host's loops would, but with the same
  * random numbers each time. Deltas are left alone by the first and added to by
  * the second. */
-void snn_pass_forward(const snn_pass *p, int index);
-void snn_pass_backward(const snn_pass *p, int index);
+void snn_trial_forward(const snn_trial *p, int index);
+void snn_trial_backward(const snn_trial *p, int index);
 
 /* Takes the noise of such a pass (noise=) out of a copy of the layer's output. */
-void snn_pass_leave_noise(const snn_pass *p, int index, float *output);
+void snn_trial_leave_noise(const snn_trial *p, int index, float *output);
 
 /* The host's own forward pass. Zeroes the deltas, if the host does. */
-void snn_pass_host_forward(const snn_pass *p);
+void snn_trial_host_forward(const snn_trial *p);
 
 /* Writes the outputs' gradients into the deltas of the layers where no loss
  * layer does. Between forward and backward. */
-void snn_pass_begin_backward(const snn_pass *p);
+void snn_trial_begin_backward(const snn_trial *p);
 
 /* The layers below this one get no gradient: 1 + the last one with
  * stopbackward; 0 in most networks. */
-int snn_pass_first_trained(const network *net);
+int snn_trial_first_trained(const network *net);
 
 /* 1 where a loss layer reads the layer's output. */
-int snn_is_output(const snn_pass *p, int layer);
-
-/* The layer's output as channels of `plane` values each; a plain vector has
- * channels of one. */
-void snn_channels_of(const layer *l, size_t *channels, size_t *plane);
-
-/* What is trained in a layer, and what its gradient is added to. */
-typedef struct {
-    const char *name;
-    float *values, *gradient;
-    size_t count;
-} snn_parameters;
-
-enum { SNN_MOST_PARAMETERS = 3 };
-
-/* Fills `p`, returns how many there are: weights, biases, scales. */
-int snn_parameters_of(const layer *l, snn_parameters p[SNN_MOST_PARAMETERS]);
-
-/* "convolutional", "selu": as the section is named. */
-const char *snn_layer_name(const layer *l);
+int snn_is_output(const snn_trial *p, int layer);
 
 #ifdef __cplusplus
 }

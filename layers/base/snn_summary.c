@@ -1,4 +1,4 @@
-#include "snn_moments.h"
+#include "snn_summary.h"
 #include "snn_math.h"
 #include "snn_mem.h"
 #include "snn_threads.h"
@@ -49,7 +49,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-snn_moments snn_moments_of(const float *x, size_t batch, size_t channels,
+snn_summary snn_summary_of(const float *x, size_t batch, size_t channels,
                            size_t plane, double *mean, double *variance)
 {
     double *buffer = (double *)snn_alloc(3 * channels, sizeof *buffer);
@@ -57,7 +57,7 @@ snn_moments snn_moments_of(const float *x, size_t batch, size_t channels,
     double *sorted = buffer + 2 * channels, inside = 0, between = 0;
     work w = { x, batch, channels, plane, mean ? mean : buffer,
                variance ? variance : buffer + channels, nonfinite };
-    snn_moments m;
+    snn_summary m;
     memset(&m, 0, sizeof m);
     snn_parallel(channels, 1, channel_moments, &w);
     for (c = 0; c < channels; ++c) {

@@ -13,8 +13,11 @@ extern "C" {
 
 enum { SNN_MOST_MISTAKES = 20 };
 
-/* "file:line: " and the message to stderr; "file: " where the line is 0. Adds 1
- * to *mistakes; prints only the first SNN_MOST_MISTAKES of them. */
+/* "file:line: " and the message as one line to stderr; "file: " where the line is 0. */
+void snn_report(const char *file, int line, const char *format, ...) SNN_PRINTF(3, 4);
+
+/* The same, counted: adds 1 to *mistakes, and prints only the first
+ * SNN_MOST_MISTAKES of them. */
 void snn_mistake(size_t *mistakes, const char *file, int line,
                  const char *format, ...) SNN_PRINTF(4, 5);
 
@@ -54,25 +57,6 @@ char *snn_sibling(const char *picture, const char *folder,
 
 /* The same with the folder left as it is. */
 char *snn_beside(const char *picture, const char *extension);
-
-/* What a .data file says about one list of images. */
-typedef struct {
-    int classes;
-    snn_text names;     /* at least `classes` of them, or none */
-    snn_text images;
-    const char *list;   /* the file with the images; stays with the process */
-} snn_data;
-
-/* Reads a .data file, its names and the list of images under `key` ("train",
- * "valid"), and sees that each image can be read; names= may be missing where
- * `needs_names` is 0. Free with snn_data_free, also after mistakes. */
-void snn_data_read(size_t *mistakes, char *file, const char *key,
-                   int needs_names, snn_data *d);
-void snn_data_free(snn_data *d);
-
-/* classes= of a .data file; 0 and a mistake where there is none. */
-struct list;
-int snn_data_classes(size_t *mistakes, const char *file, struct list *options);
 
 /* "3/10 images, 1.2 images/s" on stderr: a line that is updated on a terminal,
  * otherwise one for each tenth. */

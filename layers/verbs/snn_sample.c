@@ -1,4 +1,5 @@
 #include "snn_sample.h"
+#include "snn_data.h"
 #include "snn_files.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static double bytes_per_image(const network *net)
     return sum * 2 * sizeof(float);
 }
 
-static void load_pictures(const snn_pass *p, const snn_data *data)
+static void load_pictures(const snn_trial *p, const snn_data *data)
 {
     const network *net = p->net;
     size_t size = (size_t)net->inputs, count = (size_t)net->batch, i;
@@ -27,11 +28,11 @@ static void load_pictures(const snn_pass *p, const snn_data *data)
     }
 }
 
-static snn_pass *pass_of(const snn_data *data, char *cfg, char *weights, int images)
+static snn_trial *pass_of(const snn_data *data, char *cfg, char *weights, int images)
 {
     double affordable;
     network *net;
-    snn_pass *p;
+    snn_trial *p;
     if ((size_t)images > data->images.count) images = (int)data->images.count;
     snn_use_cpu();
     net = snn_train_network(cfg, images);
@@ -45,16 +46,16 @@ static snn_pass *pass_of(const snn_data *data, char *cfg, char *weights, int ima
         set_batch_network(net, images);
     }
     if (weights) load_weights(net, weights);
-    p = snn_pass_new(net);
+    p = snn_trial_new(net);
     load_pictures(p, data);
     return p;
 }
 
-snn_pass *snn_sample(char *data_file, char *cfg, char *weights, int images)
+snn_trial *snn_sample(char *data_file, char *cfg, char *weights, int images)
 {
     snn_data data;
     size_t mistakes = 0;
-    snn_pass *p = NULL;
+    snn_trial *p = NULL;
     memset(&data, 0, sizeof data);
     snn_need_file(&mistakes, cfg);
     if (weights) snn_need_file(&mistakes, weights);

@@ -1,0 +1,31 @@
+/* A layer's parameters and its output, whatever its type. */
+#ifndef SNN_PARAMETERS_H
+#define SNN_PARAMETERS_H
+
+#include "snn_host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The layer's output as channels of `plane` values each; a plain vector has
+ * channels of one. */
+void snn_channels_of(const layer *l, size_t *channels, size_t *plane);
+
+/* What is trained in a layer, and what its gradient is added to. */
+typedef struct {
+    const char *name;
+    float *values, *gradient;
+    size_t count;
+} snn_parameters;
+
+enum { SNN_MOST_PARAMETERS = 3 };
+
+/* Fills `p`, returns how many there are: weights, biases, scales. */
+int snn_parameters_of(const layer *l, snn_parameters p[SNN_MOST_PARAMETERS]);
+
+
+#ifdef __cplusplus
+}
+#endif
+#endif
