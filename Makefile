@@ -120,6 +120,11 @@ build/venv/ready: tests/requirements.txt
 	$(Q)build/venv/bin/pip install -q -r $<
 	$(Q)touch $@
 
+# Its own check of Python, from PyPI too.
+build/venv/bin/ruff: build/venv/ready
+	$(Q)build/venv/bin/pip install -q ruff
+	$(Q)touch $@
+
 # ---------------------------------------------------------------- main jobs
 
 # Options such as OPENCV are found by pkg-config, which deps may just have
@@ -256,7 +261,14 @@ check: build/darknet $(UNIT_PROGRAMS) $(TESTS)/test_kernels $(THREADS_TESTS)  ##
 		"tests/system/test_structure.py --tree $(TREE)" \
 		"tests/system/test_map.py $(TESTS)/ap_driver"
 
-test: deps  ## everything that CI runs
+LINT_PACKAGES := clang-format-14 cppcheck shellcheck python3-venv
+
+lint:  ## formatting and static checks, under a minute
+	$(Q)scripts/install_deps.sh $(LINT_PACKAGES)
+	$(Q)$(MAKE) --no-print-directory build/venv/bin/ruff
+	$(Q)$(PYTHON) tests/lint.py --ruff build/venv/bin/ruff
+
+test: deps lint  ## everything that CI runs
 	$(Q)$(MAKE) --no-print-directory test-run
 
 # The unit tests of the other builds, as commands for tests/run.py.
@@ -426,6 +438,6 @@ help:  ## this text
 	@echo "Variables:"
 	@sed -n 's/^## \([A-Z_]*=\)/  \1/p' Makefile
 
-.PHONY: all bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run \
+.PHONY: all lint bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run \
 	report report-run corpus corpus-run demo-unet demo-unet-run uninstall check test test-run thread thread-run \
 	fuzz fuzz-build fuzz-run gpu-build gpu-build-run gpu-bench gpu-bench-run gpu-check gpu-check-run gpu-programs

@@ -27,4 +27,5 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "installing$missing"
 $root apt-get -q update > /dev/null
+# shellcheck disable=SC2086  # words, each a package
 $root env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $missing > /dev/null

@@ -66,7 +66,7 @@ snn_edit *snn_edit_read(const char *file)
     t = (snn_edit *)snn_alloc(1, sizeof *t);
     t->lines = (text_line *)snn_alloc(1, sizeof *t->lines);
     t->carriage_return = strstr(bytes, "\r\n") != NULL;
-    for (at = bytes; *at; ) {
+    for (at = bytes; *at;) {
         size_t length = strcspn(at, "\n");
         int ended = at[length] == '\n';
         add_line(t, at, length);

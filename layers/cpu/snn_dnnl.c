@@ -438,7 +438,7 @@ const snn_conv *snn_conv_of(const snn_conv_shape *shape)
     snn_conv **bucket = &buckets[bucket_of(shape)], *c;
     pthread_mutex_lock(&lock);
     if (!engine) check(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine");
-    for (c = *bucket; c && memcmp(&c->shape, shape, sizeof *shape); c = c->next) { }
+    for (c = *bucket; c && memcmp(&c->shape, shape, sizeof *shape); c = c->next) {}
     if (!c && (c = make_for_one_thread(shape)) != NULL) {
         c->next = *bucket;
         *bucket = c;

@@ -22,6 +22,7 @@ static outputs new_outputs(const layer *l)
 {
     outputs z;
     size_t plane;
+    memset(&z, 0, sizeof z);
     snn_channels_of(l, &z.channels, &plane);
     z.mean = (double *)snn_alloc(2 * z.channels, sizeof *z.mean);
     z.variance = z.mean + z.channels;

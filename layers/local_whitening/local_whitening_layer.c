@@ -15,6 +15,8 @@
 #include "snn_whiten.h"
 #include "snn_whitening.h"
 
+#include <string.h>
+
 enum { STANDARDIZE, ZCA, CHOLESKY };
 static const char *const modes[] = { "standardize", "zca", "cholesky", NULL };
 
@@ -60,6 +62,7 @@ static snn_windows first_image(const layer *l, const float *x, const float *g,
 {
     const local_whitening *o = options_of(*l);
     snn_windows j;
+    memset(&j, 0, sizeof j);
     j.w = l->w;
     j.h = l->h;
     j.depth = l->c / o->groups;

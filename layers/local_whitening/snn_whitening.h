@@ -30,7 +30,7 @@
 #define SNN_WHITENING_MOST 16
 #endif
 
-#define SNN_ENTRY(i, j) (((i) * k + (j)) * SNN_LANES)
+#define SNN_ENTRY(i, j) ((k * (i) + (j)) * SNN_LANES)
 
 /* Whether a_pq counts beside a_pp + d and a_qq + d. */
 SNN_HD int snn_counts(double app, double aqq, double apq, double d)

@@ -18,7 +18,7 @@ typedef struct {
     int batch, c, h, w;
 } shape_case;
 
-#define COUNT(table) (sizeof (table) / sizeof *(table))
+#define COUNT(table) (sizeof(table) / sizeof *(table))
 
 static inline float *normals(size_t count, int stream)
 {

@@ -5,7 +5,7 @@
 
 #include "snn_math.h"
 
-#define COUNT(table) (sizeof (table) / sizeof *(table))
+#define COUNT(table) (sizeof(table) / sizeof *(table))
 
 enum { BATCH = 4, CHANNELS = 3, SIDE = 20, CLASSES = 5, ITERATIONS = 12 };
 
