@@ -13,7 +13,7 @@ static double lanes_sum(const float *lanes)
     return sum;
 }
 
-SNN_SIMD double snn_total(const float *x, size_t n)
+SNN_SIMD double snn_sum(const float *x, size_t n)
 {
     float lanes[LANES] = { 0 };
     double rest = 0;
@@ -25,7 +25,7 @@ SNN_SIMD double snn_total(const float *x, size_t n)
     return rest + lanes_sum(lanes);
 }
 
-/* One row of lanes for each m; snn_total's order in each. */
+/* One row of lanes for each m; snn_sum's order in each. */
 static inline void sum_blocks(const float *x, size_t n, int block, double *sums)
 {
     float lanes[LANES * SNN_MOST_BLOCK] = { 0 };
@@ -47,7 +47,7 @@ static inline void sum_blocks(const float *x, size_t n, int block, double *sums)
 
 SNN_SIMD void snn_sum_blocks(const float *x, size_t n, int block, double *sums)
 {
-    if (block == 1) *sums = snn_total(x, n);
+    if (block == 1) *sums = snn_sum(x, n);
     else if (block == 16) sum_blocks(x, n, 16, sums);
     else sum_blocks(x, n, block, sums);
 }

@@ -55,7 +55,7 @@ static void measure(const job *j, size_t c)
     layer *l = j->l;
     double count = (double)(batch_of(j) * j->pixels), sum = 0, squares = 0;
     size_t b;
-    for (b = 0; b < batch_of(j); ++b) sum += snn_total(j->x + plane(j, b, c), j->pixels);
+    for (b = 0; b < batch_of(j); ++b) sum += snn_sum(j->x + plane(j, b, c), j->pixels);
     l->mean[c] = (float)(sum / count);
     for (b = 0; b < batch_of(j); ++b) {
         const float *x = j->x + plane(j, b, c);
@@ -106,7 +106,7 @@ static void backward_channels(void *context, size_t begin, size_t end)
             size_t at = plane(j, b, c);
             float *delta = l->delta + at;
             snn_activation_gradient(l->output + at, j->pixels, l->activation, delta);
-            sum += snn_total(delta, j->pixels);
+            sum += snn_sum(delta, j->pixels);
             along_norm += snn_sum_of_products(delta, 0, l->x_norm + at, 0, j->pixels);
             along_x += snn_sum_of_products(delta, 0, l->x + at, mean, j->pixels);
         }
