@@ -36,7 +36,7 @@ typedef struct snn_layer_type {
     int whitens;                /* images */
 } snn_layer_type;
 
-/* Every type, SNN_LAYER_TYPES of them. Adding one: its files, and a row. */
+/* Every type, SNN_LAYER_TYPES of them. What one more needs, layers/README.md has. */
 enum { SNN_LAYER_TYPES = 3 };
 extern const snn_layer_type snn_layer_types[SNN_LAYER_TYPES];
 

@@ -14,9 +14,9 @@ enum { MAX_THREADS = 256 };
  * and be woken costs some 20 on either side. */
 enum { SPINS = 4000 };
 
-/* The pool is the plugin's only process-wide state. Its fields are guarded by
- * `lock`, but that `job` and `running` are also looked at without it; `busy` is
- * held by the caller whose job is running. */
+/* The pool of threads, one for the process. Its fields are guarded by `lock`, but that
+ * `job` and `running` are also looked at without it; `busy` is held by the caller whose
+ * job is running. */
 static struct {
     pthread_mutex_t busy, lock;
     pthread_cond_t posted, finished;
