@@ -295,6 +295,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		"tests/system/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/system/test_verbs.py build/darknet" \
 		"tests/system/test_export.py $(TESTS)/outputs_driver --darknet build/darknet" \
+		"tests/system/test_field.py build/darknet" \
 		"tests/system/test_finite.py build/darknet" \
 		"tests/system/test_finite.py build/tree-gpuhost/darknet" \
 		"tests/system/test_documents.py build/darknet" \
@@ -314,7 +315,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 # -------------------------------------------------------------------- fuzzing
 
 # libFuzzer; only here is clang needed.
-FUZZ_TARGETS := gate convert masks labels weights
+FUZZ_TARGETS := gate convert masks labels lists weights
 FUZZ := build/fuzz
 FUZZ_CC := clang-14 -g -O1 -w -fsanitize=fuzzer-no-link,address \
 	-Dexit=fuzz_exit -D_exit=fuzz_exit -I$(TREE)/include -I$(TREE)/src $(LAYER_FOLDERS:%=-I%) -Itests/fuzz

@@ -126,6 +126,7 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
     snn_fast_layer(l);
     if (keys == snn_host_keys) finish_weights(s, &cfg_of(cfg)->sections[0], index, l);
     snn_loss_layer(s, l);
+    snn_fit_truths(l);
 }
 
 int snn_resize(layer *l, int w, int h)
@@ -150,11 +151,15 @@ void snn_check_list(const char *file, int lines)
     if (!lines) snn_fatal("%s: expected one path a line, got an empty file", file);
 }
 
-void snn_check_image(const char *file)
+int snn_has_display(void)
 {
-    FILE *f = fopen(file, "rb");
-    if (!f) snn_fatal("%s: cannot open the image: %s", file, strerror(errno));
-    fclose(f);
+    static const char *const names[] = { "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM" };
+    int i;
+    for (i = 0; i < 3; ++i) {
+        const char *value = getenv(names[i]);
+        if (value && *value) return 1;
+    }
+    return 0;
 }
 
 image snn_label_image(char *file)

@@ -62,9 +62,42 @@ void snn_backward_region(layer l, network net);
  * them, from 0, so that each draws dropout masks of its own. */
 void snn_number_net(network *net, int copy);
 
-/* `darknet snn VERB ...`: returns 0 where argv[1] is another command, and
- * otherwise does not return. */
+/* Before the host looks at the command: its usage, status 2, and the files of the
+ * data set that it works on, every mistake at once, status 1. Folders that are to
+ * be written to are made. */
+void snn_begin(int argc, char **argv);
+
+/* A command that the host does not know: `darknet snn VERB ...`, or a misspelt one,
+ * status 2. Does not return. */
 int snn_main(int argc, char **argv);
+
+/* A line of a .data file as "key=value", in place: blanks within the value stay. */
+void snn_strip_setting(char *line);
+
+/* The next line of a list that is not blank, without blanks at its ends and without
+ * a byte-order mark; NULL at the end. The host frees. */
+char *snn_list_line(FILE *list);
+
+/* The path of an image's labels into path[4096] (snn_labels.h). */
+void snn_label_file(const char *picture, char *path);
+
+/* An image's labels; an empty stream where there are none. */
+FILE *snn_open_labels(const char *file);
+
+/* Whether an image's path names class `category` of `count` (snn_named.h). */
+int snn_is_class(const char *path, char **names, int count, int category);
+
+/* The number that an image has in COCO, by the end of its name; -1 for none. */
+int snn_coco_id(const char *path);
+
+/* The list of images of the command's .data file. */
+char *snn_valid_list(void);
+
+/* The image as it is to be shown, by its file's EXIF orientation; takes `stored`. */
+image snn_upright(image stored, const char *file);
+
+/* Whether there is a display for a window. */
+int snn_has_display(void);
 
 /* Before weights are read: exits with status 1 where the file is not one of
  * Darknet's, or ends within a layer. A file that ends after a layer is right:
@@ -97,7 +130,7 @@ void snn_quit(void);
 /* Exits with status 1 where a list file has no line. */
 void snn_check_list(const char *file, int lines);
 
-/* Exits with status 1 where the image cannot be opened. */
+/* Exits with status 1 where the file is no image, or is cut short. */
 void snn_check_image(const char *file);
 
 /* The host's picture of a character for a detection's name: looked for where

@@ -10,12 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void report(const char *file, int line, const char *format, va_list args)
+static void report(const char *file, int line, const char *kind, const char *format,
+                   va_list args)
 {
     /* Threads that load images meet mistakes at the same time: whole lines. */
     flockfile(stderr);
-    if (line) fprintf(stderr, "%s:%d: ", file, line);
-    else fprintf(stderr, "%s: ", file);
+    if (line) fprintf(stderr, "%s:%d: %s", file, line, kind);
+    else fprintf(stderr, "%s: %s", file, kind);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     funlockfile(stderr);
@@ -25,7 +26,7 @@ void snn_report(const char *file, int line, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    report(file, line, format, args);
+    report(file, line, "", format, args);
     va_end(args);
 }
 
@@ -34,8 +35,23 @@ void snn_mistake(size_t *mistakes, const char *file, int line, const char *forma
     va_list args;
     if ((*mistakes)++ >= SNN_MOST_MISTAKES) return;
     va_start(args, format);
-    report(file, line, format, args);
+    report(file, line, "", format, args);
     va_end(args);
+}
+
+void snn_warning(size_t *mistakes, const char *file, int line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    report(file, line, "warning: ", format, args);
+    va_end(args);
+    *mistakes += (size_t)snn_is_strict();
+}
+
+void snn_count_mistakes(size_t mistakes, const char *file)
+{
+    if (mistakes <= SNN_MOST_MISTAKES) return;
+    fprintf(stderr, "%s: and %zu more mistakes\n", file, mistakes - SNN_MOST_MISTAKES);
 }
 
 int snn_is_readable(const char *file)
@@ -66,26 +82,37 @@ int snn_need_file(size_t *mistakes, const char *file)
 
 /* ---- text ---------------------------------------------------------------- */
 
-/* The file as a string; NULL and errno where it cannot be read. */
-static char *read_string(const char *file)
+char *snn_file_bytes(const char *file, size_t *size)
 {
-    size_t size = 4096, n = 0, got;
+    size_t room = 4096, got;
     FILE *f = fopen(file, "rb");
-    char *text;
+    char *bytes;
     int error;
+    *size = 0;
     if (!f) return NULL;
-    text = (char *)snn_alloc(size, 1);
-    while ((got = fread(text + n, 1, size - 1 - n, f)) > 0) {
-        n += got;
-        if (n + 1 == size) text = (char *)snn_realloc(text, size *= 2, 1);
+    bytes = (char *)snn_alloc(room, 1);
+    while ((got = fread(bytes + *size, 1, room - 1 - *size, f)) > 0) {
+        *size += got;
+        if (*size + 1 == room) bytes = (char *)snn_realloc(bytes, room *= 2, 1);
     }
-    text[n] = '\0';
-    error = ferror(f) ? errno : strlen(text) < n ? EILSEQ : 0;
+    bytes[*size] = '\0';
+    error = ferror(f) ? errno : 0;
     fclose(f);
-    if (!error) return text;
-    free(text);
+    if (!error) return bytes;
+    free(bytes);
     errno = error;
     return NULL;
+}
+
+static const char utf8_mark[] = "\xEF\xBB\xBF";
+
+const char *snn_encoding(const char *text, size_t size)
+{
+    if (size >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2))) {
+        return "UTF-16 text";
+    }
+    if (memchr(text, 0, size)) return "a byte of 0";
+    return strncmp(text, utf8_mark, 3) ? NULL : "a byte-order mark (UTF-8 BOM)";
 }
 
 static int is_blank(char c)
@@ -96,12 +123,19 @@ static int is_blank(char c)
 int snn_text_read(const char *file, snn_text *t)
 {
     size_t room = 0;
+    size_t size;
     char *line, *next, *end;
     int number;
     memset(t, 0, sizeof *t);
-    t->text = read_string(file);
+    t->text = snn_file_bytes(file, &size);
     if (!t->text) return 0;
-    for (line = t->text, number = 1; *line; line = next, ++number) {
+    if (memchr(t->text, 0, size)) {
+        snn_text_free(t);
+        memset(t, 0, sizeof *t);
+        errno = EILSEQ;
+        return 0;
+    }
+    for (line = t->text + (strncmp(t->text, utf8_mark, 3) ? 0 : 3), number = 1; *line; line = next, ++number) {
         end = line + strcspn(line, "\n");
         next = *end ? end + 1 : end;
         while (line < end && is_blank(*line)) ++line;

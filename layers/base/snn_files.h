@@ -21,6 +21,14 @@ void snn_report(const char *file, int line, const char *format, ...) SNN_PRINTF(
 void snn_mistake(size_t *mistakes, const char *file, int line,
                  const char *format, ...) SNN_PRINTF(4, 5);
 
+/* The same for what the user should know and may be meant: "file:line: warning: ".
+ * A mistake where SNN_STRICT asks for it. */
+void snn_warning(size_t *mistakes, const char *file, int line,
+                 const char *format, ...) SNN_PRINTF(4, 5);
+
+/* "file: and 7 more mistakes" where more were met than are printed. */
+void snn_count_mistakes(size_t mistakes, const char *file);
+
 /* 1 where `file` has content, otherwise 0 and errno, ENODATA for an empty one.
  * Worth asking first: the host ends the process where it cannot open a file,
  * one family of it with status 0. */
@@ -31,6 +39,14 @@ int snn_need_file(size_t *mistakes, const char *file);
 
 int snn_exists(const char *file);
 
+/* The content with a zero behind it; *size without that one. NULL and errno where
+ * the file cannot be read. The caller frees. */
+char *snn_file_bytes(const char *file, size_t *size);
+
+/* What makes a text other than plain: "a byte-order mark (UTF-8)", "UTF-16", "a
+ * byte of 0"; NULL for plain text. */
+const char *snn_encoding(const char *text, size_t size);
+
 typedef struct {
     char **lines;       /* without blank ones; point into `text` */
     int *numbers;       /* of the lines in the file, from 1 */
@@ -38,9 +54,10 @@ typedef struct {
     char *text;
 } snn_text;
 
-/* All lines of a file that are not blank, without blanks at either end. 0 and
- * errno where the file cannot be read, EILSEQ where it holds a zero: one that a
- * crash has filled with zeros is not empty. Free with snn_text_free. */
+/* All lines of a file that are not blank, without blanks at either end and
+ * without a byte-order mark. 0 and errno where the file cannot be read, EILSEQ
+ * where it holds a zero: one that a crash has filled with zeros is not empty, and
+ * UTF-16 is no text here. Free with snn_text_free. */
 int snn_text_read(const char *file, snn_text *t);
 void snn_text_free(snn_text *t);
 

@@ -64,6 +64,9 @@ SNN_HD float snn_bits_float(uint32_t bits)
     return x;
 }
 
+/* The truth of a value that counts nowhere: the host's SECRET_NUM. */
+#define SNN_IGNORED_TRUTH -1234.f
+
 /* condition ? a : b with both computed, so that no compiler makes a branch of
  * it that would keep a loop from becoming vectors. */
 SNN_HD float snn_select(int condition, float a, float b)

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void snn_quit(void)
@@ -46,4 +47,10 @@ void *snn_realloc(void *old, size_t count, size_t size)
     void *p = realloc(old, bytes(count, size));
     if (!p) snn_fatal("out of memory: %zu bytes wanted", bytes(count, size));
     return p;
+}
+
+int snn_is_strict(void)
+{
+    const char *value = getenv("SNN_STRICT");
+    return value && *value && strcmp(value, "0");
 }

@@ -1,4 +1,5 @@
-/* Memory and fatal errors: checked, with the reason and a way out. */
+/* Memory and fatal errors: checked, with the reason and a way out; and which
+ * errors are fatal. */
 #ifndef SNN_MEM_H
 #define SNN_MEM_H
 
@@ -32,6 +33,9 @@ void snn_quit(void) SNN_NORETURN;
 /* Prints "snn: " and the message to stderr, a newline after it, and exits
  * with status 1. */
 void snn_fatal(const char *format, ...) SNN_PRINTF(1, 2) SNN_NORETURN;
+
+/* Whether SNN_STRICT in the environment makes warnings mistakes. */
+int snn_is_strict(void);
 
 #ifdef __cplusplus
 }

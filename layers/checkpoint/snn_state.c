@@ -9,11 +9,13 @@
 #include "snn_weights.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 /* ---- what is kept -------------------------------------------------------- */
 
-enum { VERSION = 1, MOST_ARRAYS = 3 * SNN_MOST_PARAMETERS + 3 };
+/* Version 1 had no batch. */
+enum { VERSION = 2, MOST_ARRAYS = 3 * SNN_MOST_PARAMETERS + 3 };
 static const char magic[8] = { 'S', 'N', 'N', 'S', 'T', 'A', 'T', 'E' };
 
 /* The file: this, then the floats of every array in order. No padding. */
@@ -26,6 +28,7 @@ typedef struct {
     snn_rand_state random;
     uint64_t floats;
     uint64_t sum;               /* of the floats' bytes */
+    uint64_t batch;             /* images in an iteration */
 } header;
 
 typedef struct {
@@ -137,6 +140,12 @@ static char *with_ending(const char *file, const char *ending)
     return name;
 }
 
+/* Images in an iteration. */
+static uint64_t images_of(const network *net)
+{
+    return (uint64_t)net->batch * (uint64_t)net->subdivisions;
+}
+
 static void measure(const array *a, void *context)
 {
     header *h = (header *)context;
@@ -162,6 +171,7 @@ int snn_state_write(network *net, const char *weights, uint64_t fingerprint)
     if (snn_adam_steps(net)) h.steps = *snn_adam_steps(net);
     h.weights = fingerprint;
     h.seen = *net->seen;
+    h.batch = images_of(net);
     h.random = snn_rand_now();
     each_array(net, measure, &h);
     if (out) {
@@ -222,9 +232,10 @@ static float *read_state(network *net, const char *file, header *h, const char *
     if (!in) return NULL;
     each_array(net, count_floats, &count);
     values = (float *)snn_alloc(count, sizeof *values);
-    if (fread(h, sizeof *h, 1, in) != 1 || memcmp(h->magic, magic, sizeof magic)) {
+    memset(h, 0, sizeof *h);
+    if (fread(h, offsetof(header, batch), 1, in) != 1 || memcmp(h->magic, magic, sizeof magic)) {
         *why = "it is no state of a training";
-    } else if (h->version != VERSION) {
+    } else if (h->version != 1 && (h->version != VERSION || fread(&h->batch, sizeof h->batch, 1, in) != 1)) {
         *why = "it is of another version of this plugin";
     } else if (h->weights != expected.fingerprint || h->seen != *net->seen) {
         *why = "it belongs to other weights";
@@ -262,6 +273,29 @@ static float *find_state(network *net, const char *file, header *h, const char *
     return values;
 }
 
+/* Iterations are counted by images: with another batch they are others. */
+static void compare_batch(const network *net, const char *weights, uint64_t before)
+{
+    uint64_t now = images_of(net), seen = *net->seen;
+    if (!before || before == now) return;
+    fprintf(stderr, "%s: warning: expected batch=%llu, as in the training so far, got %llu: its iteration %llu "
+            "is iteration %llu now, for max_batches=%d, burn_in= and steps=\n", weights,
+            (unsigned long long)before, (unsigned long long)now, (unsigned long long)(seen / before),
+            (unsigned long long)(seen / now), net->max_batches);
+    if (snn_is_strict()) snn_quit();
+}
+
+/* The host would end at once, and write its final weights over those that are there. */
+static void refuse_if_done(const network *net, const char *weights)
+{
+    uint64_t done = *net->seen / images_of(net);
+    if (net->max_batches < 1 || done < (uint64_t)net->max_batches) return;
+    fprintf(stderr, "%s: expected weights of fewer than max_batches=%d iterations, got those of %llu (%llu images): "
+            "raise max_batches to go on, or begin anew with -clear; nothing was written\n", weights,
+            net->max_batches, (unsigned long long)done, (unsigned long long)*net->seen);
+    snn_quit();
+}
+
 void snn_resume(network *net)
 {
     char *file;
@@ -274,6 +308,7 @@ void snn_resume(network *net)
     values = find_state(net, file, &h, &why);
     if (values) {
         next = values;
+        compare_batch(net, expected.weights, h.batch);
         each_array(net, restore, &next);
         if (snn_adam_steps(net)) *snn_adam_steps(net) = h.steps;
         /* The mini-batch that was being loaded is loaded again. */
@@ -283,6 +318,7 @@ void snn_resume(network *net)
     } else if (snn_state_goes_with(expected.weights) || snn_exists(file)) {
         fprintf(stderr, "snn: %s: not used, momentum starts at 0: %s\n", file, why);
     }
+    refuse_if_done(net, expected.weights);
     free(values);
     free(file);
 }

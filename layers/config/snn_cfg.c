@@ -33,6 +33,17 @@ static char *copy(const char *text, size_t length)
     return s;
 }
 
+/* Skips a byte-order mark; what it is of, or NULL. */
+static const char *skip_mark(FILE *f)
+{
+    unsigned char mark[3] = { 0 };
+    size_t n = fread(mark, 1, 3, f);
+    if (n == 3 && mark[0] == 0xEF && mark[1] == 0xBB && mark[2] == 0xBF) return "UTF-8";
+    rewind(f);
+    return n >= 2 && ((mark[0] == 0xFF && mark[1] == 0xFE) || (mark[0] == 0xFE && mark[1] == 0xFF))
+        ? "UTF-16" : NULL;
+}
+
 static void add_section(snn_cfg *cfg, const char *line, int number)
 {
     size_t length = strlen(line + 1);
@@ -71,6 +82,7 @@ snn_cfg *snn_cfg_read(const char *file)
     if (!f) return NULL;
     cfg = (snn_cfg *)snn_alloc(1, sizeof *cfg);
     cfg->file = copy(file, strlen(file));
+    cfg->mark = skip_mark(f);
     while ((line = read_line(f, &zeros)) != NULL) {
         ++number;
         if (zeros && !cfg->zero_line) cfg->zero_line = number;

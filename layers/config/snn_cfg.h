@@ -32,6 +32,7 @@ typedef struct {
     char *stray;                /* first key before any section, or NULL */
     int stray_line;
     int zero_line;              /* the first with a byte of 0, or 0 */
+    const char *mark;           /* what a byte-order mark at its beginning is of, or NULL */
 } snn_cfg;
 
 typedef enum { SNN_NUMBER, SNN_INTEGER, SNN_ODD_OR_ZERO, SNN_CHOICE } snn_kind;

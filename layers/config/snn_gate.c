@@ -150,6 +150,12 @@ static int check(const snn_cfg *cfg, int any_host)
 {
     const snn_section *first = cfg->sections;
     int i = 0, mistakes = 0;
+    if (cfg->mark) {
+        fprintf(stderr, "%s:1: expected plain text, got a byte-order mark of %s before it: save the file "
+                "without one, as ASCII or UTF-8\n", cfg->file, cfg->mark);
+        if (strcmp(cfg->mark, "UTF-8")) return 1;
+        ++mistakes;
+    }
     if (cfg->zero_line) {
         snn_report(cfg->file, cfg->zero_line, "expected text, got a byte of 0");
         ++mistakes;

@@ -384,9 +384,29 @@ static int passes_on_values(const snn_section *s)
     return snn_is_any(s, names);
 }
 
-static int no_image(const snn_section *s, shape in)
+/* Where layer i - 1 is a [route] of layers of several sizes, which has none: it is
+ * what is wrong. */
+static int routes_sizes(const foreseen *f, int i)
 {
-    return snn_gate_mistake(s, NULL, "an image from the layer before, got %lld values without height "
+    const snn_node *node;
+    int k;
+    if (!i || !is_named(&f->cfg->sections[i], "route", NULL)) return 0;
+    node = &f->graph->nodes[i - 1];
+    for (k = 1; k < node->input_count; ++k) {
+        shape a = f->shapes[node->inputs[0]], b = f->shapes[node->inputs[k]];
+        if (a.knows < IMAGE || b.knows < IMAGE || (a.w == b.w && a.h == b.h)) continue;
+        return snn_gate_mistake(node->section, "layers", "layers of one size, not of %lld x %lld and %lld x "
+                                "%lld (width= and height= that can be halved as often as the net does)",
+                                a.w, a.h, b.w, b.h);
+    }
+    return 0;
+}
+
+static int no_image(const foreseen *f, int i, shape in)
+{
+    const snn_section *s = &f->cfg->sections[i + 1];
+    return routes_sizes(f, i) ||
+           snn_gate_mistake(s, NULL, "an image from the layer before, got %lld values without height "
                             "and width", in.inputs);
 }
 
@@ -397,7 +417,7 @@ static int check_layer(const foreseen *f, int i, shape in, shape *out)
     *out = nothing();
     for (k = 0; k < sizeof image_layers / sizeof *image_layers; ++k) {
         if (!is_named(s, image_layers[k].name, image_layers[k].other_name)) continue;
-        if (in.knows == VALUES) return no_image(s, in);
+        if (in.knows == VALUES) return no_image(f, i, in);
         return in.knows == IMAGE ? image_layers[k].check(s, in, out) : 0;
     }
     if (is_named(s, "route", NULL)) return route(f, i, s, out);
@@ -408,7 +428,7 @@ static int check_layer(const foreseen *f, int i, shape in, shape *out)
     if (passes_on_values(s) && in.knows) *out = values_of(in.inputs);
     if (keeps_its_shape(s)) *out = in;
     if (in.knows == VALUES && (is_named(s, "yolo", "Gaussian_yolo") || is_named(s, "region", "iseg"))) {
-        return no_image(s, in);
+        return no_image(f, i, in);
     }
     if (is_named(s, "yolo", "Gaussian_yolo")) return yolo(s, in);
     if (is_named(s, "region", NULL)) return region(s, in);

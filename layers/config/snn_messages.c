@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int is_strict(void)
-{
-    const char *value = getenv("SNN_STRICT");
-    return value && *value && strcmp(value, "0");
-}
-
 /* `key` and `got` may be NULL. */
 static void say(const snn_section *s, int line, const char *kind, const char *key,
                 const char *before, const char *format, va_list args, const snn_option *got)
@@ -45,7 +39,7 @@ int snn_gate_warning(const snn_section *s, const char *key, const char *expected
     va_start(args, expected);
     expect(s, "warning: ", key, expected, args);
     va_end(args);
-    return is_strict();
+    return snn_is_strict();
 }
 
 int snn_gate_mistake_of(const snn_section *s, const snn_option *o, const char *format, ...)
@@ -63,7 +57,7 @@ int snn_gate_warning_of(const snn_section *s, const snn_option *o, const char *f
     va_start(args, format);
     say(s, o ? o->line : s->line, "warning: ", o ? o->key : NULL, "", format, args, NULL);
     va_end(args);
-    return is_strict();
+    return snn_is_strict();
 }
 
 void snn_reject(const snn_section *s, const char *key, const char *expected, ...)

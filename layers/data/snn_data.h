@@ -1,4 +1,5 @@
-/* .data files: what they say, checked. */
+/* .data files: lines "key = value", and what they name: the classes and a list
+ * of images. */
 #ifndef SNN_DATA_H
 #define SNN_DATA_H
 
@@ -8,25 +9,43 @@
 extern "C" {
 #endif
 
-/* What a .data file says about one list of images. */
+/* Takes a line of a .data file apart, in place: blanks around key and value go,
+ * those within a value stay, and so do a byte-order mark and what a '#' behind a
+ * blank begins. *value is NULL where there is no '='; both are where the line is
+ * blank or a comment. */
+void snn_split_setting(char *line, char **key, char **value);
+
 typedef struct {
-    int classes;
-    snn_text names;     /* at least `classes` of them, or none */
-    snn_text images;
-    const char *list;   /* the file with the images; stays with the process */
+    const char *key, *value;
+    int line;
+} snn_setting;
+
+/* ignore   the value of a mask's pixels that count nowhere, or -1
+ * names    at least `classes` of them, or none
+ * list     the file with the images */
+typedef struct {
+    const char *file;
+    snn_setting *settings;
+    size_t count;
+    int classes, ignore;
+    const char *list;
+    snn_text text, names, images;
 } snn_data;
 
+/* The steps of snn_data_read. What they name belongs to `d`, which has `file` for
+ * its own name. Each prints its mistakes. */
+int snn_data_open(size_t *mistakes, const char *file, snn_data *d);
+const snn_setting *snn_data_find(const snn_data *d, const char *key);
+void snn_data_classes(size_t *mistakes, snn_data *d);
+void snn_data_names(size_t *mistakes, snn_data *d, const snn_setting *names);
+void snn_data_images(size_t *mistakes, snn_data *d, const char *key);
+
 /* Reads a .data file, its names and the list of images under `key` ("train",
- * "valid"), and sees that each image can be read; names= may be missing where
- * `needs_names` is 0. Free with snn_data_free, also after mistakes. */
-void snn_data_read(size_t *mistakes, char *file, const char *key,
+ * "valid"); names= may be missing where `needs_names` is 0. What the images are
+ * is looked at by snn_set_check. Free with snn_data_free, also after mistakes. */
+void snn_data_read(size_t *mistakes, const char *file, const char *key,
                    int needs_names, snn_data *d);
 void snn_data_free(snn_data *d);
-
-/* classes= of a .data file; 0 and a mistake where there is none. */
-struct list;
-int snn_data_classes(size_t *mistakes, const char *file, struct list *options);
-
 
 #ifdef __cplusplus
 }

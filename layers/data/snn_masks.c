@@ -1,20 +1,38 @@
 #include "snn_masks.h"
 #include "snn_files.h"
 #include "snn_hooks.h"
+#include "snn_pictures.h"
 #include "stb_image.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+
+/* Whom mistakes are told. */
+typedef struct {
+    snn_tell tell;
+    void *context;
+    int mistakes;
+} listener;
+
+static void wrong(listener *to, const char *file, int line, const char *format, ...)
+    SNN_PRINTF(4, 5);
+
+static void wrong(listener *to, const char *file, int line, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    to->tell(to->context, SNN_WRONG, file, line, text);
+    ++to->mistakes;
+}
 
 /* ---- PNG ----------------------------------------------------------------- */
 
 /* PNG (W3C, second edition), 11.2: the kinds of pixel, and the palette. */
 enum { PNG_COLOUR = 2, PNG_PALETTE = 3, PNG_ALPHA = 4 };
-
-typedef struct {
-    int bits, kind;
-    int colours;                    /* in the palette */
-    unsigned char palette[256][3];
-} png_header;
 
 static uint32_t big_endian(const unsigned char *p)
 {
@@ -22,122 +40,150 @@ static uint32_t big_endian(const unsigned char *p)
            p[3];
 }
 
-/* What stb_image does not tell: it turns indices into colours, and grey of few
- * bits into grey of eight. 0 where the file is no PNG. */
-static int read_png_header(const char *file, png_header *png)
+static int is_png(const char *bytes, size_t size)
 {
-    static const unsigned char signature[8] = { 137, 'P', 'N', 'G', 13, 10, 26,
-                                                10 };
-    unsigned char bytes[33], chunk[8];
-    FILE *f = fopen(file, "rb");
-    int is_png;
-    memset(png, 0, sizeof *png);
-    if (!f) return 0;
-    is_png = fread(bytes, 1, 33, f) == 33 && !memcmp(bytes, signature, 8) &&
-             !memcmp(bytes + 12, "IHDR", 4);
-    png->bits = bytes[24];
-    png->kind = bytes[25];
-    while (is_png && png->kind == PNG_PALETTE && !png->colours) {
-        uint32_t size;
-        if (fread(chunk, 1, 8, f) != 8) break;
-        size = big_endian(chunk);
-        if (!memcmp(chunk + 4, "PLTE", 4)) {
-            size = size > 768 ? 768 : size;
-            if (fread(png->palette, 1, size, f) == size) png->colours = (int)size / 3;
-            break;
-        }
-        if (size > INT32_MAX || fseek(f, (long)size + 4, SEEK_CUR)) break;
-    }
-    fclose(f);
-    return is_png;
+    return size >= 33 && !memcmp(bytes, "\x89PNG\r\n\x1A\n", 8) &&
+           !memcmp(bytes + 12, "IHDR", 4);
 }
 
-/* The index of each pixel's colour: the first of equal ones. */
-static void read_indices(const png_header *png, const unsigned char *pixels,
-                         size_t count, uint16_t *values)
+/* stb_image turns indices into colours, of which several may be equal: here the
+ * palette becomes one in which colour i is (i, i, i). The new bytes, which the
+ * caller frees; NULL where there is no palette. */
+static unsigned char *with_plain_palette(const char *bytes, size_t size, size_t *new_size)
 {
-    size_t i;
-    int k = 0;
-    for (i = 0; i < count; ++i) {
-        const unsigned char *p = pixels + 3 * i;
-        if (memcmp(p, png->palette[k], 3)) {
-            for (k = 0; k < png->colours - 1; ++k) {
-                if (!memcmp(p, png->palette[k], 3)) break;
-            }
-        }
-        values[i] = (uint16_t)k;
+    const unsigned char *png = (const unsigned char *)bytes;
+    unsigned char *plain;
+    size_t at = 8, i;
+    while (at + 12 <= size && memcmp(bytes + at + 4, "PLTE", 4)) {
+        uint32_t length = big_endian(png + at);
+        if (length > size - at - 12) return NULL;
+        at += (size_t)length + 12;
     }
+    if (at + 12 > size || big_endian(png + at) > size - at - 12) return NULL;
+    plain = (unsigned char *)snn_alloc(size + 768, 1);
+    memcpy(plain, png, at);
+    memcpy(plain + at, "\0\0\3\0PLTE", 8);
+    for (i = 0; i < 768; ++i) plain[at + 8 + i] = (unsigned char)(i / 3);
+    i = at + 12 + big_endian(png + at);
+    at += 780;
+    memcpy(plain + at, png + i, size - i);
+    *new_size = at + size - i;
+    return plain;
+}
+
+/* Grey or indices of at most eight bits, as stb_image has them: it stretches grey of
+ * fewer bits to eight. */
+static uint16_t *read_bytes(const char *bytes, size_t size, int bits, int is_palette, int *w,
+                            int *h)
+{
+    int channels, unit = is_palette || bits == 8 ? 1 : 255 / ((1 << bits) - 1);
+    unsigned char *plain = is_palette ? with_plain_palette(bytes, size, &size) : NULL;
+    unsigned char *pixels = NULL;
+    uint16_t *values = NULL;
+    size_t i, count;
+    if (plain || !is_palette) {
+        pixels = stbi_load_from_memory(plain ? plain : (const unsigned char *)bytes, (int)size, w, h,
+                                       &channels, is_palette ? 3 : 1);
+    }
+    if (pixels) {
+        count = (size_t)*w * (size_t)*h;
+        values = (uint16_t *)snn_alloc(count, sizeof *values);
+        for (i = 0; i < count; ++i) values[i] = (uint16_t)(pixels[is_palette ? 3 * i : i] / unit);
+    }
+    free(pixels);
+    free(plain);
+    return values;
 }
 
 /* The values of the pixels [h][w], as the file has them; NULL and a mistake
  * where it cannot be read. */
-static uint16_t *read_values(size_t *mistakes, const char *file, int *w, int *h)
+static uint16_t *read_values(listener *to, const char *file, int *w, int *h)
 {
-    png_header png;
-    uint16_t *values = NULL;
-    int channels;
-    if (!read_png_header(file, &png) || png.kind == PNG_COLOUR ||
-        png.kind == (PNG_COLOUR | PNG_ALPHA)) {
-        snn_mistake(mistakes, file, 0, "expected a grey or palette PNG, pixel "
-                    "= class");
+    size_t size;
+    char *bytes = snn_file_bytes(file, &size);
+    int bits, kind, channels;
+    uint16_t *values;
+    if (!bytes || size > INT_MAX / 2 || !is_png(bytes, size) ||
+        (kind = bytes[25]) == PNG_COLOUR || kind == (PNG_COLOUR | PNG_ALPHA)) {
+        wrong(to, file, 0, "a grey or palette PNG, pixel = class");
+        free(bytes);
         return NULL;
     }
-    if (png.bits == 16) {
-        values = stbi_load_16(file, w, h, &channels, 1);
+    bits = bytes[24];
+    if (bits == 16) {
+        values = stbi_load_16_from_memory((const unsigned char *)bytes, (int)size, w, h, &channels, 1);
+    } else if (bits == 1 || bits == 2 || bits == 4 || bits == 8) {
+        values = read_bytes(bytes, size, bits, kind == PNG_PALETTE, w, h);
     } else {
-        int palette = png.kind == PNG_PALETTE;
-        unsigned char *pixels = stbi_load(file, w, h, &channels, palette ? 3 : 1);
-        if (pixels) {
-            size_t i, count = (size_t)*w * (size_t)*h;
-            /* stb_image stretches n bits to eight. */
-            int unit = palette || png.bits == 8 ? 1 : 255 / ((1 << png.bits) - 1);
-            values = (uint16_t *)snn_alloc(count, sizeof *values);
-            if (palette) read_indices(&png, pixels, count, values);
-            else for (i = 0; i < count; ++i) values[i] = (uint16_t)(pixels[i] / unit);
-            free(pixels);
-        }
+        values = NULL;
     }
+    free(bytes);
     if (!values) {
-        snn_mistake(mistakes, file, 0, "expected a PNG, got a broken one: %s",
-                    stbi_failure_reason());
+        wrong(to, file, 0, "a PNG, got a broken one: %s", stbi_failure_reason() ? stbi_failure_reason()
+              : "no palette");
     }
     return values;
 }
 
 /* Pixel values to classes; 0 and a mistake where one is none. */
-static int to_classes(size_t *mistakes, const char *file, int classes,
+static int to_classes(listener *to, const char *file, int classes, int ignore,
                       snn_mask *m)
 {
     size_t i, count = (size_t)m->w * (size_t)m->h;
     for (i = 0; i < count; ++i) {
         uint16_t v = m->labels[i];
-        if (classes == 1 && (v <= 1 || v == 255)) {
+        if (v == ignore) {
+            m->labels[i] = SNN_IGNORED;
+        } else if (classes == 1 && (v <= 1 || v == 255)) {
             m->labels[i] = v ? 0 : SNN_NO_CLASS;
         } else if (classes == 1 || v >= classes) {
             char expected[64];
             snprintf(expected, sizeof expected, classes == 1 ? "0, 1 or 255"
                      : "a class from 0 to %d", classes - 1);
-            snn_mistake(mistakes, file, 0, "expected %s, got %d at x = %d, "
-                        "y = %d", expected, v, (int)(i % (size_t)m->w),
-                        (int)(i / (size_t)m->w));
+            wrong(to, file, 0, "%s, got %d at x = %d, y = %d", expected, v,
+                  (int)(i % (size_t)m->w), (int)(i / (size_t)m->w));
             return 0;
         }
     }
     return 1;
 }
 
-static int read_png(size_t *mistakes, const char *file, int w, int h,
-                    int classes, snn_mask *m)
+/* Turns a mask of stored pixels as the image is. */
+static void turn(snn_mask *m, int orientation, int w, int h)
 {
+    uint16_t *stored = m->labels;
+    int x, y, from_x, from_y;
+    m->labels = (uint16_t *)snn_alloc((size_t)w * (size_t)h, sizeof *m->labels);
+    for (y = 0; y < h; ++y) {
+        for (x = 0; x < w; ++x) {
+            snn_stored_place(orientation, w, h, x, y, &from_x, &from_y);
+            m->labels[(size_t)y * (size_t)w + (size_t)x] =
+                stored[(size_t)from_y * (size_t)m->w + (size_t)from_x];
+        }
+    }
+    free(stored);
+    m->w = w;
+    m->h = h;
+}
+
+static int read_png(listener *to, const char *file, const char *picture, int w, int h,
+                    int classes, int ignore, snn_mask *m)
+{
+    snn_picture p;
+    int is_turned = !snn_picture_read(picture, 0, &p) && p.orientation > 1 && p.w && p.h;
     m->layers = 1;
-    m->labels = read_values(mistakes, file, &m->w, &m->h);
+    m->labels = read_values(to, file, &m->w, &m->h);
     if (!m->labels) return 0;
+    if (is_turned && m->w == p.w && m->h == p.h &&
+        (snn_is_turned(p.orientation) ? m->h : m->w) == w &&
+        (snn_is_turned(p.orientation) ? m->w : m->h) == h) {
+        turn(m, p.orientation, w, h);
+    }
     if (m->w != w || m->h != h) {
-        snn_mistake(mistakes, file, 0, "expected a mask of the image's size, "
-                    "%d x %d pixels, got %d x %d", w, h, m->w, m->h);
+        wrong(to, file, 0, "a mask of the image's size, %d x %d pixels, got %d x %d", w, h, m->w, m->h);
         return 0;
     }
-    return to_classes(mistakes, file, classes, m);
+    return to_classes(to, file, classes, ignore, m);
 }
 
 /* ---- text ---------------------------------------------------------------- */
@@ -191,15 +237,14 @@ static void add_part(snn_mask *m, const unsigned char *part, uint16_t category)
     }
 }
 
-static int read_text(size_t *mistakes, const char *file, int w, int h,
+static int read_text(listener *to, const char *file, int w, int h,
                      int classes, snn_mask *m)
 {
-    size_t i, before = *mistakes, count = (size_t)w * (size_t)h;
+    size_t i, count = (size_t)w * (size_t)h;
     unsigned char *part;
     snn_text text;
     if (!snn_text_read(file, &text)) {
-        snn_mistake(mistakes, file, 0, "expected a mask, got \"%s\"",
-                    strerror(errno));
+        wrong(to, file, 0, "a mask, got \"%s\"", strerror(errno));
         return 0;
     }
     m->w = w;
@@ -219,49 +264,64 @@ static int read_text(size_t *mistakes, const char *file, int w, int h,
                 ? range : read_runs(end + strspn(end, " \t"), count, part);
         }
         if (expected) {
-            snn_mistake(mistakes, file, text.numbers[i], "expected %s, got "
-                        "\"%.40s%s\"", expected, line,
-                        strlen(line) > 40 ? "..." : "");
+            wrong(to, file, text.numbers[i], "%s, got \"%.40s%s\"", expected, line,
+                  strlen(line) > 40 ? "..." : "");
         } else {
             add_part(m, part, (uint16_t)category);
         }
     }
     free(part);
     snn_text_free(&text);
-    return *mistakes == before;
+    return !to->mistakes;
 }
 
 /* ---- either -------------------------------------------------------------- */
 
-char *snn_mask_path(size_t *mistakes, const char *picture)
+char *snn_mask_find(const char *picture)
 {
     char *png = snn_sibling(picture, "mask", ".png"), *text;
     if (snn_exists(png) && strcmp(png, picture)) return png;
-    text = snn_sibling(picture, "mask", ".txt");
-    if (snn_exists(text)) {
-        free(png);
-        return text;
-    }
-    snn_mistake(mistakes, picture, 0, "expected a mask, %s or %s, got neither",
-                png, text);
     free(png);
+    text = snn_sibling(picture, "mask", ".txt");
+    if (snn_exists(text)) return text;
     free(text);
     return NULL;
 }
 
-int snn_mask_read(size_t *mistakes, const char *picture, int w, int h,
-                  int classes, snn_mask *m)
+static void tell_none(listener *to, const char *picture)
 {
-    char *file = snn_mask_path(mistakes, picture);
-    int is_read;
+    char *png = snn_sibling(picture, "mask", ".png");
+    char *text = snn_sibling(picture, "mask", ".txt");
+    wrong(to, picture, 0, "a mask, %s or %s, got neither", png, text);
+    free(png);
+    free(text);
+}
+
+int snn_mask_look(const char *picture, int w, int h, int classes, int ignore, snn_mask *m,
+                  snn_tell tell, void *context)
+{
+    char *file = snn_mask_find(picture);
+    listener to = { tell, context, 0 };
+    int is_read = 0;
     memset(m, 0, sizeof *m);
-    if (!file) return 0;
-    is_read = !strcmp(file + strlen(file) - 4, ".png")
-                  ? read_png(mistakes, file, w, h, classes, m)
-                  : read_text(mistakes, file, w, h, classes, m);
+    if (!file) tell_none(&to, picture);
+    else if (!strcmp(file + strlen(file) - 4, ".png")) is_read = read_png(&to, file, picture, w, h, classes, ignore, m);
+    else is_read = read_text(&to, file, w, h, classes, m);
     free(file);
     if (!is_read) snn_mask_free(m);
     return is_read;
+}
+
+static void print(void *context, snn_finding kind, const char *file, int line, const char *text)
+{
+    (void)kind;
+    snn_mistake((size_t *)context, file, line, "expected %s", text);
+}
+
+int snn_mask_read(size_t *mistakes, const char *picture, int w, int h,
+                  int classes, int ignore, snn_mask *m)
+{
+    return snn_mask_look(picture, w, h, classes, ignore, m, print, mistakes);
 }
 
 void snn_mask_free(snn_mask *m)

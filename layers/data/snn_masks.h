@@ -4,16 +4,21 @@
  * "JPEGImages"), under the image's name:
  *
  *     x.png   pixel = class, from 0: grey of 1 to 16 bits, or a palette's index.
- *             classes=1: 0 is no class, 1 or 255 the class
+ *             classes=1: 0 is no class, 1 or 255 the class. ignore= in the .data
+ *             file: pixels of that value count nowhere
  *     x.txt   the host's own form, where there is no x.png: a line for each
  *             object, its class and run lengths separated by commas, of pixels
  *             outside and inside in turn, in reading order; what is left after
  *             the last run is the other kind. Objects may overlap
+ *
+ * Where the image has an EXIF orientation, a PNG of its stored size is turned as
+ * the image is; one that has only the size of the turned image stays.
  */
 #ifndef SNN_MASKS_H
 #define SNN_MASKS_H
 
 #include "snn_host.h"
+#include "snn_labels.h"
 
 #include <stdint.h>
 
@@ -21,9 +26,9 @@
 extern "C" {
 #endif
 
-enum { SNN_NO_CLASS = 0xffff };
+enum { SNN_NO_CLASS = 0xffff, SNN_IGNORED = 0xfffe };
 
-/* labels  [layers][h][w], a class or SNN_NO_CLASS. One layer, and more only
+/* labels  [layers][h][w], a class, SNN_NO_CLASS or SNN_IGNORED. One layer, and more only
  *         where objects overlap: the class of the highest one wins where a
  *         pixel can have but one. */
 typedef struct {
@@ -31,15 +36,19 @@ typedef struct {
     uint16_t *labels;
 } snn_mask;
 
-/* The file with an image's mask; NULL and a mistake where there is none. The
- * caller frees. */
-char *snn_mask_path(size_t *mistakes, const char *picture);
+/* The file with an image's mask; NULL where there is none. The caller frees. */
+char *snn_mask_find(const char *picture);
 
-/* Reads the mask of an image of w x h pixels. 0 and mistakes printed, with
- * nothing to free, where there is none, or it is of another size, or holds a
- * class that is not in 0..classes - 1. Free with snn_mask_free. */
+/* Reads the mask of an image of w x h pixels, as it is shown; `ignore` is the value
+ * of pixels that count nowhere, -1 for none. 0 and mistakes told, with nothing to
+ * free, where there is none, or it is of another size, or holds a class that is not
+ * in 0..classes - 1. Free with snn_mask_free. */
+int snn_mask_look(const char *picture, int w, int h, int classes, int ignore, snn_mask *m,
+                  snn_tell tell, void *context);
+
+/* The same with mistakes printed. */
 int snn_mask_read(size_t *mistakes, const char *picture, int w, int h,
-                  int classes, snn_mask *m);
+                  int classes, int ignore, snn_mask *m);
 void snn_mask_free(snn_mask *m);
 
 /* Pixel (x, y)'s class in one layer; SNN_NO_CLASS outside the mask too. */

@@ -1,7 +1,7 @@
 #include "snn_segmenter.h"
 #include "snn_data.h"
-#include "snn_files.h"
 #include "snn_hooks.h"
+#include "snn_math.h"
 
 int snn_is_exclusive(const layer *l) { return l->type == SOFTMAX; }
 
@@ -31,20 +31,28 @@ const layer *snn_segmentation_layer(size_t *mistakes, const char *cfg,
     return NULL;
 }
 
+/* ignore= of the .data file, for the threads that load images. */
+static int ignored = -1;
+
+/* A loss that leaves out values whose truth is SNN_IGNORED_TRUTH. */
+static int can_ignore(const layer *l)
+{
+    return l->type == LOGXENT || l->type == SOFTMAX || (l->type == COST && l->cost_type == MASKED);
+}
+
 int snn_segmenter_classes(network *net, char *data, char *cfg)
 {
-    size_t i, mistakes = 0;
+    size_t mistakes = 0;
     snn_data files;
-    snn_data_read(&mistakes, data, "train", 0, &files);
+    memset(&files, 0, sizeof files);
+    if (snn_data_open(&mistakes, data, &files)) snn_data_classes(&mistakes, &files);
     if (files.classes) {
         snn_segmentation_layer(&mistakes, cfg, data, net, files.classes);
     }
-    for (i = 0; i < files.images.count; ++i) {
-        free(snn_mask_path(&mistakes, files.images.lines[i]));
-    }
-    if (mistakes > SNN_MOST_MISTAKES) {
-        fprintf(stderr, "%s: and %zu more mistakes\n", data,
-                mistakes - SNN_MOST_MISTAKES);
+    ignored = files.ignore;
+    if (ignored >= 0 && !can_ignore(&net->layers[net->n - 1])) {
+        snn_mistake(&mistakes, data, snn_data_find(&files, "ignore")->line, "ignore: expected a net that "
+                    "ends in [softmax] or [logistic], got another in %s", cfg);
     }
     if (mistakes) snn_quit();
     snn_data_free(&files);
@@ -60,7 +68,7 @@ image snn_segmenter_truth(char *picture, int w, int h, int classes, int crop_w,
     snn_mask mask;
     int x, y, k;
     double cosine = cos(angle), sine = sin(angle);
-    if (!snn_mask_read(&mistakes, picture, w, h, classes, &mask)) snn_quit();
+    if (!snn_mask_read(&mistakes, picture, w, h, classes, ignored, &mask)) snn_quit();
     for (y = 0; y < truth.h; ++y) {
         for (x = 0; x < truth.w; ++x) {
             /* The centre of the cell, in pixels of the crop, then of the
@@ -71,10 +79,13 @@ image snn_segmenter_truth(char *picture, int w, int h, int classes, int crop_w,
             int ix = (int)floor(cosine * px - sine * py + w / 2. + .5);
             int iy = (int)floor(sine * px + cosine * py + h / 2. + .5);
             for (k = 0; k < mask.layers; ++k) {
-                int label = snn_mask_label(&mask, k, ix, iy);
+                int label = snn_mask_label(&mask, k, ix, iy), c;
+                size_t at = (size_t)y * (size_t)truth.w + (size_t)x;
                 if (label == SNN_NO_CLASS) continue;
-                truth.data[(size_t)label * plane + (size_t)y * (size_t)truth.w +
-                           (size_t)x] = 1;
+                if (label != SNN_IGNORED) truth.data[(size_t)label * plane + at] = 1;
+                for (c = 0; c < classes && label == SNN_IGNORED; ++c) {
+                    truth.data[(size_t)c * plane + at] = SNN_IGNORED_TRUTH;
+                }
             }
         }
     }

@@ -242,6 +242,29 @@ static inline detection *snn_boxes(network *net, int w, int h, float threshold, 
     return get_network_boxes(net, w, h, threshold, .5f, NULL, 1, count, 1);
 }
 
+/* ---- the command line and data ------------------------------------------- */
+
+/* COMMAND VERB ARGUMENTS: snn_host_command's rows. */
+#define SNN_HOST_COMMANDS \
+    { "detector", "test train valid recall map calc_anchors draw demo" }, \
+    { "classifier", "predict try train demo gun threat test label valid validmulti valid10 validcrop validfull" },
+
+/* Whether labels are looked for beside an image of a folder "images" first. */
+#define SNN_LABELS_BESIDE 1
+
+/* Whether images of 1 channel can be loaded, random=1 makes every size square, and
+ * top= beyond the classes is taken as their number. */
+#define SNN_LOADS_GREY 1
+#define SNN_RESIZES_SQUARE 0
+#define SNN_LIMITS_TOP 1
+
+/* max= where it is not given. */
+#define SNN_MAX_BOXES 200
+#define SNN_REGION_MAX_BOXES 200
+
+/* Makes room for as many boxes of an image as max= says. */
+static inline void snn_fit_truths(layer *l) { (void)l; }
+
 /* ---- CUDA ---------------------------------------------------------------- */
 
 #ifdef GPU

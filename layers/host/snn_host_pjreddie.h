@@ -172,6 +172,33 @@ static inline detection *snn_boxes(network *net, int w, int h, float threshold, 
     return get_network_boxes(net, w, h, threshold, .5f, NULL, 1, count);
 }
 
+/* ---- the command line and data ------------------------------------------- */
+
+#define SNN_HOST_COMMANDS \
+    { "detector", "test train valid valid2 recall demo" }, \
+    { "classifier", "predict try train demo gun threat test label valid validmulti valid10 validcrop validfull fout csv" }, \
+    { "segmenter", "test train demo" }, \
+    { "isegmenter", "test train demo" }, \
+    { "regressor", "test train demo" },
+
+#define SNN_LABELS_BESIDE 0
+
+#define SNN_LOADS_GREY 0
+#define SNN_RESIZES_SQUARE 1
+#define SNN_LIMITS_TOP 0
+
+#define SNN_MAX_BOXES 90
+#define SNN_REGION_MAX_BOXES 30
+
+/* Truths are those of 90 boxes, or 30, whatever max= says: too few, or the next
+ * image's. */
+static inline void snn_fit_truths(layer *l)
+{
+    if (l->max_boxes <= 0) return;
+    if (l->type == YOLO) l->truths = l->max_boxes * 5;
+    if (l->type == REGION) l->truths = l->max_boxes * (l->coords + 1);
+}
+
 /* ---- CUDA ---------------------------------------------------------------- */
 
 #ifdef GPU

@@ -24,6 +24,10 @@ SNN_HD void snn_logistic_at(const snn_loss_arrays *a, size_t i)
 {
     a->output[i] = snn_logistic(a->input[i]);
     if (!a->truth) return;
+    if (a->truth[i] == SNN_IGNORED_TRUTH) {
+        a->loss[i] = a->delta[i] = 0;
+        return;
+    }
     a->loss[i] = snn_logistic_loss(a->input[i], a->truth[i]);
     a->delta[i] = a->truth[i] - a->output[i];
 }
@@ -63,8 +67,8 @@ SNN_HD void snn_softmax_at(const snn_loss_arrays *a, size_t first, int channels,
         SNN_EACH_LANE(n) {
             float t = snn_select(truths[n] > 0, truth[i + n] / truths[n], k == 0);
             float nats = t * (total[n] - slope * (in[i + n] - largest[n]));
-            loss[n] = snn_select(t > 0, nats, 0);
-            delta[n] = slope * (t - out[i + n]);
+            loss[n] = snn_select(t > 0 && truths[n] > SNN_IGNORED_TRUTH, nats, 0);
+            delta[n] = snn_select(truths[n] > SNN_IGNORED_TRUTH, slope * (t - out[i + n]), 0);
         }
     }
 }

@@ -12,10 +12,10 @@
  * interpolated back to its pixels: truth is never resized.
  */
 #include "snn_data.h"
-#include "snn_files.h"
 #include "snn_math.h"
 #include "snn_options.h"
 #include "snn_segmenter.h"
+#include "snn_set.h"
 #include "snn_verbs.h"
 #include "stb_image_write.h"
 
@@ -162,6 +162,7 @@ static void count_pixels(confusion *total, const snn_mask *truth,
         for (x = 0; x < truth->w; ++x, ++i) {
             int t = snn_mask_top(truth, x, y);
             size_t p = labels[i] == SNN_NO_CLASS ? row - 1 : labels[i];
+            if (t == SNN_IGNORED) continue;
             ++own.pixels[(t == SNN_NO_CLASS ? row - 1 : (size_t)t) * row + p];
         }
     }
@@ -408,7 +409,7 @@ static int segment_all(network *net, const layer *l, const iou_options *o,
                                                  sizeof *labels);
         snn_mask truth;
         is_good = snn_mask_read(&mistakes, picture, im.w, im.h, d->classes,
-                                &truth);
+                                d->ignore, &truth);
         if (is_good) {
             if (!segment(net, l, im, labels)) ++r->nonfinite_images;
             count_pixels(c, &truth, labels,
@@ -477,15 +478,14 @@ int snn_iou(int argc, char **argv)
 {
     iou_options options;
     snn_data set;
-    size_t i, mistakes = 0;
+    const snn_task task = { SNN_MASKS, 0, NULL };
+    size_t mistakes = 0;
     int status = EXIT_FAILURE;
     if (!parse_options(argc, argv, &options)) return 2;
     snn_need_file(&mistakes, options.cfg);
     snn_need_file(&mistakes, options.weights);
     snn_data_read(&mistakes, options.data, "valid", 0, &set);
-    for (i = 0; i < set.images.count; ++i) {
-        free(snn_mask_path(&mistakes, set.images.lines[i]));
-    }
+    snn_set_check(&mistakes, &set, &task);
     if (options.masks && !mistakes) prepare_masks(&mistakes, &options, &set);
     if (!mistakes) {
         network *net = snn_load_network(options.cfg, options.weights);
@@ -493,10 +493,7 @@ int snn_iou(int argc, char **argv)
                                                 options.data, net, set.classes);
         if (l) status = evaluate(net, l, &options, &set);
     }
-    if (mistakes > SNN_MOST_MISTAKES) {
-        fprintf(stderr, "%s: and %zu more mistakes\n", options.data,
-                mistakes - SNN_MOST_MISTAKES);
-    }
+    snn_count_mistakes(mistakes, options.data);
     snn_data_free(&set);
     return status;
 }

@@ -7,11 +7,11 @@
  */
 #include "snn_ap.h"
 #include "snn_data.h"
-#include "snn_files.h"
 #include "snn_host.h"
 #include "snn_math.h"
 #include "snn_mem.h"
 #include "snn_options.h"
+#include "snn_set.h"
 #include "snn_verbs.h"
 
 #include <errno.h>
@@ -20,9 +20,6 @@
 /* What Darknet's own evaluations use. */
 #define SCORE_THRESHOLD .001f
 #define NMS_THRESHOLD .45f
-
-/* Labels are written with few digits: 1.0001 is still the edge. */
-#define EDGE_TOLERANCE .01
 
 typedef struct {
     char *data, *cfg, *weights;
@@ -60,83 +57,45 @@ typedef struct {
 
 /* ---- the user's files ---------------------------------------------------- */
 
-/* One label: class, then the centre and the size of the box, all relative to
- * the image. */
-static void read_label(size_t *mistakes, const char *file, int number,
-                       const char *line, int classes, snn_truth *truth)
+/* What snn_set_check has told. */
+static void tell_nobody(void *context, snn_finding kind, const char *file, int line,
+                        const char *text)
 {
-    static const char *const names[] = { "x", "y", "width", "height" };
-    double value[4];
-    char *end;
-    long category;
-    int i, is_right = snn_parse_integer(line, &end, &category);
-    for (i = 0; i < 4 && is_right; ++i) {
-        is_right = snn_parse_number(end, &end, &value[i]);
-    }
-    if (!is_right || *end) {
-        snn_mistake(mistakes, file, number, "expected a class and four numbers "
-                    "x y width height, got \"%s\"", line);
-        return;
-    }
-    if (category < 0 || category >= classes) {
-        snn_mistake(mistakes, file, number, "expected a class from 0 to %d, "
-                    "got \"%ld\"", classes - 1, category);
-        return;
-    }
-    for (i = 0; i < 4; ++i) {
-        if (value[i] >= -EDGE_TOLERANCE && value[i] <= 1 + EDGE_TOLERANCE &&
-            (i < 2 || value[i] > 0)) continue;
-        snn_mistake(mistakes, file, number, "expected %s in %s0, 1], got "
-                    "\"%g\"", names[i], i < 2 ? "[" : "(", value[i]);
-        return;
-    }
-    truth->category = (int)category;
-    truth->box.left = value[0] - value[2] / 2;
-    truth->box.top = value[1] - value[3] / 2;
-    truth->box.width = value[2];
-    truth->box.height = value[3];
+    (void)context;
+    (void)kind;
+    (void)file;
+    (void)line;
+    (void)text;
 }
 
-/* Where an image's labels are: in the folder "labels" that goes with its own,
- * beside the image where there are none, as AlexeyAB's Darknet has it. */
-static char *label_path(const char *picture)
-{
-    char *path = snn_sibling(picture, "labels", ".txt"), *beside;
-    if (snn_exists(path)) return path;
-    beside = snn_beside(picture, ".txt");
-    if (!snn_exists(beside)) {
-        free(beside);
-        return path;
-    }
-    free(path);
-    return beside;
-}
-
-static void read_labels(size_t *mistakes, data_set *d)
+static void read_truths(data_set *d)
 {
     const snn_text *images = &d->files.images;
     size_t i, j, room = 0;
     d->first_truth = (size_t *)snn_alloc(images->count + 1,
                                          sizeof *d->first_truth);
     for (i = 0; i < images->count; ++i) {
-        char *file = label_path(images->lines[i]);
-        snn_text labels;
+        char *file = snn_label_path(images->lines[i]);
+        snn_labels labels;
         d->first_truth[i] = d->truth_count;
-        if (!snn_text_read(file, &labels)) {
-            snn_mistake(mistakes, file, 0, "expected the labels of %s, got "
-                        "\"%s\"", images->lines[i], strerror(errno));
-        }
+        snn_labels_read(file, d->files.classes, &labels, tell_nobody, NULL);
         for (j = 0; j < labels.count; ++j) {
+            const snn_label *l = &labels.items[j];
+            snn_truth *t;
             if (d->truth_count == room) {
                 room = room ? room * 2 : 256;
                 d->truths = (snn_truth *)snn_realloc(d->truths, room,
                                                      sizeof *d->truths);
             }
-            d->truths[d->truth_count].image = (int)i;
-            read_label(mistakes, file, labels.numbers[j], labels.lines[j],
-                       d->files.classes, &d->truths[d->truth_count++]);
+            t = &d->truths[d->truth_count++];
+            t->image = (int)i;
+            t->category = l->category;
+            t->box.left = l->x - l->width / 2;
+            t->box.top = l->y - l->height / 2;
+            t->box.width = l->width;
+            t->box.height = l->height;
         }
-        snn_text_free(&labels);
+        snn_labels_free(&labels);
         free(file);
     }
     d->first_truth[i] = d->truth_count;
@@ -146,13 +105,10 @@ static void read_labels(size_t *mistakes, data_set *d)
  * minutes of work. */
 static void read_data(size_t *mistakes, char *file, data_set *d)
 {
+    const snn_task task = { SNN_BOXES, 0, NULL };
     snn_data_read(mistakes, file, "valid", 1, &d->files);
-    if (!d->files.images.count) return;
-    read_labels(mistakes, d);
-    if (!*mistakes && !d->truth_count) {
-        snn_mistake(mistakes, d->files.list, 0, "expected images with labels, "
-                    "got %zu without any", d->files.images.count);
-    }
+    snn_set_check(mistakes, &d->files, &task);
+    if (!*mistakes) read_truths(d);
 }
 
 static void free_data_set(data_set *d)
@@ -488,10 +444,7 @@ int snn_map(int argc, char **argv)
             status = report(&options, &set, &detections);
         }
     }
-    if (mistakes > SNN_MOST_MISTAKES) {
-        fprintf(stderr, "%s: and %zu more mistakes\n", options.data,
-                mistakes - SNN_MOST_MISTAKES);
-    }
+    snn_count_mistakes(mistakes, options.data);
     free(detections.items);
     free_data_set(&set);
     return status;

@@ -1,6 +1,5 @@
 #include "snn_sample.h"
-#include "snn_data.h"
-#include "snn_files.h"
+#include "snn_set.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +52,7 @@ static snn_trial *pass_of(const snn_data *data, char *cfg, char *weights, int im
 
 snn_trial *snn_sample(char *data_file, char *cfg, char *weights, int images)
 {
+    const snn_task task = { SNN_IMAGES, 0, NULL };
     snn_data data;
     size_t mistakes = 0;
     snn_trial *p = NULL;
@@ -60,6 +60,7 @@ snn_trial *snn_sample(char *data_file, char *cfg, char *weights, int images)
     snn_need_file(&mistakes, cfg);
     if (weights) snn_need_file(&mistakes, weights);
     snn_data_read(&mistakes, data_file, "train", 0, &data);
+    snn_set_check(&mistakes, &data, &task);
     if (!mistakes) p = pass_of(&data, cfg, weights, images);
     snn_data_free(&data);
     return p;

@@ -1,4 +1,5 @@
 #include "snn_verbs.h"
+#include "snn_command.h"
 #include "snn_gate.h"
 #include "snn_hooks.h"
 
@@ -141,7 +142,7 @@ int snn_main(int argc, char **argv)
     const char *near;
     const verb *v;
     int i;
-    if (strcmp(argv[1], "snn")) return 0;
+    if (strcmp(argv[1], "snn")) snn_unknown_command(argv);
     /* What the host has read, -nogpu and -i, it takes out and leaves NULL for. */
     while (!argv[argc - 1]) --argc;
     if (argc < 3) {

@@ -1,54 +1,28 @@
-/* A data set for `snn map`: the .data file, names, list and labels, one behind
- * the other with a byte of 1 between them. */
+/* A file of labels. */
 #include "fuzz.h"
-#include "snn_host.h"
+#include "snn_labels.h"
 
-/* What the host allocates for the .data file stays with the process; here it
- * would fill the memory. */
-static list *kept;
-static list *read_and_keep(char *file) { return kept = read_data_cfg(file); }
-#define read_data_cfg read_and_keep
-#include "../../layers/data/snn_files.c"
-#include "../../layers/verbs/snn_map.c"
+static size_t told;
 
-#include <fcntl.h>
-
-static void free_kept(void)
+static void count(void *context, snn_finding kind, const char *file, int line, const char *text)
 {
-    node *n;
-    for (n = kept ? kept->front : NULL; n; n = n->next) {
-        free(((kvp *)n->val)->key);
-        free(n->val);
-    }
-    if (kept) free_list(kept);
-    kept = NULL;
+    (void)context;
+    (void)file;
+    if (line < 1 || !*text) abort();
+    told += kind == SNN_WRONG;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const char *names[] = { "x.names", "list.txt", "x.txt" };
-    char *text = (char *)malloc(size + 256), *file;
-    size_t mistakes = 0, i, n;
-    data_set set;
-    static int home = -1;
-    memset(&set, 0, sizeof set);
-    if (home < 0) home = open(".", O_RDONLY);
-    if (chdir(fuzz_folder())) abort();
-    fuzz_write("x.png", "x", 1);
-    for (i = 0; i < 3; ++i) {
-        const uint8_t *end = (const uint8_t *)memchr(data, 1, size);
-        n = end ? (size_t)(end - data) : size;
-        fuzz_write(names[i], data, n);
-        data += n + (end != NULL);
-        size -= n + (end != NULL);
+    char *file = fuzz_write("x.txt", data, size);
+    snn_labels labels;
+    size_t i;
+    if (!snn_labels_read(file, 3, &labels, count, NULL)) abort();
+    for (i = 0; i < labels.count; ++i) {
+        const snn_label *l = &labels.items[i];
+        if (l->category < 0 || l->category > 2 || !(l->width > 0) || !(l->height > 0) || !(l->x > -2) || !(l->x < 3) ||
+            !(l->y > -2) || !(l->y < 3)) abort();
     }
-    n = (size_t)sprintf(text, "names=x.names\nvalid=list.txt\n");
-    memcpy(text + n, data, size);
-    file = fuzz_write("x.data", text, n + size);
-    free(text);
-    RUN(read_data(&mistakes, file, &set));
-    free_data_set(&set);
-    free_kept();
-    if (fchdir(home)) abort();
+    snn_labels_free(&labels);
     return 0;
 }

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fclose(f);
     }
     /* clang-format off */
-    RUN(if (snn_mask_read(&mistakes, picture, 5, 4, 1 + data[0] / 2 % 4, &mask)) {
+    RUN(if (snn_mask_read(&mistakes, picture, 5, 4, 1 + data[0] / 2 % 4, data[0] / 8 % 2 ? 2 : -1, &mask)) {
         for (y = -1; y < 6; ++y) {
             for (x = -1; x < 6; ++x) snn_mask_top(&mask, x, y);
         }

@@ -45,9 +45,11 @@ def seeds():
     # 2 (1 + 3 + 2), 3 * 2, 4 + 9 * 2 * 4, 1 + 4, 3 + 48 + 9 floats: about what weights.c's net has
     weights = [header, header[:13], header + bytes(4 * 50), header + struct.pack("<f", .5) * 149, header + bytes(4 * 200),
                struct.pack("<iiii", 0, 1, 0, 7) + bytes(4 * 149), struct.pack("<iiii", 2000, 0, 0, 7) + bytes(4 * 149)]
-    labels = [b"a\nb\n\1x.png\n\0010 .5 .5 .1 .1\n1 .2 .2 .3 .3\n\1classes=2\n",
+    lists = [b"a\nb\n\1x.png\n\0010 .5 .5 .1 .1\n1 .2 .2 .3 .3\n\1classes=2\n",
               b"a\n\1x.png\nx.png\n\1\1classes=1\n# no\n", b"\1\1\1", b"a\1nowhere.png\0010 1e9 nan 0 0\1classes=x\n"]
-    return {"gate": cfgs, "convert": cfgs, "masks": masks, "weights": weights, "labels": labels}
+    labels = [b"0 .5 .5 .1 .1\n1 .2 .2 .3 .3\n", b"\xef\xbb\xbf0 .5 .5 .1 .1\r\n", b"2 .95 .5 .3 .2\n", b"0,5 nan inf 1e9 0\n",
+              "0 .5 .5 .1 .1\n".encode("utf-16"), b"0 120 80 40 30", b"-1 1.5 .5 .2 0x1p-1\n"]
+    return {"gate": cfgs, "convert": cfgs, "masks": masks, "weights": weights, "lists": lists, "labels": labels}
 
 
 def main(folder):

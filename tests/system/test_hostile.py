@@ -362,9 +362,9 @@ def data_sets(work):
                           f"classes=1\ntrain={listed}\nbackup={work.path('backup')}\n")
         work.add("data sets", name, (message,), "detector", "train", data, cfg)
 
-    detection("empty list", "expected one path a line, got an empty file", images="")
+    detection("empty list", "expected a list of images, got an empty one", images="")
     detection("absent list", "absent.txt", images=None)
-    detection("absent image", "nowhere.png: cannot open the image", images=good + "nowhere.png\n")
+    detection("absent image", 'txt:2: expected an image, got "nowhere.png": No such file', images=good + "nowhere.png\n")
     detection("folder as image", "sets/images", images=work.path("sets/images") + "\n")
     detection("absent label", "labels/absent-label.txt", picture=png(32, 32), label=False)
     for name, content in (("empty image", b""), ("text image", b"no image\n"), ("cut image", png(32, 32)[:40]),

@@ -521,7 +521,7 @@ MISTAKES = (
      "{0}/data: valid: expected the file with the list of images, got none"),
     ("classes no number",
      {"data": "classes=two\nnames={0}/names\nvalid={0}/list\n"},
-     '{0}/data: classes: expected an integer from 1 to 1000000, got "two"'),
+     '{0}/data:1: classes: expected an integer from 1 to 1000000, got "two"'),
     ("list missing", {"list": None},
      '{0}/list: expected a list of images, got "No such file or directory"'),
     ("list empty", {"list": "\n \n"},
@@ -530,13 +530,11 @@ MISTAKES = (
      '{0}/list:3: expected an image, got "{0}/images/b.png": '
      "No such file or directory"),
     ("image no image", {"images/a.png": "text"},
-     'Cannot load image "{0}/images/a.png"'),
+     '{0}/list:1: expected an image, got "{0}/images/a.png": a file that is no image'),
     ("labels missing", {"labels/a.txt": None},
-     "{0}/labels/a.txt: expected the labels of {0}/images/a.png, "
-     'got "No such file or directory"'),
+     "{0}/list: expected images with labels, got 1 without any"),
     ("labels all zero", {"labels/a.txt": "\0" * 512},
-     "{0}/labels/a.txt: expected the labels of {0}/images/a.png, "
-     'got "Invalid or incomplete multibyte or wide character"'),
+     "{0}/labels/a.txt:1: expected plain text, got a byte of 0"),
     ("no label at all", {"labels/a.txt": "\n"},
      "{0}/list: expected images with labels, got 1 without any"),
     ("names too few", {"names": "one\n\n"},
@@ -560,8 +558,9 @@ MISTAKES = (
      '{0}/labels/a.txt:1: expected a class from 0 to {2}, got "{1}"'),
     ("label class negative", {"labels/a.txt": "-1 .5 .5 .2 .2\n"},
      '{0}/labels/a.txt:1: expected a class from 0 to {2}, got "-1"'),
-    ("label outside", {"labels/a.txt": "0 1.5 .5 .2 .2\n"},
-     '{0}/labels/a.txt:1: expected x in [0, 1], got "1.5"'),
+    ("label in pixels", {"labels/a.txt": "0 150 .5 .2 .2\n"},
+     "{0}/labels/a.txt:1: expected x in [0, 1], a part of the image's width, "
+     'got "150", as of pixels'),
     ("label without height", {"labels/a.txt": "0 .5 .5 .2 0\n"},
      '{0}/labels/a.txt:1: expected height in (0, 1], got "0"'),
     ("weights missing", {"weights": None},

@@ -161,7 +161,7 @@ static size_t mistakes_in(int w, int h, int classes, snn_mask *m)
 {
     size_t mistakes = 0;
     int saved = quiet_begin();
-    int is_read = snn_mask_read(&mistakes, picture, w, h, classes, m);
+    int is_read = snn_mask_read(&mistakes, picture, w, h, classes, -1, m);
     quiet_end(saved);
     CHECK(is_read == !mistakes);
     return mistakes;

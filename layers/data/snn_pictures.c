@@ -1,0 +1,264 @@
+#include "snn_pictures.h"
+#include "snn_hooks.h"
+#include "snn_host.h"
+#include "snn_mem.h"
+#include "stb_image.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+static uint32_t big_endian(const unsigned char *p, int bytes)
+{
+    uint32_t value = 0;
+    while (bytes--) value = value << 8 | *p++;
+    return value;
+}
+
+static uint32_t little_endian(const unsigned char *p, int bytes)
+{
+    uint32_t value = 0;
+    while (bytes--) value = value << 8 | p[bytes];
+    return value;
+}
+
+/* ---- EXIF ---------------------------------------------------------------- */
+
+/* Orientation of a TIFF header with its first directory; 1 where it has none. */
+static int orientation_of(const unsigned char *tiff, size_t size)
+{
+    uint32_t (*number)(const unsigned char *, int);
+    uint32_t at, entries, i;
+    if (size < 8) return 1;
+    if (!memcmp(tiff, "II*\0", 4)) number = little_endian;
+    else if (!memcmp(tiff, "MM\0*", 4)) number = big_endian;
+    else return 1;
+    at = number(tiff + 4, 4);
+    if (at > size - 2) return 1;
+    entries = number(tiff + at, 2);
+    for (i = 0, at += 2; i < entries && at + 12 <= size; ++i, at += 12) {
+        uint32_t value = number(tiff + at + 8, 2);
+        if (number(tiff + at, 2) == 0x112) return value >= 1 && value <= 8 ? (int)value : 1;
+    }
+    return 1;
+}
+
+int snn_is_turned(int orientation) { return orientation >= 5; }
+
+void snn_stored_place(int orientation, int w, int h, int x, int y, int *stored_x,
+                      int *stored_y)
+{
+    int from_right = w - 1 - x, from_below = h - 1 - y;
+    switch (orientation) {
+    case 2: *stored_x = from_right; *stored_y = y; break;
+    case 3: *stored_x = from_right; *stored_y = from_below; break;
+    case 4: *stored_x = x; *stored_y = from_below; break;
+    case 5: *stored_x = y; *stored_y = x; break;
+    case 6: *stored_x = y; *stored_y = from_right; break;
+    case 7: *stored_x = from_below; *stored_y = from_right; break;
+    case 8: *stored_x = from_below; *stored_y = x; break;
+    default: *stored_x = x; *stored_y = y; break;
+    }
+}
+
+/* ---- formats ------------------------------------------------------------- */
+
+/* Whether the bytes FF D9 are in the file's last 4 KiB: what cameras and editors
+ * put behind an image is seldom more. */
+static int has_jpeg_end(FILE *f)
+{
+    unsigned char tail[4096];
+    size_t n, i;
+    if (fseek(f, 0, SEEK_END) || fseek(f, ftell(f) > (long)sizeof tail ? -(long)sizeof tail : -ftell(f),
+                                       SEEK_END)) return 0;
+    n = fread(tail, 1, sizeof tail, f);
+    for (i = n; i >= 2; --i) {
+        if (tail[i - 2] == 0xFF && tail[i - 1] == 0xD9) return 1;
+    }
+    return 0;
+}
+
+/* ISO/IEC 10918-1, annex B: segments up to the first scan. */
+static const char *read_jpeg(FILE *f, snn_picture *p)
+{
+    static const char cut[] = "a JPEG that ends before its end: it is cut short";
+    unsigned char head[4], body[65536];
+    if (fseek(f, 2, SEEK_SET)) return cut;
+    for (;;) {
+        uint32_t length;
+        int marker;
+        do marker = getc(f); while (marker != EOF && marker != 0xFF);
+        while (marker == 0xFF) marker = getc(f);
+        if (marker == EOF || fread(head, 1, 2, f) != 2) return cut;
+        length = big_endian(head, 2);
+        if (length < 2) return "a broken JPEG";
+        length -= 2;
+        if (marker == 0xDA) break;
+        if (marker == 0xE1 || (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 &&
+                               marker != 0xC8 && marker != 0xCC)) {
+            if (fread(body, 1, length, f) != length) return cut;
+            if (marker == 0xE1 && length > 6 && !memcmp(body, "Exif\0\0", 6)) {
+                p->orientation = orientation_of(body + 6, length - 6);
+            } else if (marker != 0xE1 && length >= 5) {
+                p->h = (int)big_endian(body + 1, 2);
+                p->w = (int)big_endian(body + 3, 2);
+            }
+        } else if (fseek(f, (long)length, SEEK_CUR)) {
+            return cut;
+        }
+    }
+    return has_jpeg_end(f) ? NULL : cut;
+}
+
+/* PNG (W3C, second edition), annex D. */
+static uint32_t png_sum(uint32_t sum, const unsigned char *bytes, size_t n)
+{
+    size_t i;
+    int k;
+    static const uint32_t step[16] = {
+        0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4, 0x4DB26158,
+        0x5005713C, 0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C, 0x9B64C2B0, 0x86D3D2D4,
+        0xA00AE278, 0xBDBDF21C
+    };
+    for (i = 0; i < n; ++i) {
+        sum ^= bytes[i];
+        for (k = 0; k < 2; ++k) sum = step[sum & 15] ^ sum >> 4;
+    }
+    return sum;
+}
+
+/* Reads `size` bytes and their sum behind them; 0 where they end early, -1 where the
+ * sum is another. `head` is the chunk's type, which is summed as well. */
+static int read_summed(FILE *f, const unsigned char *head, uint32_t size)
+{
+    unsigned char bytes[16384];
+    uint32_t sum = png_sum(0xFFFFFFFF, head, 4);
+    while (size) {
+        size_t n = fread(bytes, 1, size < sizeof bytes ? size : sizeof bytes, f);
+        if (!n) return 0;
+        sum = png_sum(sum, bytes, n);
+        size -= (uint32_t)n;
+    }
+    if (fread(bytes, 1, 4, f) != 4) return 0;
+    return big_endian(bytes, 4) == (sum ^ 0xFFFFFFFF) ? 1 : -1;
+}
+
+static const char *read_png(FILE *f, int thorough, snn_picture *p)
+{
+    static const char cut[] = "a PNG that ends before its end: it is cut short";
+    unsigned char head[8], body[4096];
+    long length;
+    if (fseek(f, 0, SEEK_END)) return cut;
+    length = ftell(f);
+    if (fseek(f, 8, SEEK_SET)) return cut;
+    for (;;) {
+        uint32_t size;
+        long at;
+        if (fread(head, 1, 8, f) != 8) return cut;
+        at = ftell(f);
+        size = big_endian(head, 4);
+        if ((long)size > length - at - 4) return cut;
+        if (!memcmp(head + 4, "IHDR", 4) || !memcmp(head + 4, "eXIf", 4)) {
+            size_t n = fread(body, 1, size < sizeof body ? size : sizeof body, f);
+            if (head[4] == 'e') {
+                p->orientation = orientation_of(body, n);
+            } else if (n >= 8) {
+                p->w = (int)(big_endian(body, 4) & INT32_MAX);
+                p->h = (int)(big_endian(body + 4, 4) & INT32_MAX);
+            }
+        }
+        if (!memcmp(head + 4, "IEND", 4)) return NULL;
+        if (thorough) {
+            int sum = fseek(f, at, SEEK_SET) ? 0 : read_summed(f, head + 4, size);
+            if (sum <= 0) return sum ? "a broken PNG: a check sum is wrong" : cut;
+        } else if (fseek(f, at + (long)size + 4, SEEK_SET)) {
+            return cut;
+        }
+    }
+}
+
+/* Rows are of whole 32-bit words; nothing is known of compressed ones. */
+static const char *read_bmp(FILE *f, const unsigned char *head, snn_picture *p)
+{
+    long long offset = little_endian(head + 10, 4), bits = little_endian(head + 28, 2);
+    int32_t w = (int32_t)little_endian(head + 18, 4), h = (int32_t)little_endian(head + 22, 4);
+    if (little_endian(head + 14, 4) < 40 || w <= 0 || h == INT32_MIN) return NULL;
+    p->w = w;
+    p->h = h < 0 ? -h : h;
+    if (little_endian(head + 30, 4) || fseek(f, 0, SEEK_END)) return NULL;
+    return ftell(f) < offset + (w * bits + 31) / 32 * 4 * p->h
+        ? "a BMP that ends before its end: it is cut short" : NULL;
+}
+
+/* What only OpenCV reads, or only stb_image: known by how it begins. */
+static int is_known(const unsigned char *head)
+{
+#ifdef OPENCV
+    return !memcmp(head, "II*\0", 4) || !memcmp(head, "MM\0*", 4) ||
+           (!memcmp(head, "RIFF", 4) && !memcmp(head + 8, "WEBP", 4)) ||
+           (head[0] == 'P' && head[1] >= '1' && head[1] <= '7') ||
+           !memcmp(head, "\0\0\0\x0CjP  ", 8) || !memcmp(head, "\xFF\x4F\xFF\x51", 4) ||
+           !memcmp(head, "#?RADIANCE", 10) || !memcmp(head, "#?RGBE", 6) ||
+           !memcmp(head, "\x76\x2F\x31\x01", 4) || !memcmp(head, "\x59\xA6\x6A\x95", 4);
+#else
+    (void)head;
+    return 0;
+#endif
+}
+
+const char *snn_picture_read(const char *file, int thorough, snn_picture *p)
+{
+    unsigned char head[54] = { 0 };
+    const char *wrong = NULL;
+    FILE *f = fopen(file, "rb");
+    size_t n;
+    memset(p, 0, sizeof *p);
+    if (!f) return strerror(errno);
+    p->orientation = 1;
+    n = fread(head, 1, sizeof head, f);
+    if (!n) {
+        wrong = ferror(f) ? strerror(errno) : "an empty file";
+    } else if (!memcmp(head, "\xFF\xD8", 2)) {
+        wrong = read_jpeg(f, p);
+    } else if (!memcmp(head, "\x89PNG\r\n\x1A\n", 8)) {
+        wrong = read_png(f, thorough, p);
+    } else if (!memcmp(head, "BM", 2)) {
+        wrong = read_bmp(f, head, p);
+    } else if (!is_known(head)) {
+        int channels;
+        if (!stbi_info(file, &p->w, &p->h, &channels)) wrong = "a file that is no image";
+    }
+    fclose(f);
+    if (wrong) memset(p, 0, sizeof *p);
+    return wrong;
+}
+
+/* ---- for the host -------------------------------------------------------- */
+
+void snn_check_image(const char *file)
+{
+    snn_picture p;
+    const char *wrong = snn_picture_read(file, 0, &p);
+    if (wrong) snn_fatal("%s: expected an image, got %s", file, wrong);
+}
+
+image snn_upright(image stored, const char *file)
+{
+    snn_picture p;
+    image im;
+    int x, y, k, from_x, from_y;
+    if (snn_picture_read(file, 0, &p) || p.orientation == 1) return stored;
+    im = snn_is_turned(p.orientation) ? make_image(stored.h, stored.w, stored.c)
+                                      : make_image(stored.w, stored.h, stored.c);
+    for (y = 0; y < im.h; ++y) {
+        for (x = 0; x < im.w; ++x) {
+            snn_stored_place(p.orientation, im.w, im.h, x, y, &from_x, &from_y);
+            for (k = 0; k < im.c; ++k) {
+                im.data[(k * im.h + y) * im.w + x] =
+                    stored.data[(k * stored.h + from_y) * stored.w + from_x];
+            }
+        }
+    }
+    free_image(stored);
+    return im;
+}

@@ -1,0 +1,71 @@
+/* The host's own command line: what it accepts, by family, and what its buffers
+ * hold. See snn_host.h. */
+#ifndef SNN_COMMANDS_H
+#define SNN_COMMANDS_H
+
+#include "snn_host.h"
+
+/* COMMAND VERB ARGUMENTS, verbs apart by blanks. */
+typedef struct {
+    const char *command, *verbs;
+} snn_host_command;
+
+static const snn_host_command snn_host_commands[] = { SNN_HOST_COMMANDS { NULL, NULL } };
+
+/* COMMAND ARGUMENTS: fewer than `least` end in a segmentation fault. */
+typedef struct {
+    const char *command;
+    int least;
+    const char *arguments;
+} snn_plain_command;
+
+static const snn_plain_command snn_plain_commands[] = {
+    { "average", 3, "CFG OUT.weights IN.weights ..." },
+    { "detect", 2, "CFG WEIGHTS [IMAGE]" },
+    { "classify", 2, "CFG WEIGHTS [IMAGE]" },
+    { "3d", 3, "LEFT RIGHT OUT [DISTANCE]" },
+    { "test", 1, "IMAGE" },
+    { "imtest", 1, "IMAGE" },
+    { "rgbgr", 3, "CFG IN.weights OUT.weights" },
+    { "reset", 3, "CFG IN.weights OUT.weights" },
+    { "denormalize", 3, "CFG IN.weights OUT.weights" },
+    { "normalize", 3, "CFG IN.weights OUT.weights" },
+    { "rescale", 3, "CFG IN.weights OUT.weights" },
+    { "statistics", 1, "CFG [WEIGHTS]" },
+    { "ops", 1, "CFG" },
+    { "speed", 1, "CFG [TIMES]" },
+    { "oneoff", 3, "CFG IN.weights OUT.weights" },
+    { "oneoff2", 4, "CFG IN.weights OUT.weights LAYER" },
+    { "print", 3, "CFG WEIGHTS LAYER" },
+    { "partial", 4, "CFG IN.weights OUT.weights LAYERS" },
+    { "visualize", 1, "CFG [WEIGHTS]" },
+    { "mkimg", 6, "CFG WEIGHTS HEIGHT WIDTH COUNT FOLDER" },
+    { NULL, 0, NULL }
+};
+
+/* First words of either family, for the nearest to a misspelt one; ends with NULL. */
+static const char *const snn_first_words[] = {
+    "snn", "detector", "classifier", "segmenter", "isegmenter", "regressor", "average", "yolo", "super",
+    "lsd", "detect", "cifar", "go", "rnn", "coco", "classify", "art", "tag", "3d", "test", "nightmare",
+    "rgbgr", "reset", "denormalize", "statistics", "normalize", "rescale", "ops", "speed", "oneoff",
+    "oneoff2", "print", "partial", "visualize", "mkimg", "imtest", "voxel", "vid", "compare", "dice",
+    "writing", "captcha", NULL
+};
+
+/* Options with a value, and those with one that may be left out, which is then a
+ * number; apart by blanks. Others have none. */
+#define SNN_OPTIONS_WITH_VALUE " -i -gpus -prefix -thresh -hier -c -s -avg -out -w -h -fps -t -points " \
+    "-mjpeg_port -avgframes -json_port -http_post_host -time_limit_sec -out_filename " \
+    "-json_file_output -iou_thresh -num_of_clusters -width -height -chart -mAP_epochs -layer "
+#define SNN_OPTIONS_WITH_NUMBER " -map -iou -top -patience "
+
+/* What names of weights, of an image to test and of its result are written into. */
+enum { SNN_NAME_BYTES = 256 };
+
+/* The sizes of random=1 where they are square. */
+enum { SNN_LEAST_SIZE = 320, SNN_MOST_SIZE = 608 };
+
+/* Classes of `detector valid` with eval=. */
+enum { SNN_COCO_CLASSES = 80, SNN_IMAGENET_CLASSES = 200 };
+
+#endif

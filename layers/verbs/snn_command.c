@@ -1,0 +1,145 @@
+#include "snn_command.h"
+#include "snn_commands.h"
+#include "snn_gate.h"
+#include "snn_hooks.h"
+#include "snn_work.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { MOST_VERBS = 32 };
+
+/* ---- words --------------------------------------------------------------- */
+
+static int has_word(const char *words, const char *word)
+{
+    const char *p = words;
+    size_t n = strlen(word);
+    while (n && (p = strstr(p, word)) != NULL) {
+        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return 1;
+        p += n;
+    }
+    return 0;
+}
+
+/* The words apart, in `room`; ends with NULL. */
+static void take_apart(const char *words, char *room, const char *names[MOST_VERBS + 1])
+{
+    int n = 0;
+    char *word, *rest = NULL;
+    strcpy(room, words);
+    for (word = strtok_r(room, " ", &rest); word && n < MOST_VERBS; word = strtok_r(NULL, " ", &rest)) {
+        names[n++] = word;
+    }
+    names[n] = NULL;
+}
+
+/* Exits with status 2. */
+static void unknown(const char *what, const char *got, const char *const *names)
+{
+    const char *near = snn_nearest(got, names);
+    int i;
+    fprintf(stderr, "darknet: expected %s, got \"%s\"", what, got);
+    if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
+    for (i = 0; names[i]; ++i) fprintf(stderr, "%s%s", i ? ", " : " (known: ", names[i]);
+    fputs(")\n", stderr);
+    exit(2);
+}
+
+void snn_unknown_command(char **argv)
+{
+    unknown("a command", argv[1], snn_first_words);
+}
+
+/* ---- the command line ---------------------------------------------------- */
+
+static int is_number(const char *text) { return text && isdigit((unsigned char)*text); }
+
+/* What is no option, from argv[from] on; the host takes options out wherever they
+ * stand. NULLs stand for what it has taken out already. */
+static void read_arguments(int argc, char **argv, int from, snn_work *w)
+{
+    int i;
+    for (i = from; i < argc && argv[i]; ++i) {
+        char *next = i + 1 < argc ? argv[i + 1] : NULL;
+        if (argv[i][0] != '-' || !isalpha((unsigned char)argv[i][1])) {
+            if (w->count < SNN_MOST_ARGUMENTS) w->arguments[w->count++] = argv[i];
+            continue;
+        }
+        if (!strcmp(argv[i], "-gpus")) w->gpus = next;
+        if (!strcmp(argv[i], "-out")) w->out = next;
+        if (!strcmp(argv[i], "-t") && next) w->top = atoi(next);
+        if (has_word(SNN_OPTIONS_WITH_VALUE, argv[i]) ||
+            (has_word(SNN_OPTIONS_WITH_NUMBER, argv[i]) && is_number(next))) ++i;
+    }
+}
+
+/* How many arguments a verb takes at least, and what they are. */
+static int least_of(const char *verb, const char **arguments)
+{
+    *arguments = "DATA CFG [WEIGHTS] [IMAGE]";
+    if (!strcmp(verb, "train")) *arguments = "DATA CFG [WEIGHTS] [-gpus LIST] [-clear]";
+    if (!strncmp(verb, "valid", 5) || !strcmp(verb, "recall") || !strcmp(verb, "map")) {
+        *arguments = "DATA CFG WEIGHTS";
+    }
+    if (!strcmp(verb, "calc_anchors")) {
+        *arguments = "DATA -num_of_clusters N -width W -height H";
+        return 1;
+    }
+    if (!strcmp(verb, "try")) {
+        *arguments = "DATA CFG WEIGHTS IMAGE LAYER";
+        return 5;
+    }
+    return 2;
+}
+
+static void usage(const char *command, const char *verb, const char *arguments)
+{
+    fprintf(stderr, "usage: darknet %s%s%s %s\n", command, *verb ? " " : "", verb, arguments);
+    exit(2);
+}
+
+static const snn_host_command *find_command(const char *name)
+{
+    const snn_host_command *c = snn_host_commands;
+    while (c->command && strcmp(c->command, name)) ++c;
+    return c->command ? c : NULL;
+}
+
+static void check_plain(int argc, char **argv)
+{
+    const snn_plain_command *c = snn_plain_commands;
+    snn_work w;
+    memset(&w, 0, sizeof w);
+    while (c->command && strcmp(c->command, argv[1])) ++c;
+    if (!c->command) return;
+    read_arguments(argc, argv, 2, &w);
+    if (w.count < c->least) usage(argv[1], "", c->arguments);
+}
+
+void snn_begin(int argc, char **argv)
+{
+    const snn_host_command *c;
+    const char *names[MOST_VERBS + 1], *arguments;
+    char room[512];
+    snn_work w;
+    if (argc < 2 || !argv[1]) return;
+    c = find_command(argv[1]);
+    if (!c) {
+        check_plain(argc, argv);
+        return;
+    }
+    if (argc < 3 || !argv[2]) usage(argv[1], "VERB", "DATA CFG [WEIGHTS]");
+    if (!has_word(c->verbs, argv[2])) {
+        char what[64];
+        take_apart(c->verbs, room, names);
+        snprintf(what, sizeof what, "%s and what to do", argv[1]);
+        unknown(what, argv[2], names);
+    }
+    memset(&w, 0, sizeof w);
+    w.command = argv[1];
+    w.verb = argv[2];
+    read_arguments(argc, argv, 3, &w);
+    if (w.count < least_of(w.verb, &arguments)) usage(w.command, w.verb, arguments);
+    snn_work_check(&w);
+}

@@ -1,0 +1,17 @@
+/* What the user asked of the host, looked at before the host does: usage, and the
+ * files of a data set. */
+#ifndef SNN_COMMAND_H
+#define SNN_COMMAND_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The host knows no command argv[1]: says so with the nearest one, and exits with
+ * status 2. */
+void snn_unknown_command(char **argv);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,28 @@
+/* The files that a command of the host's works on, all looked at before it begins:
+ * every mistake at once, exit status 1. */
+#ifndef SNN_WORK_H
+#define SNN_WORK_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SNN_MOST_ARGUMENTS = 8 };
+
+/* command    "detector", "classifier", ...
+ * arguments  what is no option: the .data file, the cfg, weights, an image
+ * gpus, out  -gpus, -out, or NULL; top: -t, or 0 */
+typedef struct {
+    const char *command, *verb;
+    char *arguments[SNN_MOST_ARGUMENTS];
+    int count;
+    const char *gpus, *out;
+    int top;
+} snn_work;
+
+void snn_work_check(const snn_work *w);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,625 @@
+#!/usr/bin/env python3
+"""What people's files look like: data sets as users report them, and what the host's commands do with them.
+
+    tests/system/test_field.py build/darknet [--family alexeyab] [--stock build/stock/darknet]
+
+Each row is a small data set of one's own making, a command, its exit status and what it says. --stock runs the same rows
+on unpatched Darknet as well and prints a table of both.
+"""
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import cv2
+import numpy as np
+
+import harness
+from harness import check, holds, test
+
+NET = """[net]
+batch=4
+subdivisions=2
+width={width}
+height={height}
+channels={channels}
+learning_rate=.01
+momentum=.9
+decay=.0005
+burn_in=2
+max_batches={max_batches}
+policy={policy}
+seed=1
+"""
+CONVOLUTION = "\n[convolutional]\nfilters={0}\nsize=3\nstride=2\npad=1\nactivation={1}\n"
+YOLO = """
+[convolutional]
+filters=21
+size=1
+stride=1
+activation=linear
+
+[yolo]
+mask=0,1,2
+anchors=8,8, 16,16, 24,24
+classes=2
+num=3
+jitter=.2
+ignore_thresh=.7
+truth_thresh=1
+random={random}
+{more}
+"""
+CLASSIFIER = "\n[avgpool]\n\n[softmax]\n\n[cost]\ntype=sse\n"
+SEGMENTER = "\n[convolutional]\nfilters=2\nsize=1\nactivation=linear\n\n[softmax]\nspatial=1\n"
+GOOD = b"0 .5 .5 .25 .25\n1 .25 .25 .2 .2\n"
+
+
+def detector(more="", width=64, height=64, channels=3, max_batches=4, policy="constant", random=0, activation="leaky"):
+    """A small net that finds boxes of two classes."""
+    values = dict(width=width, height=height, channels=channels, max_batches=max_batches, policy=policy)
+    return NET.format(**values) + CONVOLUTION.format(8, activation) * 3 + YOLO.format(random=random, more=more)
+
+
+def classifier(outputs=2):
+    values = dict(width=32, height=32, channels=3, max_batches=3, policy="constant")
+    return NET.format(**values) + CONVOLUTION.format(outputs, "linear") + CLASSIFIER
+
+
+def segmenter():
+    values = dict(width=32, height=32, channels=3, max_batches=3, policy="constant")
+    return NET.format(**values) + SEGMENTER
+
+
+# ---- files -----------------------------------------------------------------------------------
+
+def picture(extension=".png", w=64, h=48, channels=3):
+    """An encoded image, the same each time."""
+    pixels = np.random.default_rng(7).integers(0, 255, (h // 8, w // 8, channels), np.uint8)
+    pixels = cv2.resize(pixels, (w, h), interpolation=cv2.INTER_NEAREST)
+    return cv2.imencode(extension, pixels)[1].tobytes()
+
+
+def turned(orientation, w=64, h=48):
+    """A JPEG with an EXIF orientation, one colour in each quarter."""
+    pixels = np.zeros((h, w, 3), np.uint8)
+    pixels[:h // 2, :w // 2] = 255, 0, 0
+    pixels[:h // 2, w // 2:] = 0, 255, 0
+    pixels[h // 2:, :w // 2] = 0, 0, 255
+    jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([orientation]) + b"\0\0\0\0\0\0"
+    body = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + jpeg[2:]
+
+
+def palette_png(indices, palette):
+    """A PNG with a palette, of any colours."""
+    import struct
+    import zlib
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    h, w = indices.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in indices.astype(np.uint8))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, 3, 0, 0, 0)) +
+            chunk(b"PLTE", bytes(v for colour in palette for v in colour)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def data_text(**changes):
+    keys = {"classes": "2", "train": "train.txt", "valid": "train.txt", "names": "obj.names", "backup": "backup", **changes}
+    return "".join(f"{k}={v}\n" for k, v in keys.items() if v is not None)
+
+
+def write(folder, files):
+    for name, content in files.items():
+        path = os.path.join(folder, name)
+        if content is None:
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            elif os.path.exists(path):
+                os.remove(path)
+            continue
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+
+
+def good_set():
+    """A data set with which nothing is wrong."""
+    return {"images/a.png": picture(), "labels/a.txt": GOOD, "images/b.jpg": picture(".jpg"), "labels/b.txt": GOOD,
+            "train.txt": "images/a.png\nimages/b.jpg\n", "obj.names": "red\nblue\n", "obj.data": data_text(),
+            "net.cfg": detector()}
+
+
+def classes_set(paths, labels="dog\ncat\n", **changes):
+    files = {path: picture(w=32, h=32) for path in paths}
+    return {**files, "train.txt": "".join(p + "\n" for p in paths), "labels.txt": labels, "net.cfg": classifier(),
+            "obj.data": data_text(names=None, labels="labels.txt", **changes)}
+
+
+def masks_set(mask, name="mask/a.png", image=None, **changes):
+    return {"images/a.png": image or picture(w=32, h=32), name: mask, "train.txt": "images/a.png\n",
+            "net.cfg": segmenter(), "obj.names": "ground\nthing\n", "obj.data": data_text(**changes)}
+
+
+def run(darknet, folder, command, **environment):
+    """Exit status, or the signal's name, and all that was said."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "SNN_THREADS": "2", "QT_QPA_PLATFORM": "offscreen", **environment}
+    env = {key: value for key, value in env.items() if value is not None}
+    done = subprocess.run([darknet, *command.split()], cwd=folder, env=env, stdin=subprocess.DEVNULL, timeout=120,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    status = done.returncode
+    return (signal.Signals(-status).name if status < 0 else status), done.stdout.decode(errors="replace")
+
+
+# ---- rows ------------------------------------------------------------------------------------
+
+TRAIN = "detector train obj.data net.cfg"
+FORM = "expected a class and four numbers x y width height, got "
+
+
+def label(name, content, says, status=1, command=TRAIN):
+    """A row about labels/a.txt."""
+    return name, {"labels/a.txt": content}, command, status, says
+
+
+LABELS = (
+    label("class that is no whole number", b"0.5 .5 .5 .2 .2\n", ["labels/a.txt:1: " + FORM + '"0.5 .5 .5 .2 .2"']),
+    label("class with a point", GOOD + b"1.0 .5 .5 .2 .2\n", ["labels/a.txt:3: " + FORM]),
+    label("class below 0", b"-2 .5 .5 .2 .2\n", ['labels/a.txt:1: expected a class from 0 to 1, got "-2"']),
+    label("class from 1", b"\n\n2 .5 .5 .2 .2\n", ['labels/a.txt:3: expected a class from 0 to 1, got "2"']),
+    label("class beyond an int", b"99999999999 .5 .5 .2 .2\n", ["labels/a.txt:1: expected a class from 0 to 1"]),
+    label("class by name", b"blue .5 .5 .2 .2\n", ["labels/a.txt:1: " + FORM + '"blue']),
+    label("infinite number", b"0 inf .5 .2 .2\n", ["labels/a.txt:1: " + FORM]),
+    label("negative nan", b"0 .5 -nan .2 .2\n", ["labels/a.txt:1: " + FORM]),
+    label("too large for a float", b"0 .5 .5 1e39 .2\n", ["labels/a.txt:1: " + FORM]),
+    label("four columns", b"0 .5 .5 .2\n", ["labels/a.txt:1: " + FORM]),
+    label("six columns", b"0 .5 .5 .2 .2 .9\n", ["labels/a.txt:1: " + FORM]),
+    label("a polygon", b"0 .1 .1 .2 .1 .2 .2 .1 .2\n", ["labels/a.txt:1: " + FORM]),
+    label("width 0", b"1 .5 .5 0 .2\n", ['labels/a.txt:1: expected width in (0, 1], got "0"']),
+    label("height below 0", b"1 .5 .5 .2 -.1\n", ['labels/a.txt:1: expected height in (0, 1], got "-0.1"']),
+    label("zeros alone", b"0 0 0 0 0\n", ["labels/a.txt:1: expected width in (0, 1]"]),
+    label("pixels", b"0 120 80 40 30\n", ["labels/a.txt:1: expected x in [0, 1], a part of the image's width", "pixels"]),
+    label("commas", b"0,.5,.5,.2,.2\n", ["labels/a.txt:1: " + FORM]),
+    label("decimal commas", b"0 0,5 0,5 0,2 0,2\n", ["labels/a.txt:1: " + FORM]),
+    label("semicolons", b"0;.5;.5;.2;.2\n", ["labels/a.txt:1: " + FORM]),
+    label("byte-order mark", b"\xef\xbb\xbf" + GOOD, ["labels/a.txt:1: expected plain text, got a byte-order mark"]),
+    label("UTF-16", GOOD.decode().encode("utf-16"), ["labels/a.txt:1: expected plain text, got UTF-16"]),
+    label("zeros of a crash", b"\0" * 64, ["labels/a.txt:1: expected plain text, got a byte of 0"]),
+    label("XML", b"<annotation>\n<object/>\n", ["labels/a.txt:1: " + FORM, "labels/a.txt:2: " + FORM]),
+    label("several mistakes at once", b"7 .5 .5 .2 .2\n0 .5\n", ["labels/a.txt:1: expected a class", "labels/a.txt:2: " + FORM]),
+    label("reaches out of the image", b"0 .95 .5 .3 .2\n", ["labels/a.txt:1: warning: expected a box within the image"], 0),
+    label("lies outside the image", b"0 1.5 .5 .3 .2\n", ["labels/a.txt:1: warning: expected a box within the image"], 0),
+    label("CRLF", b"0 .5 .5 .2 .2\r\n1 .2 .2 .2 .2\r\n", [], 0),
+    label("blank lines, tabs, no newline", b"\n0\t.5 .5  .2 .2 \n\n  1 .2 .2 .2 .2", [], 0),
+    label("no object", b"", [], 0),
+    label("missing", None, ["train.txt:1: warning: expected labels for images/a.png, in labels/a.txt or beside it, got none"], 0),
+    label("many boxes", b"0 .5 .5 .2 .2\n" * 300, ["labels/a.txt: warning: expected at most", "got 300"], 0),
+    label("mistake, measured", b"2 .5 .5 .2 .2\n", ['labels/a.txt:1: expected a class from 0 to 1, got "2"'],
+          command="snn map obj.data net.cfg w.weights"),
+    label("mistake, recalled", b"0 .5 .5 .2\n", ["labels/a.txt:1: " + FORM], command="detector recall obj.data net.cfg w.weights"),
+    ("all labels missing", {"labels/a.txt": None, "labels/b.txt": None}, TRAIN, 1,
+     ["train.txt: expected images with labels, got 2 without any"]),
+)
+
+LISTS = (
+    ("list with CRLF", {"train.txt": "images/a.png\r\nimages/b.jpg\r\n"}, TRAIN, 0, []),
+    ("list with blank lines", {"train.txt": "\n\nimages/a.png\n\n \nimages/b.jpg\n\n"}, TRAIN, 0, []),
+    ("list with trailing blanks", {"train.txt": "images/a.png  \n images/b.jpg\t\n"}, TRAIN, 0, []),
+    ("list with a byte-order mark", {"train.txt": b"\xef\xbb\xbfimages/a.png\nimages/b.jpg\n"}, TRAIN, 0, []),
+    ("list with blanks in a path", {"images/a b.png": picture(), "labels/a b.txt": GOOD, "train.txt": "images/a b.png\n"},
+     TRAIN, 0, []),
+    ("list of UTF-16", {"train.txt": "images/a.png\n".encode("utf-16")}, TRAIN, 1, ["train.txt: expected a list of images"]),
+    ("list with CRLF, measured", {"train.txt": "images/a.png\r\n\r\nimages/b.jpg\r\n"}, "snn map obj.data net.cfg w.weights", 0, []),
+    ("list that is empty", {"train.txt": "\n \n"}, TRAIN, 1, ["train.txt: expected a list of images, got an empty one"]),
+    ("list that is missing", {"train.txt": None}, TRAIN, 1, ['train.txt: expected a list of images, got "No such file']),
+    ("image that is missing", {"train.txt": "images/a.png\n\nimages/c.png\n"}, TRAIN, 1,
+     ['train.txt:3: expected an image, got "images/c.png": No such file or directory']),
+    ("path too long", {"train.txt": "images/a.png\n" + "x/" * 2100 + "a.png\n"}, TRAIN, 1, ["train.txt:2: expected a path of at most"]),
+    ("names with CRLF", {"obj.names": "red\r\nblue\r\n"}, "detector valid obj.data net.cfg w.weights", 0, []),
+    ("names too few, trained", {"obj.names": "red\n\n"}, TRAIN, 1, ["obj.names: expected 2 names, as many as classes="]),
+    ("names too few, tested", {"obj.names": "red\n"}, "detector test obj.data net.cfg w.weights images/a.png -out p", 1,
+     ["obj.names: expected 2 names"]),
+    ("names too few, validated", {"obj.names": "red\n"}, "detector valid obj.data net.cfg w.weights", 1,
+     ["obj.names: expected 2 names"]),
+    ("names missing", {"obj.names": None}, "detector test obj.data net.cfg w.weights images/a.png -out p", 1,
+     ["obj.names: expected the names of the classes"]),
+)
+
+IMAGES = (
+    ("text as image", {"images/a.png": "text"}, TRAIN, 1, ['train.txt:1: expected an image, got "images/a.png": a file that is no image']),
+    ("empty image", {"images/a.png": ""}, TRAIN, 1, ['train.txt:1: expected an image, got "images/a.png": an empty file']),
+    ("JPEG cut short", {"images/b.jpg": picture(".jpg")[:-200]}, TRAIN, 1, ['train.txt:2: expected an image, got "images/b.jpg": a JPEG', "cut short"]),
+    ("PNG cut short", {"images/a.png": picture()[:-200]}, TRAIN, 1, ['train.txt:1: expected an image, got "images/a.png": a PNG', "cut short"]),
+    ("PNG with a broken byte", {"images/a.png": picture()[:60] + b"!!" + picture()[62:]}, TRAIN, 1, ["train.txt:1: expected an image", "broken PNG"]),
+    ("BMP cut short", {"images/a.bmp": picture(".bmp")[:-500], "labels/a.txt": GOOD, "train.txt": "images/a.bmp\n"}, TRAIN, 1,
+     ["train.txt:1: expected an image", "cut short"]),
+    ("JPEG cut short, tested", {"images/b.jpg": picture(".jpg")[:-200]}, "detector test obj.data net.cfg w.weights images/b.jpg -out p", 1,
+     ["images/b.jpg: expected an image, got a JPEG", "cut short"]),
+    ("PNG named .jpg", {"images/b.jpg": picture()}, TRAIN, 0, []),
+    ("grey image", {"images/a.png": picture(channels=1)}, TRAIN, 0, []),
+    ("image with alpha", {"images/a.png": picture(channels=4)}, TRAIN, 0, []),
+    ("16 bits", {"images/a.png": cv2.imencode(".png", np.full((48, 64, 3), 30000, np.uint16))[1].tobytes()}, TRAIN, 0, []),
+)
+
+DATA = (
+    ("blanks in the list's path", {"my list.txt": "images/a.png\n", "obj.data": data_text(train=" my list.txt ")}, TRAIN, 0, []),
+    ("blanks around keys", {"obj.data": "classes = 2\ntrain = train.txt\nnames = obj.names\nbackup = b c\n"}, TRAIN, 0, []),
+    ("CRLF in .data", {"obj.data": data_text().replace("\n", "\r\n")}, TRAIN, 0, []),
+    ("byte-order mark in .data", {"obj.data": b"\xef\xbb\xbf" + data_text().encode()}, TRAIN, 0, []),
+    ("comment behind a value", {"obj.data": data_text(train="train.txt # all of them")}, TRAIN, 0, []),
+    ("classes= other than the cfg's", {"obj.data": data_text(classes=3), "obj.names": "a\nb\nc\n"}, TRAIN, 1,
+     ['obj.data:1: classes: expected 2, as the net in net.cfg, got "3"']),
+    ("classes= no number", {"obj.data": data_text(classes="two")}, TRAIN, 1, ["obj.data:1: classes: expected an integer"]),
+    ("no train=", {"obj.data": data_text(train=None)}, TRAIN, 1, ["obj.data: train: expected the file with the list of images"]),
+    ("backup= that is not there", {"obj.data": data_text(backup="new/er/folder")}, TRAIN, 0, []),
+    ("backup= that is a file", {"taken": "x", "obj.data": data_text(backup="taken")}, TRAIN, 1,
+     ['obj.data:5: backup: expected a folder for weights that can be written, got "taken"']),
+    ("backup= below a file", {"taken": "x", "obj.data": data_text(backup="taken/in")}, TRAIN, 1, ["obj.data:5: backup: expected a folder"]),
+    ("backup= too long", {"obj.data": data_text(backup="b/" * 120)}, TRAIN, 1, ["obj.data:5: backup: expected a path of at most"]),
+    ("cfg that is not there", {"net.cfg": None}, TRAIN, 1, ["net.cfg: expected a file with content"]),
+    ("everything at once", {"labels/a.txt": b"5 .5 .5 .2 .2\n", "images/b.jpg": b"text", "obj.names": "red\n",
+                            "obj.data": data_text(classes=4, backup="b/" * 120)}, TRAIN, 1,
+     ["obj.data:1: classes:", "obj.data:5: backup:", "labels/a.txt:1: expected a class", "train.txt:2: expected an image",
+      "obj.names: expected 2 names"]),
+)
+
+MEMORY = (
+    ("max=300", {"net.cfg": detector("max=300"), "labels/a.txt": b"0 .5 .5 .2 .2\n" * 250}, TRAIN, 0, []),
+    ("max=5", {"net.cfg": detector("max=5"), "labels/a.txt": b"0 .5 .5 .2 .2\n" * 40}, TRAIN, 0, ["at most 5 boxes"]),
+    ("image of 300 characters", {}, "detector test obj.data net.cfg w.weights " + "d/" * 150 + "a.png -out p", 1,
+     ["image: expected a path of at most"]),
+    ("one image, validated", {"train.txt": "images/a.png\n"}, "detector valid obj.data net.cfg w.weights", 0, []),
+    ("three images, validated", {"images/c.png": picture(), "train.txt": "images/a.png\nimages/b.jpg\nimages/c.png\n"},
+     "detector valid obj.data net.cfg w.weights", 0, []),
+    ("two images of one name, validated", {"c/a.png": picture(), "train.txt": "images/a.png\nc/a.png\n"},
+     "detector valid obj.data net.cfg w.weights", 0, ["train.txt: warning: expected images of different names", 'got "a" twice']),
+    ("channels=4", {"net.cfg": detector(channels=4)}, TRAIN, 1, ['net.cfg:6: [net] channels: expected', 'got "4"']),
+    ("channels=2, tested", {"net.cfg": detector(channels=2)}, "detector test obj.data net.cfg w.weights images/a.png -out p", 1,
+     ["net.cfg:6: [net] channels: expected"]),
+)
+
+SAID = (
+    ("command that is none", {}, "detectr train obj.data net.cfg", 2, ['expected a command, got "detectr", did you mean "detector"?']),
+    ("other command that is none", {}, "clasifier train obj.data net.cfg", 2, ['did you mean "classifier"?']),
+    ("verb that is none", {}, "detector tran obj.data net.cfg", 2, ['got "tran", did you mean "train"?']),
+    ("classifier's verb that is none", {}, "classifier predct obj.data net.cfg", 2, ['did you mean "predict"?']),
+    ("no verb", {}, "detector", 2, ["usage: darknet detector"]),
+    ("no cfg", {}, "detector valid obj.data", 2, ["usage: darknet detector valid DATA CFG"]),
+    ("option in place of the cfg", {}, "detector train obj.data -clear", 2, ["usage: darknet detector train"]),
+    ("too few for partial", {}, "partial net.cfg w.weights", 2, ["usage: darknet partial"]),
+    ("options before the files", {}, "detector train -clear obj.data net.cfg", 0, []),
+    ("two GPUs without CUDA", {}, TRAIN + " -gpus 0,1", 2, ["-gpus: expected a build with CUDA"]),
+    ("one GPU without CUDA", {}, TRAIN + " -gpus 0", 0, ["-gpus: expected a build with CUDA"]),
+    ("comment behind a word", {"net.cfg": detector(activation="leaky # as ever")}, TRAIN, 0,
+     ["net.cfg:20: warning: [convolutional] activation: expected"]),
+    ("cfg with a byte-order mark", {"net.cfg": b"\xef\xbb\xbf" + detector().encode()}, TRAIN, 1, ["net.cfg:1: expected plain text, got a byte-order mark of UTF-8"]),
+    ("cfg of UTF-16", {"net.cfg": detector().encode("utf-16")}, "snn check net.cfg", 1, ["net.cfg:1: expected plain text, got a byte-order mark of UTF-16"]),
+    ("UNet of odd halves", {"net.cfg": NET.format(width=20, height=20, channels=3, max_batches=1, policy="constant") +
+                            "[convolutional]\n[maxpool]\nsize=2\nstride=2\n[maxpool]\nsize=2\nstride=2\n[maxpool]\nsize=2\nstride=2\n"
+                            "[upsample]\n[route]\nlayers=-1,-3\n[convolutional]\n"}, "snn check net.cfg", 1,
+     ["[route] layers: expected layers of one size, not of 6 x 6 and 5 x 5"]),
+)
+
+CLASSIFIERS = (
+    ("name within another's", classes_set(["img/1_car.png", "img/2_scar.png"], "car\nscar\n"), "classifier train obj.data net.cfg", 0, []),
+    ("folder of another class's name", classes_set(["cat/dog/1.png", "dog/2.png"]), "classifier train obj.data net.cfg", 1,
+     ['train.txt:1: expected a path with one class\'s name, got "dog" and "cat"']),
+    ("no name in a path", classes_set(["dog/1.png", "other/2.png"]), "classifier train obj.data net.cfg", 1,
+     ["train.txt:2: expected a path with a class's name, got none"]),
+    ("no name, validated", classes_set(["dog/1.png", "other/2.png"]), "classifier valid obj.data net.cfg c.weights", 1,
+     ["train.txt:2: expected a path with a class's name, got none"]),
+    ("more classes than the net", classes_set(["dog/1.png", "cat/2.png"], "dog\ncat\ncow\n", classes=3), "classifier train obj.data net.cfg", 1,
+     ['obj.data:1: classes: expected 2, as the net in net.cfg, got "3"']),
+    ("labels too few", classes_set(["dog/1.png"], "dog\n"), "classifier predict obj.data net.cfg c.weights dog/1.png", 1,
+     ["labels.txt: expected 2 names"]),
+)
+
+SEGMENTERS = (
+    ("mask of another size", masks_set(palette_png(np.zeros((16, 16)), [(0, 0, 0)])), 1, ["mask/a.png: expected a mask of the image's size"]),
+    ("mask value beyond the classes", masks_set(palette_png(np.full((32, 32), 2), [(9, 9, 9)] * 3)), 1, ["mask/a.png: expected a class from 0 to 1, got 2"]),
+    ("mask in colour", masks_set(picture(w=32, h=32)), 1, ["mask/a.png: expected a grey or palette PNG"]),
+    ("mask that is missing", masks_set(None), 1, ["images/a.png: expected a mask, mask/a.png or mask/a.txt, got neither"]),
+    ("mask cut short", masks_set(palette_png(np.eye(32), [(0, 0, 0)] * 2)[:60]), 1, ["mask/a.png: expected"]),
+    ("ignore=255", masks_set(palette_png(np.eye(32) * 255, [(0, 0, 0)] * 256), ignore=255), 0, []),
+)
+
+
+def table_of(rows, darknet, stock, complete=True):
+    """Runs rows of (name, changes, command, status, says)."""
+    for name, changes, command, status, says in rows:
+        folder = harness.folder()
+        write(folder, {**(good_set() if complete else {}), **changes})
+        for weights in WEIGHTS.items():
+            shutil.copy(weights[1], os.path.join(folder, weights[0]))
+        before = None
+        if stock:
+            before, _ = run(stock, folder, command)
+            for left in ("backup", "results"):
+                shutil.rmtree(os.path.join(folder, left), ignore_errors=True)
+        got, said = run(darknet, folder, command)
+        wrong = [text for text in says if text not in said]
+        if status == 0 and not says and "expected" in said:
+            wrong.append("nothing")
+        holds(name, got == status and not wrong and "Sanitizer" not in said and "runtime error" not in said,
+              f"status {got}, want {status}; not said: {wrong}; said: {said[-900:]}")
+        if stock:
+            print(f"| {name} | {before} | {got} | {[l for l in said.splitlines() if 'expected' in l][:1]} |")
+
+
+WEIGHTS = {}
+
+
+def make_weights(darknet):
+    """Weights of both nets, of a few iterations."""
+    for name, files, command in (("w.weights", good_set(), TRAIN),
+                                 ("c.weights", classes_set(["dog/1.png", "cat/2.png"]), "classifier train obj.data net.cfg")):
+        folder = harness.folder()
+        write(folder, files)
+        status, said = run(darknet, folder, command)
+        assert status == 0, said[-800:]
+        found = sorted(glob.glob(os.path.join(folder, "backup", "net*.weights")))
+        WEIGHTS[name] = found[-1]
+
+
+@test
+def weights_are_made_of_a_good_set(options):
+    make_weights(options.darknet)
+
+
+@test
+def labels(options):
+    table_of(LABELS, options.darknet, options.stock)
+
+
+@test
+def lists_and_names(options):
+    table_of(LISTS, options.darknet, options.stock)
+
+
+@test
+def images(options):
+    table_of(IMAGES, options.darknet, options.stock)
+
+
+@test
+def data_files(options):
+    table_of(DATA, options.darknet, options.stock)
+
+
+@test
+def memory(options):
+    table_of(MEMORY, options.darknet, options.stock)
+
+
+@test
+def what_is_said(options):
+    table_of(SAID, options.darknet, options.stock)
+
+
+@test
+def classifiers(options):
+    table_of(CLASSIFIERS, options.darknet, options.stock, complete=False)
+
+
+@test
+def segmenters(options):
+    if options.family != "pjreddie":
+        raise harness.Skip("this family has no segmenter")
+    rows = [(name, files, "segmenter train obj.data net.cfg", status, says) for name, files, status, says in SEGMENTERS]
+    table_of(rows, options.darknet, options.stock, complete=False)
+
+
+# ---- tests that look at what comes out ---------------------------------------------------------
+
+# Where an image's labels are.
+PLACES = (
+    ("images/a.png", "labels/a.txt"), ("images/drawing.jpg", "labels/drawing.txt"), ("images/raw.jpg.png", "labels/raw.jpg.txt"),
+    ("my_images/images/x.jpg", "my_images/labels/x.txt"), ("images/day/x.jpg", "labels/day/x.txt"),
+    ("images/images/x.jpg", "images/labels/x.txt"), ("photos/a.JPG", "photos/a.txt"), ("photos/a.PNG", "photos/a.txt"),
+    ("photos/a.jpeg", "photos/a.txt"), ("photos/a.bmp", "photos/a.txt"), ("JPEGImages/a.jpg", "labels/a.txt"),
+    ("raw/a.png", "labels/a.txt"), ("pictures/train/a.Jpg", "pictures/train/a.txt"), ("images/noextension", "labels/noextension.txt"),
+)
+
+
+@test
+def labels_are_found_where_they_are(options):
+    for image, text in PLACES:
+        folder = harness.folder()
+        extension = os.path.splitext(image)[1].lower()
+        encoded = picture(extension if extension in (".jpg", ".jpeg", ".bmp") else ".png")
+        write(folder, {**good_set(), "images/a.png": None, "images/b.jpg": None, "labels": None})
+        write(folder, {image: encoded, text: GOOD, "train.txt": image + "\n"})
+        shutil.copy(WEIGHTS["w.weights"], os.path.join(folder, "w.weights"))
+        status, said = run(options.darknet, folder, TRAIN)
+        mapped, table = run(options.darknet, folder, "snn map obj.data net.cfg w.weights")
+        holds(image, status == 0 and "warning" not in said and mapped == 0 and "count: 0\n" not in said.replace("count: 0,", ""),
+              f"{status} {mapped} {said[-500:]} {table[-300:]}")
+
+
+@test
+def accuracy_is_that_of_names_and_not_of_their_parts(options):
+    folder = harness.folder()
+    write(folder, classes_set(["img/1_car.png", "img/2_scar.png", "scar/3.png", "img/4_car.png"], "car\nscar\n"))
+    shutil.copy(WEIGHTS["c.weights"], os.path.join(folder, "c.weights"))
+    _, said = run(options.darknet, folder, "classifier valid obj.data net.cfg c.weights")
+    last = [line for line in said.splitlines() if "top 1:" in line][-1]
+    holds("half", "top 1: 0.500000" in last, last)
+
+
+@test
+def top_beyond_the_classes(options):
+    folder = harness.folder()
+    write(folder, classes_set(["dog/1.png", "cat/2.png"], top=5))
+    shutil.copy(WEIGHTS["c.weights"], os.path.join(folder, "c.weights"))
+    for verb in ("valid", "predict"):
+        status, said = run(options.darknet, folder, f"classifier {verb} obj.data net.cfg c.weights dog/1.png")
+        holds(verb, "obj.data:" in said and "top: expected 1 to 2" in said and
+              status == (1 if options.family == "pjreddie" else 0), f"{status} {said[-400:]}")
+
+
+@test
+def results_name_each_image(options):
+    folder = harness.folder()
+    names = ["cam_jpg.rf.1.png", "cam_jpg.rf.2.png", "x.y_3.png"]
+    write(folder, {**good_set(), **{f"images/{n}": picture() for n in names}, "train.txt": "".join(f"images/{n}\n" for n in names)})
+    shutil.copy(WEIGHTS["w.weights"], os.path.join(folder, "w.weights"))
+    status, said = run(options.darknet, folder, "detector valid obj.data net.cfg w.weights")
+    with open(os.path.join(folder, "results/comp4_det_test_red.txt"), encoding="utf-8") as file:
+        found = {line.split()[0] for line in file}
+    check("ids", ("status", status, 0), ("ids", found, {n[:-4] for n in names}))
+    write(folder, {"obj.data": data_text(eval="coco")})
+    status, said = run(options.darknet, folder, "detector valid obj.data net.cfg w.weights")
+    holds("coco", status == 1 and "train.txt:1: expected a name that ends in COCO's number" in said and
+          "train.txt:3" not in said, f"{status} {said[-500:]}")
+
+
+@test
+def recall_reads_the_data_file(options):
+    folder = harness.folder()
+    write(folder, good_set())
+    shutil.copy(WEIGHTS["w.weights"], os.path.join(folder, "w.weights"))
+    status, said = run(options.darknet, folder, "detector recall obj.data net.cfg w.weights")
+    holds("recall", status == 0 and "Recall:" in said and "    1 " in said, f"{status} {said[-500:]}")
+
+
+@test
+def weights_have_the_cfgs_whole_name(options):
+    folder = harness.folder()
+    write(folder, {**good_set(), "net.v1.cfg": detector(), "net.v2.cfg": detector()})
+    for name in "net.v1", "net.v2":
+        run(options.darknet, folder, f"detector train obj.data {name}.cfg")
+        holds(name, glob.glob(os.path.join(folder, "backup", name + "_*.weights")), os.listdir(os.path.join(folder, "backup")))
+
+
+@test
+def a_training_that_is_done_is_not_done_again(options):
+    folder = harness.folder()
+    write(folder, good_set())
+    run(options.darknet, folder, TRAIN)
+    final = sorted(glob.glob(os.path.join(folder, "backup", "net_*.weights")))[-1]
+    before = os.stat(final).st_mtime_ns
+    status, said = run(options.darknet, folder, f"{TRAIN} {final}")
+    check("done", ("status", status, 1), ("unchanged", os.stat(final).st_mtime_ns, before),
+          ("said", "expected weights of fewer than max_batches=4 iterations" in said, True))
+    status, said = run(options.darknet, folder, f"{TRAIN} {final} -clear")
+    check("clear", ("status", status, 0))
+
+
+@test
+def a_resumed_training_with_another_batch_says_so(options):
+    folder = harness.folder()
+    write(folder, {**good_set(), "net.cfg": detector(max_batches=100).replace("=.01", "=.0001"),
+                   "half.cfg": detector(max_batches=260).replace("batch=4", "batch=2").replace("=.01", "=.0001")})
+    run(options.darknet, folder, TRAIN)
+    backup = (glob.glob(os.path.join(folder, "backup", "net.backup")) + glob.glob(os.path.join(folder, "backup", "net_last.weights")))
+    status, said = run(options.darknet, folder, f"detector train obj.data half.cfg {backup[0]}")
+    holds("said", "warning: expected batch=4, as in the training so far, got 2" in said and status == 0, f"{status} {said[-600:]}")
+
+
+@test
+def steps_below_zero_are_passed(options):
+    folder = harness.folder()
+    write(folder, {**good_set(), "net.cfg": detector(policy="steps\nsteps=-1,3\nscales=.1,10", max_batches=5)})
+    _, said = run(options.darknet, folder, TRAIN)
+    holds("rate", ", 0.001000 rate" in said and ", 0.010000 rate" in said, said[-500:])
+
+
+@test
+def random_sizes_of_an_oblong_net_are_said(options):
+    if options.family != "pjreddie":
+        raise harness.Skip("this family keeps the form")
+    folder = harness.folder()
+    write(folder, {**good_set(), "net.cfg": detector(width=128, max_batches=1, random=1)})
+    _, said = run(options.darknet, folder, TRAIN)
+    holds("oblong", "net.cfg:50: warning: [yolo] random: expected 0 in a net of 128 x 64" in said, said[:900])
+
+
+@test
+def no_window_where_there_is_no_display(options):
+    folder = harness.folder()
+    write(folder, good_set())
+    shutil.copy(WEIGHTS["w.weights"], os.path.join(folder, "w.weights"))
+    status, said = run(options.darknet, folder, "detector test obj.data net.cfg w.weights images/a.png",
+                       QT_QPA_PLATFORM=None, DISPLAY=None, WAYLAND_DISPLAY=None)
+    holds("test", status == 0 and glob.glob(os.path.join(folder, "predictions.*")), f"{status} {said[-400:]}")
+
+
+@test
+def images_stand_upright(options):
+    for orientation in range(1, 9):
+        folder = harness.folder()
+        write(folder, {**good_set(), "images/t.jpg": turned(orientation)})
+        shutil.copy(WEIGHTS["w.weights"], os.path.join(folder, "w.weights"))
+        want = cv2.imread(os.path.join(folder, "images/t.jpg")).astype(int)
+        option = "-out p" if options.family == "pjreddie" else "-dont_show"
+        run(options.darknet, folder, f"detector test obj.data net.cfg w.weights images/t.jpg -thresh .9999 {option}")
+        found = glob.glob(os.path.join(folder, "p.*")) + glob.glob(os.path.join(folder, "predictions.*"))
+        got = cv2.imread(found[0]).astype(int)
+        holds(f"orientation {orientation}", got.shape == want.shape and np.abs(got - want).mean() < 6,
+              f"{got.shape} {want.shape} {np.abs(got - want).mean() if got.shape == want.shape else ''}")
+
+
+def truth_pixels(darknet, files):
+    """Truth pixels of each class, by snn iou."""
+    folder = harness.folder()
+    write(folder, files)
+    status, said = run(darknet, folder, "segmenter train obj.data net.cfg")
+    assert status == 0, said[-800:]
+    weights = glob.glob(os.path.join(folder, "backup", "net.weights"))[0]
+    status, said = run(darknet, folder, f"snn iou obj.data net.cfg {weights}")
+    assert status == 0, said[-800:]
+    return [int(line.split()[-2]) for line in said.splitlines() if line.startswith(("ground", "thing"))]
+
+
+@test
+def masks_are_read_by_index(options):
+    if options.family != "pjreddie":
+        raise harness.Skip("this family has no segmenter")
+    mask = np.zeros((32, 32))
+    mask[:8] = 1
+    for name, colours in (("black", [(0, 0, 0)] * 2), ("twice", [(1, 2, 3), (1, 2, 3), (9, 9, 9)])):
+        check(name, ("truth pixels", truth_pixels(options.darknet, masks_set(palette_png(mask, colours))), [768, 256]))
+    mask[8:16] = 255
+    check("ignored", ("truth pixels", truth_pixels(options.darknet, masks_set(palette_png(mask, [(0, 0, 0)] * 256), ignore=255)), [512, 256]))
+    oblong = np.zeros((48, 64))
+    oblong[:10] = 1
+    files = masks_set(palette_png(oblong, [(0, 0, 0)] * 2))
+    for orientation in 3, 6:
+        turning = {**files, "images/a.png": turned(orientation)}
+        check(f"orientation {orientation}", ("truth pixels", truth_pixels(options.darknet, turning), [38 * 64, 640]))
+
+
+@test
+def a_long_list_is_remembered(options):
+    folder = harness.folder()
+    files = {f"labels/{i}.txt": GOOD for i in range(1200)}
+    write(folder, {**good_set(), **files, "net.cfg": detector(max_batches=1), "labels/7.txt": b"0 .95 .5 .4 .2\n"})
+    for i in range(1200):
+        os.link(os.path.join(folder, "images/a.png"), os.path.join(folder, f"images/{i}.png"))
+    write(folder, {"train.txt": "".join(f"images/{i}.png\n" for i in range(1200))})
+    warning = "labels/7.txt:1: warning: expected a box within the image"
+    status, first = run(options.darknet, folder, TRAIN)
+    again, second = run(options.darknet, folder, TRAIN)
+    check("remembered", ("status", (status, again), (0, 0)), ("progress", ("1200/1200" in first, "1200/1200" in second), (True, False)),
+          ("warning", (warning in first, warning in second), (True, True)))
+    strict, said = run(options.darknet, folder, TRAIN, SNN_STRICT="1")
+    check("strict", ("status", strict, 1), ("warning", warning in said, True))
+    time.sleep(.01)
+    write(folder, {"labels/9.txt": b"4 .5 .5 .2 .2\n"})
+    status, said = run(options.darknet, folder, TRAIN)
+    holds("changed", status == 1 and "labels/9.txt:1: expected a class from 0 to 1" in said, f"{status} {said[-300:]}")
+
+
+if __name__ == "__main__":
+    parser = harness.parser(__doc__)
+    parser.add_argument("darknet", type=harness.program)
+    parser.add_argument("--family", default="pjreddie", choices=("pjreddie", "alexeyab"))
+    parser.add_argument("--stock", type=harness.program, help="unpatched Darknet for the table")
+    arguments = parser.parse_args()
+    if arguments.only:
+        make_weights(arguments.darknet)
+    harness.run(arguments.only, arguments)
