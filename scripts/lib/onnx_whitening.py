@@ -7,7 +7,7 @@ cancels in float32; a graph in float16 computes this in float32.
 import numpy
 
 FLOOR = 1e-6        # layers/base/snn_math.h
-MOST_GAIN = 10.     # layers/local_whitening/snn_passes.h
+MOST_GAIN = 10.     # layers/local_whitening/snn_stages.h
 MOST = {"zca": 3, "cholesky": 4}    # channels in a group: operators grow as their cube
 
 
