@@ -106,7 +106,11 @@ def trained(build, name, text, data, threads):
 
 def differ(builds, name, text, data, threads):
     """What differs; None where nothing does."""
-    base, new = (trained(b, name, text, data, threads) for b in builds)
+    try:
+        base = trained(builds[0], name, text, data, threads)
+    except training.Failure as failure:
+        raise harness.Skip(f"the base does not train it: {failure.args[0].splitlines()[-1]}") from failure
+    new = trained(builds[1], name, text, data, threads)
     for i, (a, b) in enumerate(zip(base[0], new[0])):
         if a != b:
             return f"loss {i + 1}: expected {a!r}, got {b!r}"
@@ -116,6 +120,11 @@ def differ(builds, name, text, data, threads):
              if line.startswith("digest")] for build, (_, _, weights, file) in zip(builds, (base, new)))
     return next((f"inference: expected {x}, got {y}" for x, y in zip(a, b) if x != y),
                 None if a and len(a) == len(b) else "inference: no digests")
+
+
+def is_alike(*arguments):
+    why = differ(*arguments)
+    assert not why, why
 
 
 def cases(word, iterations, least_batch):
@@ -148,11 +157,7 @@ def builds_are_alike(options):
         if is_alexeyab and task_of(text) == "segmenter":
             harness.report("SKIP", name, "AlexeyAB's tree has no segmenter")
             continue
-        try:
-            why = differ(builds, name, text, data_of(task_of(text), text, folder), threads)
-        except training.Failure as failure:
-            why = failure.args[0]
-        harness.report("FAIL" if why else "ok", name, *[why] * bool(why))
+        harness.attempt(name, is_alike, builds, name, text, data_of(task_of(text), text, folder), threads)
 
 
 if __name__ == "__main__":
