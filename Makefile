@@ -193,6 +193,11 @@ uninstall:  ## take it out again, without a trace: DARKNET=dir
 	$(Q)test -n "$(DARKNET)" || { echo "make uninstall: expected DARKNET=dir, the tree to restore" >&2; exit 2; }
 	$(Q)$(PYTHON) scripts/patch.py "$(DARKNET)" --reverse
 
+# FAMILY: options of scripts/family.py, such as --iterations 600.
+family: build/data-quick  ## all that a tree of any family must do, in a copy: DARKNET=dir; table and build/family.json
+	$(Q)test -n "$(DARKNET)" || { echo "make family: expected DARKNET=dir, a Darknet tree" >&2; exit 2; }
+	$(Q)$(PYTHON) scripts/family.py "$(DARKNET)" $(FAMILY)
+
 # ---------------------------------------------------------------------- tests
 
 # Programs of C, found by their names.
@@ -296,6 +301,8 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		"tests/system/test_verbs.py build/darknet" \
 		"tests/system/test_export.py $(TESTS)/outputs_driver --darknet build/darknet" \
 		"tests/system/test_field.py build/darknet" \
+		"tests/system/test_strip.py build/darknet" \
+		"tests/system/test_family.py build/upstream/darknet" \
 		"tests/system/test_finite.py build/darknet" \
 		"tests/system/test_finite.py build/tree-gpuhost/darknet" \
 		"tests/system/test_documents.py build/darknet" \
@@ -439,6 +446,6 @@ help:  ## this text
 	@echo "Variables:"
 	@sed -n 's/^## \([A-Z_]*=\)/  \1/p' Makefile
 
-.PHONY: all lint bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run \
+.PHONY: all family lint bench bench-deps bench-run clean help deps demo demo-run install regress-quick regress-quick-run \
 	report report-run corpus corpus-run demo-unet demo-unet-run uninstall check test test-run thread thread-run \
 	fuzz fuzz-build fuzz-run gpu-build gpu-build-run gpu-bench gpu-bench-run gpu-check gpu-check-run gpu-programs

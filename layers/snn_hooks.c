@@ -117,10 +117,10 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
     const snn_key *keys;
     int i, count;
     for (i = 0; type && i < type->key_count; ++i) {
-        option_find(options, (char *)type->keys[i].name);
+        snn_mark_used(options, type->keys[i].name);
     }
     keys = snn_keys_of_host(s, &count);
-    for (i = 0; i < count; ++i) option_find(options, (char *)keys[i].name);
+    for (i = 0; i < count; ++i) snn_mark_used(options, keys[i].name);
     snn_complete_batchnorm(l);
     if (keys != snn_host_keys && count) finish_sum(s, l);
     snn_fast_layer(l);

@@ -3,7 +3,7 @@
 #ifndef SNN_HOOKS_H
 #define SNN_HOOKS_H
 
-#include "darknet.h"
+#include "snn_host_names.h"
 
 #include <stdio.h>
 
@@ -31,6 +31,27 @@ void snn_set_batch(int batch);
  * the output of the layer before. */
 int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
                     int h, int c, int inputs, int train, layer *l);
+
+#ifdef SNN_CXX_HOOKS
+/* hank-ai's reads a cfg by one call and makes the network by another of the same
+ * object, `reader`: snn_cfg_begin, what it returned, and snn_cfg_end. */
+void snn_reader_begin(const void *reader, const char *file);
+struct snn_cfg_context *snn_reader_cfg(const void *reader);
+void snn_reader_end(const void *reader, network *net);
+
+/* Whether a section of that name is a layer of ours. */
+int snn_knows_section(const char *name);
+
+/* Marks the keys of [net] that are ours as used. */
+void snn_mark_net(struct list *section);
+
+/* `labels` is where the host looks for those of `picture`: beside it. Where there are
+ * none, and the picture is in a folder images/, the file in labels/; then 1. */
+int snn_find_labels(const char *picture, char *labels);
+
+/* snn_main, with what the host says on stderr. */
+int snn_hank_main(int argc, char **argv);
+#endif
 
 /* After any layer was made and before its weights are loaded: init, agc, the
  * factors of a residual sum. Marks the keys that are ours as used. */
@@ -124,6 +145,9 @@ void snn_load_begin(void);
 void snn_load_parts(const void *begin, const void *end);
 void snn_load_part(const void *part);
 
+/* 32 random bits from the sequence that rand() draws from. */
+unsigned snn_rand_word(void);
+
 /* Ends the process with status 1, from any thread (snn_mem.h). */
 void snn_quit(void);
 
@@ -165,5 +189,16 @@ float snn_selu_slope(float y);
 
 #ifdef __cplusplus
 }
+#endif
+
+#ifdef SNN_CXX_HOOKS
+/* In place of hank-ai's engines, one in each file and thread, that it seeds from the
+ * system and that nothing could save. */
+struct snn_engine {
+    typedef unsigned result_type;
+    static constexpr unsigned min() { return 0; }
+    static constexpr unsigned max() { return 0xffffffffu; }
+    unsigned operator()() { return snn_rand_word(); }
+};
 #endif
 #endif

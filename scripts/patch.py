@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts the layers into a Darknet tree, and takes them out again.
 
-    scripts/patch.py TREE               copy the files of layers/*/ to TREE/src, apply the edits of patches/*.anchors
+    scripts/patch.py TREE               copy the files of layers/*/ into TREE's sources, apply the edits of patches/*.anchors
     scripts/patch.py TREE --reverse     the exact inverse
     scripts/patch.py --list             the edits, and why each is there
 
@@ -22,8 +22,9 @@ import sys
 MANIFEST = "snn.manifest"
 FORMAT = 1
 STAGED = ".snn-new"  # a file's next content, beside it until the rename
-COPIED_SUFFIXES = (".c", ".h", ".cu", ".mk")
-KEYS = ("family", "requires", "lacks", "file", "edit", "switch", "why", "match", "put")
+COPIED_SUFFIXES = (".c", ".h", ".cu", ".mk", ".cmake")
+SOURCES = ("src", "src-lib")  # where families have their sources; a family says so by into:
+KEYS = ("family", "requires", "lacks", "into", "file", "edit", "switch", "why", "match", "put")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -52,10 +53,10 @@ def digest(data):
 def read_anchors(path, problems):
     """Parses one anchor file; every mistake is appended to problems.
 
-    Returns {"name", "path", "requires", "lacks", "edits"}; an edit is
+    Returns {"name", "path", "into", "requires", "lacks", "edits"}; an edit is
     {"name", "file", "switch", "why", "match", "put", "where"}.
     """
-    family = {"name": None, "path": shown(path), "requires": [], "lacks": [], "edits": []}
+    family = {"name": None, "path": shown(path), "into": SOURCES[0], "requires": [], "lacks": [], "edits": []}
     file = edit = block = None
     with open(path, "rb") as f:
         lines = f.read().replace(b"\r\n", b"\n").split(b"\n")
@@ -90,6 +91,8 @@ def read_anchors(path, problems):
             mistake(number, f'nothing after "{key}:" (the text follows, each line behind a "|")', value)
         elif key not in ("match", "put") and not value:
             mistake(number, f'a text after "{key}:"', "")
+        elif key == "into" and value not in SOURCES:
+            mistake(number, " or ".join(SOURCES), value)
         elif key in ("requires", "lacks", "file") and not is_plain_name(value):
             mistake(number, "a path inside the tree", value)
         elif key in ("edit", "switch", "family") and not re.fullmatch(r"[\w.-]+", value):
@@ -98,6 +101,8 @@ def read_anchors(path, problems):
             mistake(number, "one family: per file", value)
         elif key == "family":
             family["name"] = value
+        elif key == "into":
+            family["into"] = value
         elif key in ("requires", "lacks"):
             family[key].append(value)
         elif key == "file":
@@ -344,9 +349,9 @@ def pristine_files(tree, old, problems):
     return files
 
 
-def read_layers(layers, problems):
-    """{"src/NAME": bytes} of the source files under layers/. The host's folder src/ is flat, so that
-    its Makefile and its includes stay as they are: names must differ, whatever their folders."""
+def read_layers(layers, into, problems):
+    """{"INTO/NAME": bytes} of the source files under layers/. The host's folder is flat, so that
+    its build and its includes stay as they are: names must differ, whatever their folders."""
     found = {}
     for folder, inner, names in os.walk(layers):
         inner[:] = sorted(n for n in inner if not n.startswith("."))
@@ -359,7 +364,7 @@ def read_layers(layers, problems):
             found.setdefault(name, path)
     if not found:
         problems.append(f"{shown(layers)}: expected the layers' source files, found none")
-    return {"src/" + name: read_file(path) for name, path in found.items()}
+    return {f"{into}/{name}": read_file(path) for name, path in found.items()}
 
 
 def read_file(path):
@@ -402,7 +407,7 @@ def plan_apply(tree, family, layers, without, old, force):
         last["edited"][name] = entry
         first["edited"][name] = dict(entry, former=former) if former else entry
 
-    fresh = read_layers(layers, problems)
+    fresh = read_layers(layers, family["into"], problems)
     for name in sorted({*fresh, *old["copied"]}):
         path, was = os.path.join(tree, name), old["copied"].get(name)
         if was is None and os.path.lexists(path):
@@ -584,6 +589,13 @@ def report(plan, copied, reverse, dry):
         print(f"would {verb} {name}" if dry else f"{done} {name}")
 
 
+def how_to_build(tree):
+    """A tree that CMake builds has no Makefile of its own."""
+    if os.path.isfile(os.path.join(tree, "Makefile")):
+        return f"build as before: make -C {shlex.quote(tree)}"
+    return "build as before, cmake first: there are new files"
+
+
 def run(options):
     families = None
     if not options.reverse:
@@ -598,10 +610,12 @@ def run(options):
     tree = options.tree
     if not os.path.isdir(tree):
         raise Refusal([f"{tree}: expected the folder of a Darknet tree, found none"])
-    if not os.path.isdir(os.path.join(tree, "src")):
-        raise Refusal([f"{tree}: expected a Darknet tree, found no src/ in it"])
-    if os.path.islink(os.path.join(tree, "src")):
-        raise Refusal([f"{tree}/src: expected a folder of its own, found a link"])
+    sources = [name for name in SOURCES if os.path.isdir(os.path.join(tree, name))]
+    if not sources:
+        raise Refusal([f"{tree}: expected a Darknet tree, found no {'/ in it, and no '.join(SOURCES)}/"])
+    for name in sources:
+        if os.path.islink(os.path.join(tree, name)):
+            raise Refusal([f"{tree}/{name}: expected a folder of its own, found a link"])
     old, old_bytes = read_manifest(tree)
     empty = {"copied": {}, "edited": {}}
     looks_only = options.dry_run or options.diff
@@ -635,7 +649,7 @@ def run(options):
     if not looks_only:
         execute(tree, plan, first, last)
     report(plan, copied, options.reverse, looks_only)
-    print("nothing written" if looks_only else f"build as before: make -C {shlex.quote(tree)}")
+    print("nothing written" if looks_only else how_to_build(tree))
 
 
 def main(arguments=None):

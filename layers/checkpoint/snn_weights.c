@@ -30,13 +30,7 @@ int snn_weighted_parts(const layer *l, const layer *parts[SNN_MOST_PARTS])
         parts[n++] = l->ug;
         return n;
     case GRU:
-        parts[n++] = l->wz;
-        parts[n++] = l->wr;
-        parts[n++] = l->wh;
-        parts[n++] = l->uz;
-        parts[n++] = l->ur;
-        parts[n++] = l->uh;
-        return n;
+        return snn_gru_parts(l, parts);
     default:
         if (snn_hides_weights(l->type)) return -1;
         if (snn_has_weights(l->type)) parts[n++] = l;

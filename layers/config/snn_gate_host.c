@@ -1,4 +1,5 @@
 #include "snn_gate_host.h"
+#include "snn_host.h"
 #include "snn_keys.h"
 #include "snn_math.h"
 #include "snn_messages.h"
@@ -11,6 +12,11 @@
 #include <string.h>
 
 enum { LONGEST_NAME = 40, MOST_NAMES = 128 };
+
+/* Where the host goes on with a default it is a warning, where it ends a mistake. */
+#define REFUSED (SNN_FAMILY_IS_STRICT ? snn_gate_mistake : snn_gate_warning)
+#define REFUSED_OF (SNN_FAMILY_IS_STRICT ? snn_gate_mistake_of : snn_gate_warning_of)
+#define WHAT_HOST_DOES (SNN_FAMILY_IS_STRICT ? "refuses" : "ignores")
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -44,12 +50,19 @@ static const char *kind_in(const char *keys, const char *name)
     return NULL;
 }
 
+const char *snn_gate_kind(const snn_section *s, const char *key)
+{
+    const char *kind = kind_in(keys_of(s), key);
+    int is_net = !strcmp(s->name, "net") || !strcmp(s->name, "network");
+    return kind || is_net ? kind : kind_in(snn_upstream_anywhere, key);
+}
+
 static int is_others(const char *kind) { return snn_upstream_other(kind[1]) != NULL; }
 
 int snn_gate_host_reads(const snn_section *s, const char *key)
 {
     const char *kind = kind_in(keys_of(s), key);
-    return kind && !is_others(kind);
+    return kind && !is_others(kind) && !has_word(SNN_FAMILY_LACKS, key);
 }
 
 /* Appends the names of a list that this host reads. */
@@ -117,15 +130,17 @@ static int check_value(const snn_section *s, const snn_option *o, char kind)
             : snn_gate_mistake(s, o->key, "an integer of at least 1");
     case 'i':
         return is_integer(o->value, INT_MIN, 0) ? 0
-            : snn_gate_warning(s, o->key, "an integer");
+            : REFUSED(s, o->key, "an integer");
     case 'f':
-        return is_number(o->value, 0) ? 0 : snn_gate_warning(s, o->key, "a number");
+        if (!is_number(o->value, 0)) return REFUSED(s, o->key, "a number");
+        return snn_reads_number(o->value) ? 0
+            : REFUSED(s, o->key, "a number of digits, '-' and '.', as the host reads no others");
     case 'I':
         return is_integer(o->value, INT_MIN, 1) ? 0
-            : snn_gate_warning(s, o->key, "integers, separated by commas");
+            : REFUSED(s, o->key, "integers, separated by commas");
     case 'F':
         return is_number(o->value, 1) ? 0
-            : snn_gate_warning(s, o->key, "numbers, separated by commas");
+            : REFUSED(s, o->key, "numbers, separated by commas");
     case 'A':
         return check_choice(s, o, snn_upstream_activations, "an activation");
     case 'P':
@@ -163,9 +178,8 @@ static int unknown_key(const snn_section *s, const snn_option *o, const char *ke
     }
     list[n] = NULL;
     near = snn_nearest(o->key, list);
-    return snn_gate_warning_of(s, o, "unknown key, which the host ignores%s%s%s",
-                               near ? ", did you mean \"" : "", near ? near : "",
-                               near ? "\"?" : "");
+    return REFUSED_OF(s, o, "unknown key, which the host %s%s%s%s", WHAT_HOST_DOES,
+                      near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 int snn_gate_host_keys(const snn_section *s)
@@ -175,17 +189,16 @@ int snn_gate_host_keys(const snn_section *s)
     int i, mistakes = 0;
     for (i = 0; i < s->count; ++i) {
         const snn_option *o = &s->options[i];
-        const char *kind = kind_in(keys, o->key);
-        if (!kind) kind = kind_in(anywhere, o->key);
+        const char *kind = snn_gate_kind(s, o->key);
+        if (has_word(SNN_FAMILY_LACKS, o->key)) kind = NULL;
         if (is_ours(s, o->key)) continue;
         if (!kind) {
             mistakes += unknown_key(s, o, keys, anywhere);
         } else if (is_others(kind)) {
-            mistakes += snn_gate_warning_of(s, o, "a key of %s, which this host ignores",
-                                            snn_upstream_other(kind[1]));
+            mistakes += REFUSED_OF(s, o, "a key of %s, which this host %s",
+                                   snn_upstream_other(kind[1]), WHAT_HOST_DOES);
         } else if (snn_find(s, o->key) != o) {
-            mistakes += snn_gate_warning_of(s, o, "repeated, line %d counts",
-                                            snn_find(s, o->key)->line);
+            mistakes += REFUSED_OF(s, o, "repeated, line %d counts", snn_find(s, o->key)->line);
         } else {
             mistakes += check_value(s, o, *kind);
         }

@@ -8,6 +8,10 @@
 extern "C" {
 #endif
 
+/* What the key of such a section is in the table of all hosts, "i" or "ia"; NULL where
+ * no host reads it. */
+const char *snn_gate_kind(const snn_section *s, const char *key);
+
 /* Whether this host has the key in such a section. */
 int snn_gate_host_reads(const snn_section *s, const char *key);
 

@@ -1,5 +1,4 @@
 #include "snn_activation.h"
-#include "activations.h"
 #include "selu_layer.h"
 #include "snn_math.h"
 #include "snn_simd.h"

@@ -110,7 +110,7 @@ static void backward_channels(void *context, size_t begin, size_t end)
             along_norm += snn_sum_of_products(delta, 0, l->x_norm + at, 0, j->pixels);
             along_x += snn_sum_of_products(delta, 0, l->x + at, mean, j->pixels);
         }
-        if (SNN_BATCHNORM_TRAINS_BIAS) l->bias_updates[c] += (float)sum;
+        l->bias_updates[c] += (float)sum;
         l->scale_updates[c] += (float)along_norm;
         l->mean_delta[c] = (float)(-scale * sum / sqrt(variance + .00001f));
         l->variance_delta[c] = (float)(-.5 * scale * along_x * pow(variance + .00001f, -1.5));

@@ -2,7 +2,7 @@
 #include "snn_files.h"
 #include "snn_hooks.h"
 #include "snn_pictures.h"
-#include "stb_image.h"
+#include "snn_png.h"
 
 #include <errno.h>
 #include <limits.h>

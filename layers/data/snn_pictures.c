@@ -2,7 +2,7 @@
 #include "snn_hooks.h"
 #include "snn_host.h"
 #include "snn_mem.h"
-#include "stb_image.h"
+#include "snn_png.h"
 
 #include <errno.h>
 #include <stdint.h>

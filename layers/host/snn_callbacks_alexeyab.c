@@ -7,8 +7,6 @@
 #include "snn_mem.h"
 #include "snn_residual.h"
 
-#include "shortcut_layer.h"
-
 /* ---- [shortcut] alpha, beta (snn_residual.h) ----------------------------- */
 
 /* Upstream's sum with a weight for each input and channel. Its count stays 0

@@ -6,9 +6,6 @@
 
 #include "snn_residual.h"
 
-#include "activations.h"
-#include "shortcut_layer.h"
-
 /* ---- [shortcut] alpha, beta (snn_residual.h) ----------------------------- */
 
 /* Whether `from`, of l.w x l.h x l.c, reaches an output. A larger one is

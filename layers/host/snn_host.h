@@ -3,15 +3,16 @@
  *
  *     snn_host_pjreddie.h   pjreddie/darknet, and Debian's package of it
  *     snn_host_alexeyab.h   AlexeyAB/darknet
+ *     snn_host_hank.h       hank-ai/darknet: what differs from AlexeyAB's, which it comes of
  *
  * Each defines SNN_FAMILY, the letter that marks the family's own keys in
- * snn_upstream.h. Callbacks get `layer` and `snn_state` by value in all of them,
+ * snn_upstream.h. Callbacks get `snn_layer_arg` and `snn_state` in all of them,
  * and all states have the fields input, delta, workspace, train and index.
  */
 #ifndef SNN_HOST_H
 #define SNN_HOST_H
 
-#include "darknet.h"
+#include "snn_host_names.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifndef SNN_HANK
+#include "activations.h"
 #include "box.h"
 #include "connected_layer.h"
 #include "convolutional_layer.h"
@@ -27,12 +30,16 @@ extern "C" {
 #include "network.h"
 #include "option_list.h"
 #include "parser.h"
+#include "shortcut_layer.h"
 #include "utils.h"
+#endif
 
 #include "snn_hooks.h"
 
 /* AlexeyAB's public header defines LIB_API, the other one does not. */
-#ifdef LIB_API
+#ifdef SNN_HANK
+#include "snn_host_hank.h"
+#elif defined LIB_API
 #include "snn_host_alexeyab.h"
 #else
 #include "snn_host_pjreddie.h"
@@ -45,14 +52,14 @@ extern "C" {
 static inline int snn_on_gpu(void)
 {
 #ifdef GPU
-    return gpu_index >= 0;
+    return *snn_gpu_index() >= 0;
 #else
     return 0;
 #endif
 }
 
 /* Networks that are made from now on compute on the CPU. */
-static inline void snn_use_cpu(void) { gpu_index = -1; }
+static inline void snn_use_cpu(void) { *snn_gpu_index() = -1; }
 
 #ifdef GPU
 /* Puts a device array of `count` floats, or 1, in place of *array; the current

@@ -1,4 +1,4 @@
-/* AlexeyAB/darknet, for snn_host.h alone. Its neighbours have the same names in
+/* AlexeyAB/darknet, for snn_host.h alone, and what hank-ai/darknet has kept of it. Its neighbours have the same names in
  * the same order, and the comments that are not about this family stand here. */
 #ifndef SNN_HOST_ALEXEYAB_H
 #define SNN_HOST_ALEXEYAB_H
@@ -20,7 +20,11 @@ typedef network_state snn_state;
 
 /* The layer that a callback of the host gets. A callback writes to what it points to,
  * never to its fields: in hank-ai's tree it is the network's own. */
+#ifdef SNN_HANK
+typedef layer &snn_layer_arg;
+#else
 typedef layer snn_layer_arg;
+#endif
 
 /* The parameters of an update callback, and how to pass them on. */
 #define SNN_UPDATE_PARAMS int batch, float rate, float momentum, float decay
@@ -147,10 +151,9 @@ static inline int snn_skips_spare_anchors(const char *section)
     return strcmp(section, "Gaussian_yolo") != 0;
 }
 
-/* Batch normalization: what is divided by forward and backward, the share of
- * a mini-batch in the rolling values, and whether biases learn. */
+/* Batch normalization: what is divided by forward and backward, and the share of
+ * a mini-batch in the rolling values. */
 #define SNN_ROLLING_SHARE .1f
-#define SNN_BATCHNORM_TRAINS_BIAS 0
 static inline double snn_forward_deviation(double variance) { return sqrt(variance + .00001f); }
 static inline double snn_backward_deviation(double variance) { return sqrt(variance) + .00001f; }
 
@@ -170,6 +173,20 @@ static inline int snn_has_weights(LAYER_TYPE type)
     }
 }
 
+#ifndef SNN_HANK
+/* The connected layers of a [gru], in the order of the file. */
+static inline int snn_gru_parts(const layer *l, const layer **parts)
+{
+    parts[0] = l->wz;
+    parts[1] = l->wr;
+    parts[2] = l->wh;
+    parts[3] = l->uz;
+    parts[4] = l->ur;
+    parts[5] = l->uh;
+    return 6;
+}
+#endif
+
 /* Whether only the host knows how many floats of the file are the layer's. */
 static inline int snn_hides_weights(LAYER_TYPE type) { return type == CONV_LSTM; }
 
@@ -181,6 +198,29 @@ static inline int snn_loaded_filters(const layer *l) { return l->n; }
 
 /* Floats of a channel of [batchnorm]. */
 #define SNN_BATCHNORM_FLOATS 4
+
+/* ---- keys ---------------------------------------------------------------- */
+
+#ifndef SNN_HANK
+/* Keys in the table of snn_upstream.c that the family does not read all the same. */
+#define SNN_FAMILY_LACKS ""
+
+/* Whether the host ends where it does not know a key or cannot read its value,
+ * rather than go on with a default. */
+#define SNN_FAMILY_IS_STRICT 0
+
+/* Whether the host takes the text for a number. */
+static inline int snn_reads_number(const char *text) { (void)text; return 1; }
+
+/* Tells the host that a key of its section is read: it reports the others. */
+static inline void snn_mark_used(struct list *section, const char *key)
+{
+    option_find(section, (char *)key);
+}
+
+/* The card that networks are made on; -1: the CPU. */
+static inline int *snn_gpu_index(void) { return &gpu_index; }
+#endif
 
 /* ---- networks ------------------------------------------------------------ */
 
@@ -196,7 +236,7 @@ static inline int *snn_adam_steps(network *net) { (void)net; return NULL; }
 /* Loads cfg and weights (NULL: none) for inference at batch 1. */
 static inline network *snn_load_network(char *cfg, char *weights)
 {
-    return load_network_custom(cfg, weights, 0, 1);
+    return (network *)load_network_custom(cfg, weights, 0, 1);
 }
 
 /* The same as the files have it: snn_load_network folds batch normalization

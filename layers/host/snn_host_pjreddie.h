@@ -87,7 +87,6 @@ static inline int snn_inputs_are_known(const layer *l) { (void)l; return 1; }
 static inline int snn_skips_spare_anchors(const char *section) { (void)section; return 0; }
 
 #define SNN_ROLLING_SHARE .01f
-#define SNN_BATCHNORM_TRAINS_BIAS 1
 static inline double snn_forward_deviation(double variance) { return sqrt(variance) + .000001f; }
 static inline double snn_backward_deviation(double variance) { return sqrt(variance + .00001f); }
 
@@ -111,6 +110,16 @@ static inline int snn_has_weights(LAYER_TYPE type)
     }
 }
 
+static inline int snn_gru_parts(const layer *l, const layer **parts)
+{
+    parts[0] = l->wz;
+    parts[1] = l->wr;
+    parts[2] = l->wh;
+    parts[3] = l->uz;
+    parts[4] = l->ur;
+    parts[5] = l->uh;
+    return 6;
+}
 static inline int snn_hides_weights(LAYER_TYPE type) { (void)type; return 0; }
 
 static inline int snn_is_unsaved(const layer *l) { return l->dontsave; }
@@ -118,6 +127,17 @@ static inline int snn_is_unsaved(const layer *l) { return l->dontsave; }
 static inline int snn_loaded_filters(const layer *l) { return l->numload ? l->numload : l->n; }
 
 #define SNN_BATCHNORM_FLOATS 3
+
+/* ---- keys ---------------------------------------------------------------- */
+
+#define SNN_FAMILY_LACKS ""
+#define SNN_FAMILY_IS_STRICT 0
+static inline int snn_reads_number(const char *text) { (void)text; return 1; }
+static inline void snn_mark_used(struct list *section, const char *key)
+{
+    option_find(section, (char *)key);
+}
+static inline int *snn_gpu_index(void) { return &gpu_index; }
 
 /* ---- networks ------------------------------------------------------------ */
 

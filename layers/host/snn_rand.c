@@ -25,12 +25,16 @@ static __thread int has_own;
 /* The parts of the mini-batch that is being loaded. */
 static const char *parts_begin, *parts_end;
 
-int rand(void)
+static uint64_t draw(void)
 {
     uint64_t place = has_own ? own += STEP
                              : __atomic_add_fetch(&state.drawn, STEP, __ATOMIC_RELAXED);
-    return (int)(mix(place) >> 33);
+    return mix(place);
 }
+
+int rand(void) { return (int)(draw() >> 33); }
+
+unsigned snn_rand_word(void) { return (unsigned)(draw() >> 32); }
 
 static void start(uint64_t seed)
 {

@@ -2,8 +2,6 @@
 #include "snn_layers.h"
 #include "snn_mem.h"
 
-#include "activations.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "snn_math.h"
 #include "snn_mem.h"
 
-#include "stb_image_write.h"
+#include "snn_png.h"
 
 #include <stdio.h>
 #include <stdlib.h>

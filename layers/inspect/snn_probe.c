@@ -3,8 +3,6 @@
 #include "snn_layers.h"
 #include "snn_math.h"
 
-#include "activations.h"
-
 #include <stdio.h>
 #include <string.h>
 

@@ -18,7 +18,6 @@
 #include "snn_summary.h"
 #include "snn_verbs.h"
 
-#include "activations.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -17,7 +17,7 @@
 #include "snn_segmenter.h"
 #include "snn_set.h"
 #include "snn_verbs.h"
-#include "stb_image_write.h"
+#include "snn_png.h"
 
 #include <errno.h>
 #include <sys/stat.h>

@@ -70,6 +70,11 @@ static const verb verbs[] = {
       "the trained net as ONNX, for ONNX Runtime, OpenCV, OpenVINO, ncnn; --decode: boxes and "
       "scores. Runs scripts/export_onnx.py, which needs Python's onnx",
       "darknet snn export cfg/tiny-yolo-snn.cfg build/demo/snn.weights tiny-yolo.onnx --decode" },
+    { "strip", snn_strip, "IN.cfg OUT.cfg [--weights IN.weights OUT.weights]",
+      "a cfg without training keys and what folds folded, for trees without the "
+      "plugin; says which of them run it",
+      "darknet snn strip net-snn.cfg net-stock.cfg --weights snn.weights "
+      "stock.weights" },
     { "help", snn_help, "[VERB]", "this text, or one verb's usage",
       "darknet snn help map" },
 };

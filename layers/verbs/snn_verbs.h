@@ -18,6 +18,7 @@ int snn_verb_probe(int argc, char **argv);
 int snn_help(int argc, char **argv);
 int snn_iou(int argc, char **argv);
 int snn_map(int argc, char **argv);
+int snn_strip(int argc, char **argv);
 
 /* Prints the verb's usage to stderr; returns 2. */
 int snn_usage(const char *verb);

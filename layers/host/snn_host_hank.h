@@ -1,0 +1,47 @@
+/* hank-ai/darknet, for snn_host.h alone: AlexeyAB's tree in C++, with the same layers,
+ * callbacks and weights files. Here stands what differs, in the order of
+ * snn_host_alexeyab.h. */
+#ifndef SNN_HOST_HANK_H
+#define SNN_HOST_HANK_H
+
+/* ---- names that C has ---------------------------------------------------- */
+
+/* The longest of a type's names: a section may be [conv] as well. */
+const char *get_layer_string(LAYER_TYPE type);
+
+static inline image load_image_color(const char *file, int w, int h)
+{
+    return Darknet::load_image(file, w, h, 3);
+}
+
+double what_time_is_it_now(void);
+
+/* ---- weights files ------------------------------------------------------- */
+
+/* There is no [gru]. */
+static inline int snn_gru_parts(const layer *l, const layer **parts)
+{
+    (void)l;
+    (void)parts;
+    return 0;
+}
+
+/* ---- keys ---------------------------------------------------------------- */
+
+#define SNN_FAMILY_LACKS "show_details"
+#define SNN_FAMILY_IS_STRICT 1
+
+static inline int snn_reads_number(const char *text)
+{
+    size_t n = strspn(text, "-.0123456789");
+    return !text[n] || text[n] == '#' || text[n] == ',';
+}
+
+/* `section` is a Darknet::CfgSection. */
+void snn_mark_used(struct list *section, const char *key);
+
+static inline int *snn_gpu_index(void) { return &Darknet::CfgAndState::get().gpu_index; }
+
+#include "snn_host_alexeyab.h"
+
+#endif

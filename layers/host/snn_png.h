@@ -1,0 +1,21 @@
+/* PNG files, by stb_image as the hosts come with it. hank-ai's tree has OpenCV
+ * instead: snn_adapter_hank.c has these functions of stb_image's on it. */
+#ifndef SNN_PNG_H
+#define SNN_PNG_H
+
+#include "snn_host_names.h"
+
+#ifdef SNN_HANK
+extern "C" {
+unsigned char *stbi_load_from_memory(const unsigned char *bytes, int size, int *w, int *h, int *channels, int wanted);
+unsigned short *stbi_load_16_from_memory(const unsigned char *bytes, int size, int *w, int *h, int *channels, int wanted);
+int stbi_info(const char *file, int *w, int *h, int *channels);
+const char *stbi_failure_reason(void);
+int stbi_write_png(const char *file, int w, int h, int channels, const void *pixels, int stride);
+}
+#else
+#include "stb_image.h"
+#include "stb_image_write.h"
+#endif
+
+#endif
