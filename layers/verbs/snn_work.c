@@ -62,9 +62,12 @@ static void open_cfg(check *c, const char *file)
 {
     static const char *const finders[] = { "yolo", "Gaussian_yolo", "region", "detection", NULL };
     const snn_section *s;
-    if (!snn_need_file(&c->mistakes, file)) return;
     c->cfg = snn_cfg_read(file);
-    if (!c->cfg || c->cfg->count < 2) return;
+    if (!c->cfg) {
+        snn_mistake(&c->mistakes, file, 0, "expected a cfg, got \"%s\"", strerror(errno));
+        return;
+    }
+    if (c->cfg->count < 2) return;
     s = &c->cfg->sections[c->cfg->count - 1];
     if (is_one_of(s->name, finders)) c->last = s;
 }

@@ -260,7 +260,7 @@ DATA = (
      ['obj.data:5: backup: expected a folder for weights that can be written, got "taken"']),
     ("backup= below a file", {"taken": "x", "obj.data": data_text(backup="taken/in")}, TRAIN, 1, ["obj.data:5: backup: expected a folder"]),
     ("backup= too long", {"obj.data": data_text(backup="b/" * 120)}, TRAIN, 1, ["obj.data:5: backup: expected a path of at most"]),
-    ("cfg that is not there", {"net.cfg": None}, TRAIN, 1, ["net.cfg: expected a file with content"]),
+    ("cfg that is not there", {"net.cfg": None}, TRAIN, 1, ["net.cfg: expected a cfg, got \"No such file"]),
     ("everything at once", {"labels/a.txt": b"5 .5 .5 .2 .2\n", "images/b.jpg": b"text", "obj.names": "red\n",
                             "obj.data": data_text(classes=4, backup="b/" * 120)}, TRAIN, 1,
      ["obj.data:1: classes:", "obj.data:5: backup:", "labels/a.txt:1: expected a class", "train.txt:2: expected an image",
