@@ -44,19 +44,4 @@ static inline int *snn_gpu_index(void) { return &Darknet::CfgAndState::get().gpu
 
 #include "snn_host_alexeyab.h"
 
-/* ---- the command line and data ------------------------------------------- */
-
-#define SNN_HOST_COMMANDS { "detector", "test train valid recall map calcanchors" },
-
-#define SNN_LABELS_BESIDE 1
-
-#define SNN_LOADS_GREY 1
-#define SNN_RESIZES_SQUARE 0
-#define SNN_LIMITS_TOP 1
-
-#define SNN_MAX_BOXES 200
-#define SNN_REGION_MAX_BOXES 200
-
-static inline void snn_fit_truths(layer *l) { (void)l; }
-
 #endif
