@@ -189,7 +189,8 @@ def trained(tree, cfg):
     with open(net, "w") as f:
         f.write(text)
     data = data_in(folder, tree.options.data)
-    run([tree.darknet, "detector", "train", data, net, "-dont_show"], folder)
+    # hank-ai's opens a window where it can.
+    run([tree.darknet, "detector", "train", data, net], folder, env=dict(os.environ, QT_QPA_PLATFORM="offscreen"))
     weights = os.path.join(folder, "net_final.weights")
     if not training.weights_are_finite(weights):
         raise Failure("the weights are not finite")
