@@ -177,11 +177,11 @@ regress-quick-run: build/darknet build/data-quick
 build/data-quick:
 	$(Q)$(PYTHON) scripts/scenes.py build/data-quick --lighting uneven --train 800 --test 200
 
-corpus: deps  ## the converter over every cfg of the tree: parse, shapes, moments, 20 steps
+corpus: deps  ## the converter over every cfg of the tree and of tests/cfg_forms: parse, shapes, moments, 20 steps
 	$(Q)$(MAKE) --no-print-directory corpus-run
 
 corpus-run: build/darknet $(TESTS)/corpus_driver build/data
-	$(Q)$(PYTHON) scripts/corpus.py --driver $(TESTS)/corpus_driver --cfgs $(UPSTREAM)/cfg
+	$(Q)$(PYTHON) scripts/corpus.py --driver $(TESTS)/corpus_driver --cfgs $(UPSTREAM)/cfg,tests/cfg_forms
 
 # ------------------------------------------------------------------- patching
 
@@ -212,6 +212,9 @@ CUDA_FLAGS = -DGPU $(CUDA_INCLUDE) $(if $(filter 1,$(CUDNN)),-DCUDNN)
 LIBRARIES = $(if $(filter 0,$(GPU)),,$(CUDA_LIBRARIES)) -lstdc++ -lm -lpthread $(if $(filter 1,$(CPU_FAST)),-ldnnl -lgomp) $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \
 	$(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4))
 
+# Where the gate is to be out of the way.
+$(TESTS)/gate_against_tree: UNIT_FLAGS += -Wl,--wrap=snn_gate_open
+
 # AlexeyAB's tree makes no static library: its objects without main, then.
 $(TESTS)/%: %.c tests/unit/test.h tests/unit/net.h $(TREE)/darknet
 	$(Q)mkdir -p $(@D)
@@ -221,7 +224,7 @@ $(TESTS)/%: %.c tests/unit/test.h tests/unit/net.h $(TREE)/darknet
 # The kernels, compiled for the host (tests/gpu/cuda_host), and the layers with GPU
 # callbacks: no Darknet, whose own kernels are nvcc's alone.
 KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standardize snn_whiten snn_layers \
-	snn_cfg snn_files snn_messages snn_keys snn_gate snn_gate_host snn_gate_shapes snn_upstream snn_graph snn_init snn_filters \
+	snn_cfg snn_files snn_messages snn_keys snn_gate snn_gate_host snn_gate_shapes snn_gate_images snn_gate_joins snn_gate_losses snn_upstream snn_graph snn_init snn_filters \
 	snn_clip snn_centre snn_step snn_noise snn_sums snn_loss snn_mem snn_threads snn_scratch snn_fast snn_plan
 KERNEL_SOURCES := $(notdir $(wildcard layers/*/*_kernels.cu))
 KERNEL_OBJECTS := $(addprefix $(TESTS)/kernels/,$(KERNEL_LAYERS:%=%.o) $(KERNEL_SOURCES:%=%.o) host_stubs.o cuda_host.o)

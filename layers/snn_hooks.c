@@ -3,9 +3,11 @@
 #include "snn_batchnorm.h"
 #include "snn_fast.h"
 #include "snn_gate.h"
+#include "snn_graph.h"
 #include "snn_init.h"
 #include "snn_layers.h"
 #include "snn_loss.h"
+#include "snn_mem.h"
 #include "snn_planner.h"
 #include "snn_rand.h"
 #include "snn_residual.h"
@@ -13,25 +15,37 @@
 #include "snn_step.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The opaque name that the host sees. */
-static snn_cfg *cfg_of(struct snn_cfg_context *c) { return (snn_cfg *)(void *)c; }
+/* What is known of a cfg while the host makes its layers. */
+struct snn_cfg_context {
+    snn_cfg *cfg;
+    snn_graph *graph;
+    int *channels;      /* of each layer's output that is made */
+};
 
 struct snn_cfg_context *snn_cfg_begin(const char *file)
 {
-    snn_cfg *cfg = snn_gate_open(file);
-    const snn_section *net = &cfg->sections[0];
+    struct snn_cfg_context *c = (struct snn_cfg_context *)snn_alloc(1, sizeof *c);
     const snn_key *seed = &snn_host_keys[SNN_SEED];
+    const snn_section *net;
+    c->cfg = snn_gate_open(file);
+    c->graph = snn_graph_of(c->cfg);
+    c->channels = (int *)snn_alloc((size_t)c->cfg->count, sizeof *c->channels);
+    net = &c->cfg->sections[0];
     if (snn_find(net, seed->name)) snn_rand_fix((uint32_t)snn_value(net, seed));
     else snn_rand_free();
-    return (struct snn_cfg_context *)(void *)cfg;
+    return c;
 }
 
-void snn_cfg_end(struct snn_cfg_context *cfg, network *net)
+void snn_cfg_end(struct snn_cfg_context *c, network *net)
 {
-    snn_cfg_free(cfg_of(cfg));
+    snn_graph_free(c->graph);
+    snn_cfg_free(c->cfg);
+    free(c->channels);
+    free(c);
     snn_plan_net(net);
 }
 
@@ -48,11 +62,13 @@ void snn_set_batch(int batch) { asked_batch = batch; }
 void snn_net_batch(int *batch)
 {
     if (asked_batch) *batch = asked_batch;
+    /* batch=1 subdivisions=16, as cfgs for inference have it. */
+    if (*batch < 1) *batch = 1;
 }
 
 static const snn_section *section_of(struct snn_cfg_context *cfg, int index)
 {
-    return &cfg_of(cfg)->sections[index + 1];
+    return &cfg->cfg->sections[index + 1];
 }
 
 int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
@@ -63,7 +79,7 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
     snn_shape in;
     if (!type) return 0;
     if (type->needs_image && !(w && h && c)) {
-        snn_reject(s, NULL, "an image from the previous layer, got %d outputs "
+        snn_reject(s, NULL, "an image from the layer before, got %d values "
                    "without height and width", inputs);
     }
     in.batch = batch;
@@ -73,26 +89,45 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
     in.inputs = inputs;
     in.index = index;
     in.train = train;
-    *l = type->make(in, s, &cfg_of(cfg)->sections[0]);
+    *l = type->make(in, s, &cfg->cfg->sections[0]);
     return 1;
+}
+
+/* Appends the channels of what a layer's output is joined of. */
+static void add_parts(const struct snn_cfg_context *cfg, int index, snn_channel_parts *parts)
+{
+    const snn_node *node = &cfg->graph->nodes[index];
+    int k, is_join = !strcmp(node->section->name, "route") && !snn_find(node->section, "groups");
+    for (k = 0; is_join && k < node->input_count; ++k) add_parts(cfg, node->inputs[k], parts);
+    if (is_join) return;
+    parts->channels = (int *)snn_realloc(parts->channels, (size_t)parts->count + 1, sizeof(int));
+    parts->channels[parts->count++] = cfg->channels[index];
+}
+
+static void begin_weights(const struct snn_cfg_context *cfg, int index, snn_init_form form,
+                          layer *l)
+{
+    const snn_section *s = &cfg->cfg->sections[index + 1], *net = &cfg->cfg->sections[0];
+    snn_channel_parts parts = { NULL, 0 };
+    if (form == SNN_STANDARDIZED_PARTS && index) add_parts(cfg, index - 1, &parts);
+    snn_init_parts(l, form, snn_value_or(s, net, &snn_host_keys[SNN_INIT_GAIN]),
+                   (uint32_t)snn_value(net, &snn_host_keys[SNN_SEED]), index, &parts);
+    free(parts.channels);
 }
 
 /* init=, init_gain=, agc=, centre=, noise= of a layer with weights. One that shares
  * another's takes part in what that one's keys say. */
-static void finish_weights(const snn_section *s, const snn_section *net,
-                           int index, layer *l)
+static void finish_weights(const struct snn_cfg_context *cfg, int index, layer *l)
 {
+    const snn_section *s = &cfg->cfg->sections[index + 1], *net = &cfg->cfg->sections[0];
     const snn_key *keys = snn_host_keys;
     int form = (int)snn_value_or(s, net, &keys[SNN_INIT]);
     double agc = snn_value_or(s, net, &keys[SNN_AGC]);
     int centre = snn_value_or(s, net, &keys[SNN_CENTRE]) > 0;
-    if (form >= 0) {
-        snn_init_layer(l, (snn_init_form)form,
-                       snn_value_or(s, net, &keys[SNN_INIT_GAIN]),
-                       (uint32_t)snn_value(net, &keys[SNN_SEED]), index);
-    }
     snn_noise noise = { (float)snn_value_or(s, net, &keys[SNN_NOISE]), 0, 0 };
     noise.key = snn_random_key((uint32_t)snn_value(net, &keys[SNN_SEED]), SNN_STREAM_NOISE, index);
+    if (form >= 0) begin_weights(cfg, index, (snn_init_form)form, l);
+    if (l->type == LOCAL) return;
     if ((agc > 0 || centre || noise.noise > 0) && l->update && snn_owns_weights(l) &&
         !snn_step_layer(l, agc, centre, noise)) {
         snn_reject(s, agc > 0 ? "agc" : centre ? "centre" : "noise", "0 in a layer with binary=1");
@@ -124,9 +159,10 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
     snn_complete_batchnorm(l);
     if (keys != snn_host_keys && count) finish_sum(s, l);
     snn_fast_layer(l);
-    if (keys == snn_host_keys) finish_weights(s, &cfg_of(cfg)->sections[0], index, l);
+    if (keys == snn_host_keys) finish_weights(cfg, index, l);
     snn_loss_layer(s, l);
     snn_fit_truths(l);
+    cfg->channels[index] = l->out_c;
 }
 
 int snn_resize(layer *l, int w, int h)

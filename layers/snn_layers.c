@@ -9,12 +9,13 @@
 #include <string.h>
 
 const snn_layer_type snn_layer_types[SNN_LAYER_TYPES] = {
-    { "selu", NULL, 0, 0, make_selu_layer, NULL, NULL, SELU, 0, 0 },
+    { "selu", NULL, 0, 0, make_selu_layer, NULL, NULL, SELU, 0, 0, NULL },
     { "alpha_dropout", alpha_dropout_keys, ALPHA_DROPOUT_KEYS, 0,
       make_alpha_dropout_layer, resize_alpha_dropout_layer,
-      number_alpha_dropout_layer, LINEAR, 1, 0 },
+      number_alpha_dropout_layer, LINEAR, 1, 0, NULL },
     { "local_whitening", local_whitening_keys, LOCAL_WHITENING_KEYS, 1,
-      make_local_whitening_layer, resize_local_whitening_layer, NULL, LINEAR, 0, 1 },
+      make_local_whitening_layer, resize_local_whitening_layer, NULL, LINEAR, 0, 1,
+      check_local_whitening_layer },
 };
 
 const snn_layer_type *snn_type_by_name(const char *name)
@@ -32,10 +33,24 @@ const snn_layer_type *snn_type_of(const layer *l)
     return r ? r->type : NULL;
 }
 
+/* Types that the host's own list of names leaves out, or has another name for. */
+static const struct {
+    LAYER_TYPE type;
+    const char *name;
+} names[] = {
+    { UPSAMPLE, "upsample" },
+    SNN_FAMILY_LAYER_NAMES
+};
+
 const char *snn_layer_name(const layer *l)
 {
     const snn_layer_type *type = snn_type_of(l);
-    return type ? type->name : get_layer_string(l->type);
+    size_t i;
+    if (type) return type->name;
+    for (i = 0; i < sizeof names / sizeof *names; ++i) {
+        if (names[i].type == l->type) return names[i].name;
+    }
+    return get_layer_string(l->type);
 }
 
 /* Output and delta on the device, as on the CPU. */

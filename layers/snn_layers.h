@@ -23,6 +23,12 @@ typedef struct {
     int train;
 } snn_shape;
 
+/* What is wrong with a section: a key's value, or the whole where key is NULL. */
+typedef struct {
+    const char *key;
+    char expected[128];
+} snn_complaint;
+
 typedef struct snn_layer_type {
     const char *name;           /* of the cfg section */
     const snn_key *keys;
@@ -34,6 +40,9 @@ typedef struct snn_layer_type {
     ACTIVATION applies;         /* to each value; LINEAR: not an activation */
     int drops;                  /* values, in training */
     int whitens;                /* images */
+    /* 0, and what the input is to be, where the keys do not fit it; NULL: they
+     * always do. Asked by the gate where it foresees the input, and by make. */
+    int (*check)(snn_shape in, const snn_section *s, snn_complaint *complaint);
 } snn_layer_type;
 
 /* Every type, SNN_LAYER_TYPES of them. What one more needs, layers/README.md has. */

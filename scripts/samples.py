@@ -173,7 +173,7 @@ def darknet19():
 
 def resnet(layers, blocks, block):
     net = Net(f"ResNet-{layers} (He et al. 2016) for ImageNet; sums without projections: what the shorter term lacks "
-              "of\nchannels counts as 0.", "relu", **CLASSIFIER)
+              "of\nchannels counts as 0, and of the larger one every other place. AlexeyAB's Darknet has no such sums.", "relu", **CLASSIFIER)
     net.conv(64, 7, stride=2)
     net.pool()
     for stage, count in enumerate(blocks):

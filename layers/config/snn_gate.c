@@ -146,6 +146,23 @@ static int check_section(const snn_section *s, int any_host)
     return check_host(s, keys, count) + (any_host ? 0 : snn_gate_host_keys(s));
 }
 
+/* The host keeps the weights of binary=1 where agc=, centre= and noise= have theirs. */
+static int check_binary(const snn_section *s, const snn_section *net)
+{
+    int count;
+    static const int keys[] = { SNN_AGC, SNN_CENTRE, SNN_NOISE };
+    const snn_option *binary = snn_find(s, "binary");
+    size_t k;
+    if (snn_keys_of_host(s, &count) != snn_host_keys || !binary || !atoi(binary->value)) return 0;
+    for (k = 0; k < sizeof keys / sizeof *keys; ++k) {
+        const snn_key *key = &snn_host_keys[keys[k]];
+        if (snn_value_or(s, net, key) > 0) {
+            return snn_gate_mistake(s, key->name, "0 in a layer with binary=1");
+        }
+    }
+    return 0;
+}
+
 static int check(const snn_cfg *cfg, int any_host)
 {
     const snn_section *first = cfg->sections;
@@ -185,8 +202,9 @@ static int check(const snn_cfg *cfg, int any_host)
         mistakes += check_section(&cfg->sections[i], any_host);
     }
     /* Shapes make sense where sections and values do. */
-    if (!mistakes && !any_host) mistakes = snn_gate_shapes(cfg);
-    return mistakes;
+    if (mistakes || any_host) return mistakes;
+    for (i = 1; i < cfg->count; ++i) mistakes += check_binary(&cfg->sections[i], first);
+    return mistakes + snn_gate_shapes(cfg);
 }
 
 int snn_gate_check(const snn_cfg *cfg) { return check(cfg, 0); }

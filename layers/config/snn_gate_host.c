@@ -128,6 +128,9 @@ static int check_value(const snn_section *s, const snn_option *o, char kind)
     case 'n':
         return is_integer(o->value, 1, 0) ? 0
             : snn_gate_mistake(s, o->key, "an integer of at least 1");
+    case 'z':
+        return is_integer(o->value, 0, 0) ? 0
+            : snn_gate_mistake(s, o->key, "an integer of at least 0");
     case 'i':
         return is_integer(o->value, INT_MIN, 0) ? 0
             : REFUSED(s, o->key, "an integer");

@@ -4,13 +4,13 @@
 
 const char *const snn_init_names[] = {
     "lecun_normal", "he_normal", "glorot_uniform", "orthogonal",
-    "standardized_normal", NULL
+    "standardized_normal", "standardized_parts", NULL
 };
 
 const snn_key snn_host_keys[SNN_HOST_KEYS] = {
     { "init",
       "one of lecun_normal, he_normal, glorot_uniform, orthogonal, "
-      "standardized_normal",
+      "standardized_normal, standardized_parts",
       SNN_CHOICE, 0, 0, 0, snn_init_names, -1 },
     { "init_gain", "a number from 0 to 1000", SNN_NUMBER, 0, 1000, 0, NULL, 1 },
     { "agc", "a number from 0 (off) to 1000", SNN_NUMBER, 0, 1000, 0, NULL, 0 },
@@ -34,6 +34,10 @@ const snn_key *snn_keys_of_host(const snn_section *s, int *count)
 {
     if (snn_is_listed(weighted_sections, s->name)) {
         *count = SNN_SEED;
+        return snn_host_keys;
+    }
+    if (!strcmp(s->name, "local")) {
+        *count = SNN_AGC;       /* init= and init_gain= alone */
         return snn_host_keys;
     }
     *count = strcmp(s->name, "shortcut") ? 0 : SNN_SUM_KEYS;

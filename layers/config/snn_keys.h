@@ -12,13 +12,14 @@ extern "C" {
 /* Values of init=; snn_init.h says what they are. */
 typedef enum {
     SNN_LECUN_NORMAL, SNN_HE_NORMAL, SNN_GLOROT_UNIFORM, SNN_ORTHOGONAL,
-    SNN_STANDARDIZED_NORMAL
+    SNN_STANDARDIZED_NORMAL, SNN_STANDARDIZED_PARTS
 } snn_init_form;
 
 /* Their names in that order; ends with NULL. */
 extern const char *const snn_init_names[];
 
-/* Keys of [net], and of the host's layers that have weights. */
+/* Keys of [net], and of the host's layers that have weights; [local] has those
+ * before SNN_AGC. */
 enum { SNN_INIT, SNN_INIT_GAIN, SNN_AGC, SNN_CENTRE, SNN_NOISE, SNN_SEED, SNN_HOST_KEYS };
 extern const snn_key snn_host_keys[SNN_HOST_KEYS];
 

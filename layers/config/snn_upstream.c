@@ -3,6 +3,7 @@
 #include "snn_host.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define CONVOLUTION "filters:n size:n stride:n pad:i padding:i groups:n activation:A " \
     "batch_normalize:i binary:i xnor:i flipped:i dot:f stride_x:na stride_y:na dilation:na " \
@@ -65,7 +66,7 @@ const snn_upstream_section snn_upstream_sections[] = {
       "classfix:i absolute:i random:f coord_scale:f object_scale:f noobject_scale:f mask_scale:f "
       "class_scale:f bias_match:i tree:s map:s anchors:F background:ip focal_loss:ia resize:fa" },
     { "detection",
-      "coords:i classes:n rescore:i num:n side:n softmax:i sqrt:i max:n coord_scale:f forced:i "
+      "coords:i classes:z rescore:i num:n side:n softmax:i sqrt:i max:n coord_scale:f forced:i "
       "object_scale:f noobject_scale:f class_scale:f jitter:f random:f reorg:i resize:fa" },
     { "cost", "type:s scale:f ratio:f noobj:fp thresh:fp" },
     { "crop",
@@ -109,4 +110,15 @@ const char *snn_upstream_other(char mark)
 {
     if (mark == SNN_FAMILY) return NULL;
     return mark == 'p' ? "pjreddie/darknet" : mark == 'a' ? "AlexeyAB/darknet" : NULL;
+}
+
+int snn_is_of_channels(const char *activation)
+{
+    static const char start[] = "normalize_channels";
+    int i;
+    if (strncmp(activation, start, sizeof start - 1)) return 0;
+    for (i = 0; snn_upstream_activations[i]; ++i) {
+        if (!strcmp(activation, snn_upstream_activations[i])) return 1;
+    }
+    return 0;
 }

@@ -11,6 +11,7 @@ extern "C" {
  *
  *     n  an integer of at least 1: with less the host divides by zero,
  *        allocates nothing, or crashes
+ *     z  an integer of at least 0
  *     i  an integer          f  a number
  *     I  integers            F  numbers, apart by commas
  *     L  layers, by number   A  an activation
@@ -31,6 +32,9 @@ extern const char snn_upstream_anywhere[];
 /* Names that the host knows; others it replaces by a default. */
 extern const char *const snn_upstream_activations[];
 extern const char *const snn_upstream_policies[];
+
+/* Whether it is the host's name for an activation that divides by a sum over channels. */
+int snn_is_of_channels(const char *activation);
 
 /* The family that alone reads a key with that mark behind its kind; NULL where this
  * host reads it. */

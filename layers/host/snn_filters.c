@@ -38,3 +38,17 @@ int snn_filters_of(const layer *l, snn_filters *f)
     f->filter_stride = f->run = f->run_stride = f->taps;
     return 1;
 }
+
+int snn_local_filters_of(const layer *l, snn_filters *f)
+{
+    if (l->type != LOCAL || !l->weights) return 0;
+    f->weights = l->weights;
+    f->groups = 1;
+    f->channels = (size_t)l->c;
+    f->filters = (size_t)l->outputs;
+    f->taps = (size_t)l->size * (size_t)l->size * (size_t)l->c;
+    f->fan_in = (double)f->taps;
+    f->fan_out = (double)(l->size * l->size) * l->n;
+    f->filter_stride = f->run = f->run_stride = f->taps;
+    return 1;
+}

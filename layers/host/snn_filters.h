@@ -26,6 +26,9 @@ typedef struct {
 /* 1, and *f set, where the layer has weights of its own of that kind. */
 int snn_filters_of(const layer *l, snn_filters *f);
 
+/* The same for [local]: each place of the output has filters of its own. */
+int snn_local_filters_of(const layer *l, snn_filters *f);
+
 /* Where tap t of filter i stands in f->weights, or in a buffer like it. */
 SNN_HD size_t snn_tap(const snn_filters *f, size_t i, size_t t)
 {

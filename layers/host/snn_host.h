@@ -77,6 +77,7 @@ static inline void snn_push_weights(layer *l)
 #ifdef GPU
     if (!snn_on_gpu()) return;
     if (l->type == CONNECTED) push_connected_layer(*l);
+    else if (l->type == LOCAL) snn_push_local(l);
     else push_convolutional_layer(*l);
 #else
     (void)l;

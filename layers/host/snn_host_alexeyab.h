@@ -151,6 +151,30 @@ static inline int snn_skips_spare_anchors(const char *section)
     return strcmp(section, "Gaussian_yolo") != 0;
 }
 
+/* Sections whose types get_layer_string does not know, or calls by another name. */
+#ifndef SNN_FAMILY_LAYER_NAMES
+#define SNN_FAMILY_LAYER_NAMES \
+    { LOGXENT, "logistic" }, { L2NORM, "l2norm" }, { ISEG, "iseg" }, { LOCAL_AVGPOOL, "local_avgpool" }, { IMPLICIT, "implicit" }, { EMPTY, "empty" }, \
+    { CONTRASTIVE, "contrastive" }, { CONV_LSTM, "conv_lstm" }, { HISTORY, "history" }, \
+    { REORG, "reorg3d" }, { REORG_OLD, "reorg" },
+#endif
+
+#ifdef SNN_LACKS_LOCAL
+static inline void snn_push_local(layer *l) { (void)l; }
+#else
+#include "local_layer.h"
+#ifdef GPU
+static inline void snn_push_local(layer *l) { push_local_layer(*l); }
+#endif
+#endif
+
+/* A mean over windows. */
+static inline int snn_is_mean(const layer *l) { return l->type == LOCAL_AVGPOOL; }
+
+/* Whether the host ends the process where the layers of a [shortcut] differ in width
+ * or height. */
+static inline int snn_sums_have_one_size(void) { return 1; }
+
 /* Batch normalization: what is divided by forward and backward, and the share of
  * a mini-batch in the rolling values. */
 #define SNN_ROLLING_SHARE .1f

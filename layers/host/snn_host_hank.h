@@ -42,6 +42,9 @@ void snn_mark_used(struct list *section, const char *key);
 
 static inline int *snn_gpu_index(void) { return &Darknet::CfgAndState::get().gpu_index; }
 
+/* Its own names are whole; it has no [local]. */
+#define SNN_FAMILY_LAYER_NAMES
+#define SNN_LACKS_LOCAL 1
 #include "snn_host_alexeyab.h"
 
 #endif

@@ -86,6 +86,17 @@ static inline int snn_inputs_are_known(const layer *l) { (void)l; return 1; }
 
 static inline int snn_skips_spare_anchors(const char *section) { (void)section; return 0; }
 
+#define SNN_FAMILY_LAYER_NAMES { LOGXENT, "logistic" }, { L2NORM, "l2norm" }, { ISEG, "iseg" },
+
+#include "local_layer.h"
+#ifdef GPU
+static inline void snn_push_local(layer *l) { push_local_layer(*l); }
+#endif
+
+static inline int snn_is_mean(const layer *l) { (void)l; return 0; }
+
+static inline int snn_sums_have_one_size(void) { return 0; }
+
 #define SNN_ROLLING_SHARE .01f
 static inline double snn_forward_deviation(double variance) { return sqrt(variance) + .000001f; }
 static inline double snn_backward_deviation(double variance) { return sqrt(variance + .00001f); }

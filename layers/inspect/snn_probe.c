@@ -1,5 +1,5 @@
 #include "snn_probe.h"
-#include "snn_filters.h"
+#include "snn_graph.h"
 #include "snn_layers.h"
 #include "snn_math.h"
 
@@ -92,7 +92,7 @@ static int is_off(const snn_summary *m)
            m->deviation > SNN_MOST_DEVIATION;
 }
 
-static int is_depthwise(const layer *l)
+int snn_is_depthwise(const layer *l)
 {
     return l->type == CONVOLUTIONAL && l->groups > 1 && l->groups == l->c;
 }
@@ -102,11 +102,33 @@ static int is_depthwise(const layer *l)
 static int is_row_off(const layer *l, const snn_probe_row *row)
 {
     return is_off(&row->output) ||
-           (is_depthwise(l) && 3 * row->output.low < row->output.median);
+           (snn_is_depthwise(l) && 3 * row->output.low < row->output.median);
+}
+
+static const snn_section *section_of(const snn_cfg *cfg, int layer)
+{
+    return &cfg->sections[layer + 1];
+}
+
+static int has_standardized_filters(const snn_section *s)
+{
+    const snn_option *init = snn_find(s, "init");
+    return init && !strncmp(init->value, "standardized", 12);
+}
+
+/* Whether the next layer with filters begins in a form that makes up for what this one,
+ * without any, does: init= or init_gain= of its own. */
+static int is_made_up_for(const snn_trial *p, const snn_cfg *cfg, int layer)
+{
+    int i = layer;
+    if (snn_is_weighted(section_of(cfg, layer))) return 0;
+    while (i < p->net->n && !snn_is_weighted(section_of(cfg, i))) ++i;
+    return i < p->net->n && (has_standardized_filters(section_of(cfg, i)) ||
+                             snn_find(section_of(cfg, i), "init_gain"));
 }
 
 int snn_probe_first(const snn_trial *p, const snn_probe_row *rows,
-                    const snn_summary *input)
+                    const snn_summary *input, const snn_cfg *cfg)
 {
     int i;
     if (input->nonfinite) return -1;
@@ -118,98 +140,8 @@ int snn_probe_first(const snn_trial *p, const snn_probe_row *rows,
         return -1;
     }
     for (i = 0; i < p->net->n; ++i) {
-        if (rows[i].is_silent || snn_is_output(p, i)) continue;
+        if (rows[i].is_silent || snn_is_output(p, i) || is_made_up_for(p, cfg, i)) continue;
         if (is_row_off(&p->net->layers[i], &rows[i])) return i;
     }
     return i;
-}
-
-/* Mean over filters of the squared sum of their taps, 1 where a unit second
- * moment stays one. */
-static double squared_sum(const layer *l)
-{
-    snn_filters f;
-    double sum = 0;
-    size_t i, t;
-    if (!snn_filters_of(l, &f)) return 1;
-    for (i = 0; i < f.filters; ++i) {
-        for (t = 0; t < f.taps; ++t) {
-            double w = f.weights[snn_tap(&f, i, t)];
-            sum += w * w;
-        }
-    }
-    return sum / (double)f.filters * f.fan_in / (double)f.taps;
-}
-
-static void advise_weights(const layer *l, const snn_summary *in,
-                           const snn_summary *out, char *text, size_t room)
-{
-    double squares = squared_sum(l);
-    if (l->batch_normalize) {
-        snprintf(text, room, "batch normalization sets its moments anew for each "
-                 "mini-batch: batch_normalize=0, init=lecun_normal");
-    } else if (squares < .8 || squares > 1.25) {
-        snprintf(text, room, "its filters' squared sums are %.2g in the mean, 1 keeps "
-                 "the variance: init=lecun_normal with init_gain=1 at the start, agc= "
-                 "while training", squares);
-    } else if (l->activation != SELU && l->activation != LINEAR) {
-        snprintf(text, room, "%s does not keep mean 0 and variance 1: activation=selu",
-                 get_activation_string(l->activation));
-    } else if (is_depthwise(l)) {
-        snprintf(text, room, "its channels' deviations go from %.2f to %.2f, as nothing "
-                 "averages over its filters: init=standardized_normal, or snn init",
-                 out->low, out->high);
-    } else if (out->spread > SNN_MOST_SPREAD && fabs(in->mean) > .3) {
-        snprintf(text, room, "it passes on the mean %.2f of its input, to each channel "
-                 "times its filter's sum: init=standardized_normal, init_gain=1.15",
-                 in->mean);
-    } else {
-        snprintf(text, room, "snn init scales its weights by %.2g for these images",
-                 1 / out->deviation);
-    }
-}
-
-/* The second moment of the layer that a sum reads besides the one before it. */
-static double second_moment_from(const snn_probe_row *rows, const layer *l)
-{
-    return rows[l->index].output.second_moment;
-}
-
-void snn_probe_advice(const snn_trial *p, const snn_probe_row *rows,
-                      const snn_summary *input, int index, char *text, size_t room)
-{
-    const layer *l = index < 0 ? NULL : &p->net->layers[index];
-    const snn_summary *out = index < 0 ? input : &rows[index].output;
-    const snn_summary *in = index > 0 ? &rows[index - 1].output : input;
-    if (!l) {
-        snprintf(text, room, "standardize the input: its mean is %.2f and its standard "
-                 "deviation %.2f; [local_whitening] with gain=1 as the first layer",
-                 out->mean, out->deviation);
-    } else if (rows[index].nonfinite_weights) {
-        snprintf(text, room, "%zu of its weights are not finite: begin again from "
-                 "weights that are", rows[index].nonfinite_weights);
-    } else if (out->nonfinite) {
-        snprintf(text, room, "its input's largest deviation is %.3g, too large for it",
-                 in->high);
-    } else if (is_whitening(l) || (index && is_whitening(l - 1) && in->deviation < .9)) {
-        snprintf(text, room, "windows' own means are near to what they are taken from, "
-                 "which leaves the second moment %.2f: gain=1 in [local_whitening]",
-                 is_whitening(l) ? out->second_moment : in->second_moment);
-    } else if (l->type == SHORTCUT && index) {
-        double sum = in->second_moment + second_moment_from(rows, l);
-        snprintf(text, room, "divide this sum of second moments %.2f and %.2f: "
-                 "alpha=%.4f, beta=%.4f", in->second_moment,
-                 second_moment_from(rows, l), 1 / sqrt(sum), 1 / sqrt(sum));
-    } else if (l->type == MAXPOOL || l->type == AVGPOOL) {
-        snprintf(text, room, "this pool makes mean %.2f and standard deviation %.2f: "
-                 "init=standardized_normal, init_gain=1.15 in the layer that reads it, "
-                 "or snn init", out->mean, out->deviation);
-    } else if (l->type == DROPOUT) {
-        snprintf(text, room, "[dropout] makes the second moment %.2f times as large: "
-                 "[alpha_dropout] keeps it", l->scale);
-    } else if (squared_sum(l) != 1 || l->activation != LINEAR) {
-        advise_weights(l, in, out, text, room);
-    } else {
-        snprintf(text, room, "its input has the standard deviation %.2f", in->deviation);
-    }
 }

@@ -2,6 +2,7 @@
 #ifndef SNN_PROBE_H
 #define SNN_PROBE_H
 
+#include "snn_cfg.h"
 #include "snn_summary.h"
 #include "snn_trial.h"
 
@@ -31,13 +32,18 @@ void snn_probe_rows(const snn_trial *p, snn_probe_row *rows);
 
 /* The first layer that holds or makes values that are not finite, or else the
  * first that leaves the fixed point; -1: the input; net->n: none. The network's
- * outputs may be of any size. */
+ * outputs may be of any size, and so may what the next layer's own init= or init_gain=
+ * makes up for: a pool's output, or a gate's. */
 int snn_probe_first(const snn_trial *p, const snn_probe_row *rows,
-                    const snn_summary *input);
+                    const snn_summary *input, const snn_cfg *cfg);
 
-/* One sentence on why, and what to do, that follows from the numbers. */
+/* One sentence on why, and what to do, that follows from the numbers: nothing that the
+ * cfg has already. */
 void snn_probe_advice(const snn_trial *p, const snn_probe_row *rows,
-                      const snn_summary *input, int index, char *text, size_t room);
+                      const snn_summary *input, const snn_cfg *cfg, int index,
+                      char *text, size_t room);
+
+int snn_is_depthwise(const layer *l);
 
 #ifdef __cplusplus
 }

@@ -132,6 +132,50 @@ void resize_local_whitening_layer(layer *l)
 #endif
 }
 
+/* mode= and groups= as they count: 0 is each channel, or all of them together. */
+static int groups_of(const snn_section *s, snn_shape in, int *mode)
+{
+    int groups = (int)snn_value(s, &local_whitening_keys[LOCAL_WHITENING_GROUPS]);
+    *mode = (int)snn_value(s, &local_whitening_keys[LOCAL_WHITENING_MODE]);
+    return groups ? groups : *mode == STANDARDIZE ? in.c : 1;
+}
+
+int check_local_whitening_layer(snn_shape in, const snn_section *s, snn_complaint *complaint)
+{
+    int size = (int)snn_value(s, &local_whitening_keys[LOCAL_WHITENING_SIZE]), mode;
+    int groups = groups_of(s, in, &mode);
+    char *expected = complaint->expected;
+    size_t room = sizeof complaint->expected;
+    complaint->key = "groups";
+    if (in.c % groups) {
+        snprintf(expected, room, "a number that divides the %d channels", in.c);
+        return 0;
+    }
+    if (mode != STANDARDIZE && in.c / groups > SNN_WHITENING_MOST) {
+        snprintf(expected, room, "groups of at most %d of the %d channels for mode=%s",
+                 SNN_WHITENING_MOST, in.c, modes[mode]);
+        return 0;
+    }
+    complaint->key = NULL;
+    /* After [connected] the host says 1 x 1. */
+    if (in.w == 1 && in.h == 1 && (mode != STANDARDIZE || groups == in.c)) {
+        snprintf(expected, room, "an image from the layer before, got %d values without "
+                 "height and width", in.inputs);
+        return 0;
+    }
+    complaint->key = "size";
+    if (size == 1 && mode != STANDARDIZE) {
+        snprintf(expected, room, "at least 3 for mode=%s, as one pixel has no covariance",
+                 modes[mode]);
+        return 0;
+    }
+    if (size == 1 && groups == in.c) {
+        snprintf(expected, room, "at least 3, as each channel is its own group");
+        return 0;
+    }
+    return 1;
+}
+
 layer make_local_whitening_layer(snn_shape in, const snn_section *s,
                                  const snn_section *net)
 {
@@ -139,28 +183,11 @@ layer make_local_whitening_layer(snn_shape in, const snn_section *s,
     layer l = snn_new_layer("local_whitening", in, sizeof(local_whitening));
     local_whitening *o = options_of(l);
     int size = (int)snn_value(s, &keys[LOCAL_WHITENING_SIZE]);
+    snn_complaint complaint;
     (void)net;
-    o->mode = (int)snn_value(s, &keys[LOCAL_WHITENING_MODE]);
-    o->groups = (int)snn_value(s, &keys[LOCAL_WHITENING_GROUPS]);
-    if (!o->groups) o->groups = o->mode == STANDARDIZE ? in.c : 1;
-    if (in.c % o->groups) {
-        snn_reject(s, "groups", "a number that divides the %d channels", in.c);
-    }
-    if (o->mode != STANDARDIZE && in.c / o->groups > SNN_WHITENING_MOST) {
-        snn_reject(s, "groups", "groups of at most %d of the %d channels for "
-                   "mode=%s", SNN_WHITENING_MOST, in.c, modes[o->mode]);
-    }
-    /* After [connected] the host says 1 x 1. */
-    if (in.w == 1 && in.h == 1 && (o->mode != STANDARDIZE || o->groups == in.c)) {
-        snn_reject(s, NULL, "an image from the previous layer, got %d outputs "
-                   "without height and width", in.inputs);
-    }
-    if (size == 1 && o->mode != STANDARDIZE) {
-        snn_reject(s, "size", "at least 3 for mode=%s, as one pixel has no "
-                   "covariance", modes[o->mode]);
-    }
-    if (size == 1 && o->groups == in.c) {
-        snn_reject(s, "size", "at least 3, as each channel is its own group");
+    o->groups = groups_of(s, in, &o->mode);
+    if (!check_local_whitening_layer(in, s, &complaint)) {
+        snn_reject(s, complaint.key, "%s", complaint.expected);
     }
     o->radius = size / 2;
     if (!size) o->radius = -1;

@@ -49,6 +49,7 @@ extern const snn_key local_whitening_keys[LOCAL_WHITENING_KEYS];
 
 layer make_local_whitening_layer(snn_shape in, const snn_section *s,
                                  const snn_section *net);
+int check_local_whitening_layer(snn_shape in, const snn_section *s, snn_complaint *complaint);
 void resize_local_whitening_layer(layer *l);
 
 /* s.input   [batch][c][h][w]  read

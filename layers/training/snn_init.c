@@ -30,25 +30,45 @@ static void fill_uniform(const snn_filters *f, double range, uint64_t key)
     }
 }
 
-/* Sum 0 and squared sum `square` for each filter. A filter of one tap, which
- * cannot have both, keeps its sign. */
-static void standardize_filters(const snn_filters *f, double square)
+/* Taps begin <= t < end of each filter: sum 0 and squared sum `square`. Where there is
+ * one tap, which cannot have both, it keeps its sign. */
+static void standardize_taps(const snn_filters *f, size_t begin, size_t end, double square)
 {
     size_t i, t;
     for (i = 0; i < f->filters; ++i) {
         double mean = 0, sum = 0, scale;
-        for (t = 0; t < f->taps; ++t) mean += f->weights[snn_tap(f, i, t)];
-        mean = f->taps > 1 ? mean / (double)f->taps : 0;
-        for (t = 0; t < f->taps; ++t) {
+        for (t = begin; t < end; ++t) mean += f->weights[snn_tap(f, i, t)];
+        mean = end - begin > 1 ? mean / (double)(end - begin) : 0;
+        for (t = begin; t < end; ++t) {
             double v = f->weights[snn_tap(f, i, t)] - mean;
             sum += v * v;
         }
         scale = sum > 0 ? sqrt(square / sum) : 0;
-        for (t = 0; t < f->taps; ++t) {
+        for (t = begin; t < end; ++t) {
             float *w = &f->weights[snn_tap(f, i, t)];
             *w = (float)((*w - mean) * scale);
         }
     }
+}
+
+/* Each part of the input's channels by itself, with its share of the square. */
+static void standardize_parts(const snn_filters *f, double square, const snn_channel_parts *p)
+{
+    size_t per_channel = f->taps / f->channels, begin = 0, end;
+    int k;
+    for (k = 0; k < p->count; ++k, begin = end) {
+        end = begin + (size_t)p->channels[k] * per_channel;
+        standardize_taps(f, begin, end, square * (double)(end - begin) / (double)f->taps);
+    }
+}
+
+/* Whether they are all of the channels that a filter sees. */
+static int is_whole(const snn_filters *f, const snn_channel_parts *p)
+{
+    size_t sum = 0;
+    int k;
+    for (k = 0; p && k < p->count; ++k) sum += (size_t)p->channels[k];
+    return sum == f->channels;
 }
 
 /* <a, b>, in lanes that do not depend on the processor. */
@@ -146,10 +166,16 @@ static void fill_orthogonal(const snn_filters *f, double square, uint64_t key)
 void snn_init_layer(layer *l, snn_init_form form, double gain, uint32_t seed,
                     int index)
 {
+    snn_init_parts(l, form, gain, seed, index, NULL);
+}
+
+void snn_init_parts(layer *l, snn_init_form form, double gain, uint32_t seed, int index,
+                    const snn_channel_parts *parts)
+{
     uint64_t key = snn_random_key(seed, SNN_STREAM_WEIGHTS, index);
     snn_filters f;
     double square;
-    if (!snn_filters_of(l, &f)) return;
+    if (!snn_filters_of(l, &f) && !snn_local_filters_of(l, &f)) return;
     /* The squared sum of a filter's taps that keeps a unit second moment. */
     square = gain * gain * (double)f.taps / f.fan_in;
     switch (form) {
@@ -167,7 +193,12 @@ void snn_init_layer(layer *l, snn_init_form form, double gain, uint32_t seed,
         break;
     case SNN_STANDARDIZED_NORMAL:
         fill_normal(&f, 1, key);
-        standardize_filters(&f, square);
+        standardize_taps(&f, 0, f.taps, square);
+        break;
+    case SNN_STANDARDIZED_PARTS:
+        fill_normal(&f, 1, key);
+        if (is_whole(&f, parts)) standardize_parts(&f, square, parts);
+        else standardize_taps(&f, 0, f.taps, square);
         break;
     }
     if (l->biases) memset(l->biases, 0, f.filters * sizeof(float));

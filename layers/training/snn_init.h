@@ -12,6 +12,9 @@
  *                      scaled to squared sum 1: what the self-normalizing
  *                      theorem assumes (Klambauer et al. 2017, theorem 1;
  *                      Brock et al. 2021, scaled weight standardization)
+ * standardized_parts   the same, with sum 0 over each part of the input's channels
+ *                      that a [route] right before the layer joins: behind pools
+ *                      side by side, whose means differ
  *
  * Biases become 0. The same seed and layer give the same weights anywhere.
  */
@@ -31,6 +34,17 @@ extern "C" {
  * network, which keeps the streams of random numbers apart. */
 void snn_init_layer(layer *l, snn_init_form form, double gain, uint32_t seed,
                     int index);
+
+/* How many channels of the input each part has. */
+typedef struct {
+    int *channels;
+    int count;
+} snn_channel_parts;
+
+/* The same; `parts` may be NULL, and are read by SNN_STANDARDIZED_PARTS alone, where
+ * they add up to the channels that a filter sees. */
+void snn_init_parts(layer *l, snn_init_form form, double gain, uint32_t seed, int index,
+                    const snn_channel_parts *parts);
 
 #ifdef __cplusplus
 }

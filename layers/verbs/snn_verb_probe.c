@@ -1,6 +1,7 @@
 /* snn probe: a table, a file of comma-separated values and a picture of what
  * the layers do to images of the training list, and to gradients. */
 #include "snn_files.h"
+#include "snn_gate.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
 #include "snn_options.h"
@@ -105,10 +106,10 @@ static int plot(const char *file, const table *t)
     return is_written;
 }
 
-static void print_verdict(const table *t, const snn_summary *input)
+static void print_verdict(const table *t, const snn_summary *input, const snn_cfg *cfg)
 {
     char advice[256];
-    int first = snn_probe_first(t->pass, t->rows, input);
+    int first = snn_probe_first(t->pass, t->rows, input, cfg);
     const network *net = t->pass->net;
     if (first == net->n) {
         printf("Every layer is at the fixed point: standard deviation %g to %g, channel "
@@ -116,7 +117,7 @@ static void print_verdict(const table *t, const snn_summary *input)
                SNN_MOST_SPREAD);
         return;
     }
-    snn_probe_advice(t->pass, t->rows, input, first, advice, sizeof advice);
+    snn_probe_advice(t->pass, t->rows, input, cfg, first, advice, sizeof advice);
     if (first < 0) printf("The input is not at the fixed point: %s.\n", advice);
     else printf("Layer %d [%s] is the first to leave the fixed point: %s.\n", first,
                 snn_layer_name(&net->layers[first]), advice);
@@ -128,6 +129,7 @@ static int probe(const probe_options *o)
     snn_probe_row *rows;
     snn_summary input;
     table t;
+    snn_cfg *cfg;
     size_t nonfinite = 0;
     int i, is_written = 1;
     if (!p) return EXIT_FAILURE;
@@ -138,7 +140,9 @@ static int probe(const probe_options *o)
     t.pass = p;
     t.rows = rows;
     print_table(&t, &input);
-    print_verdict(&t, &input);
+    cfg = snn_gate_open(o->cfg);
+    print_verdict(&t, &input, cfg);
+    snn_cfg_free(cfg);
     for (i = 0; i < p->net->n; ++i) nonfinite += nonfinite_of(&rows[i]);
     if (o->csv) is_written &= snn_write_file(o->csv, &t, write_csv);
     if (o->plot) is_written &= plot(o->plot, &t);

@@ -64,11 +64,13 @@ def new_places(old, new):
     return None if kept else places
 
 
-def became(name, options):
-    """The section that a layer's section is to become."""
-    if name == "activation" and options.get("activation") not in ("linear", "logistic", "tanh"):
-        return "selu"
-    return {"dropout": "alpha_dropout"}.get(name, name)
+def may_become(name, options):
+    """The sections that a layer's section may become: where its values are not SELU's, [dropout] stays, and a
+    bounded [activation] at the net's end."""
+    bounded = ("logistic", "loggy", "tanh", "hardtan", "lhtan", "stair")
+    if name == "activation" and options.get("activation") != "linear":
+        return ("selu", name) if options.get("activation") in bounded else ("selu",)
+    return ("alpha_dropout", name) if name == "dropout" else (name,)
 
 
 def comments(text):
@@ -87,13 +89,13 @@ def differences(parent, variant):
         if name == "batchnorm":
             continue
         new_name, new_options = new[after]
-        if new_name != became(name, options):
+        if new_name not in may_become(name, options):
             wrong.append(f"layer {before}: [{name}] became [{new_name}]")
         if [places[i] for i in references(old, before)] != references(new, after):
             wrong.append(f"layer {before}: [{name}] refers to other layers")
         if new_options.get("batch_normalize", "0") != "0":
             wrong.append(f"layer {before}: [{name}] is still normalized")
-        ours = {"batch_normalize", "activation", "init", "init_gain", "alpha", "beta", REFERENCES.get(name)}
+        ours = {"batch_normalize", "train_only_bn", "activation", "init", "init_gain", "alpha", "beta", REFERENCES.get(name)}
         if name == "dropout":
             ours |= set(options) - {"probability"}
         for key in set(options) | set(new_options):
@@ -149,9 +151,33 @@ def thinned(text, factor):
     lines, index = [], -2
     for line in text.splitlines():
         index += line.strip().startswith("[")
-        match = re.match(r"\s*(filters|groups)\s*=\s*(\d+)\s*$", line)
-        if match and 0 <= index and index not in kept and layers[index][0] == "convolutional":
+        match = re.match(r"\s*(filters|groups|out_channels)\s*=\s*(\d+)\s*$", line)
+        if match and 0 <= index and index not in kept and layers[index][0] in ("convolutional", "maxpool"):
             number = int(match[2])
             line = f"{match[1]}={number // factor if number % factor == 0 else number}"
         lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def readers(layers):
+    """For each layer, (reader, whether it reads it as the layer before) of all that read it."""
+    found = [[] for _ in layers]
+    for index, (name, _) in enumerate(layers):
+        if index and name not in ("route", "implicit"):
+            found[index - 1].append((index, True))
+        if name in ("route", "shortcut", "scale_channels", "sam"):
+            for place in references(layers, index):
+                found[place].append((index, False))
+    return found
+
+
+def gates(layers):
+    """The layers whose outputs do nothing but multiply another one's, or lead to that."""
+    found = set()
+    of = readers(layers)
+    for index in reversed(range(len(layers))):
+        opens = [reader in found or (is_before and layers[reader][0] in ("scale_channels", "sam"))
+                 for reader, is_before in of[index]]
+        if opens and all(opens):
+            found.add(index)
+    return found

@@ -42,7 +42,7 @@ static void put_cells(float *truth, const layer *l, const box_label *boxes, int 
         const float box[4] = { b->x * l->side - column, b->y * l->side - row, b->w, b->h };
         if (column >= l->side || row >= l->side || cell[0] > 0) continue;
         cell[0] = 1;
-        cell[1 + b->id % l->classes] = 1;
+        if (l->classes) cell[1 + b->id % l->classes] = 1;
         memcpy(cell + 1 + l->classes, box, sizeof box);
     }
 }

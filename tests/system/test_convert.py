@@ -65,6 +65,9 @@ CONV_SNN = "\n[convolutional]\nfilters=4\nactivation=selu\n"
 HEAD = "\n[convolutional]\nfilters=4\nactivation=linear\n"
 HEAD_SNN = "\n[convolutional]\ninit_gain=.3\nfilters=4\nactivation=linear\n"
 PLAIN, ALEXEYAB = "a Darknet with the snn plugin", "AlexeyAB's Darknet with the snn plugin, for "
+GATE = "\n[convolutional]\nfilters=4\nactivation=swish\n"
+LEAKY = GATE.replace("swish", "leaky")
+PJREDDIE = "pjreddie's or Debian's Darknet with the snn plugin, for "
 
 
 def case(name, before, after, arguments="", binary=PLAIN, net=NET, net_snn=NET_SNN):
@@ -81,8 +84,15 @@ CASES = [
          CONV_SNN.replace("]\n", "]\nbatch_normalize=0\n")),
     *[activation(name, "selu") for name in
       "leaky elu mish hard_mish swish gelu relu6 ramp relie plse revleaky selu".split()],
-    *[activation(name, name) for name in
-      "linear logistic loggy tanh hardtan lhtan stair normalize_channels_softmax".split()],
+    *[activation(name, name) for name in "linear logistic loggy tanh hardtan lhtan stair".split()],
+    case("activation_normalize_channels_softmax", CONV.replace("relu", "normalize_channels_softmax"),
+         CONV_SNN.replace("selu", "normalize_channels_softmax"),
+         binary=ALEXEYAB + "[convolutional] activation=normalize_channels_softmax"),
+    *[case(f"hidden_{name}_becomes_selu", CONV.replace("relu", name) + HEAD, CONV_SNN + HEAD) for name in
+      "logistic loggy tanh hardtan lhtan stair normalize_channels normalize_channels_softmax".split()],
+    case("a_hidden_layer_without_activation_is_logistic", CONV.replace("activation=relu\n", "") + HEAD, CONV_SNN + HEAD),
+    case("a_hidden_activation_layer_becomes_selu", CONV + "\n[activation]\nactivation=tanh\n" + CONV,
+         CONV_SNN + "\n[selu]\n" + CONV_SNN),
     case("other_weighted_layers",
          CONV + "\n[connected]\nbatch_normalize=1\noutput=9\nactivation=leaky\n\n[local]\nfilters=2\nactivation=leaky\n",
          CONV_SNN + "\n[connected]\noutput=9\nactivation=selu\n\n[local]\nfilters=2\nactivation=selu\n"),
@@ -103,15 +113,24 @@ CASES = [
          CONV_SNN + "\n[alpha_dropout]\nprobability=.05\n\n[alpha_dropout]\nprobability=.05\n", "--dropout .05"),
     case("dropout_kept", CONV + "\n[dropout]\nprobability=.5\n", CONV_SNN + "\n[dropout]\nprobability=.5\n",
          "--dropout keep"),
+    case("dropout_kept_as_what_it_reads_is_no_selu",
+         CONV.replace("relu", "linear") + "\n[dropout]\nprobability=.5\ndropblock=1\n" + CONV + "\n[avgpool]\n\n[dropout]\nprobability=.5\n",
+         CONV_SNN.replace("selu", "linear") + "\n[dropout]\nprobability=.5\ndropblock=1\n" + CONV_SNN + "\n[avgpool]\n\n[dropout]\nprobability=.5\n"),
+    case("dropout_kept_behind_an_upsampled_sum",
+         CONV + CONV + "\n[shortcut]\nfrom=-2\n\n[upsample]\n\n[dropout]\nprobability=.2\n\n[shortcut]\nfrom=-1\nactivation=relu\n\n[dropout]\n",
+         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\nalpha=.7071\nbeta=.7071\n\n[upsample]\n\n[dropout]\nprobability=.2\n"
+         "\n[shortcut]\nfrom=-1\nalpha=.5000\nbeta=.5000\nactivation=selu\n\n[alpha_dropout]\n"),
     # The last layers.
     *[case(f"the_layer_before_{loss}_starts_small", CONV + HEAD + f"\n[{loss}]\n", CONV_SNN + HEAD_SNN + f"\n[{loss}]\n",
            binary=binary)
-      for loss, binary in (("yolo", PLAIN), ("region", PLAIN), ("detection", PLAIN), ("softmax", PLAIN),
-                           ("cost", PLAIN), ("logistic", "pjreddie's or Debian's Darknet with the snn plugin, for [logistic]"),
+      for loss, binary in (("yolo", PLAIN), ("region", PLAIN), ("detection", PLAIN), ("iseg", PJREDDIE + "[iseg]"),
                            ("Gaussian_yolo", ALEXEYAB + "[Gaussian_yolo]"))],
+    *[case(f"the_layer_before_{loss}_begins_as_it_is", CONV + HEAD + f"\n[{loss}]\n", CONV_SNN + HEAD + f"\n[{loss}]\n",
+           binary=binary)
+      for loss, binary in (("softmax", PLAIN), ("cost", PLAIN), ("logistic", PJREDDIE + "[logistic]"))],
     case("the_last_layers_activation_stays",
          CONV + HEAD.replace("linear", "leaky") + "\n[avgpool]\n\n[softmax]\n\n[cost]\n",
-         CONV_SNN + HEAD_SNN.replace("linear", "leaky") + "\n[avgpool]\n\n[softmax]\n\n[cost]\n"),
+         CONV_SNN + HEAD.replace("linear", "leaky") + "\n[avgpool]\n\n[softmax]\n\n[cost]\n"),
     case("every_head_of_several",
          CONV + HEAD + "\n[yolo]\n\n[route]\nlayers=-3\n" + HEAD + "\n[yolo]\n",
          CONV_SNN + HEAD_SNN + "\n[yolo]\n\n[route]\nlayers=-3\n" + HEAD_SNN + "\n[yolo]\n"),
@@ -141,11 +160,58 @@ CASES = [
     # Sums, pools, groups.
     case("sums_that_are_weighed_already", CONV + CONV + "\n[shortcut]\nfrom=-2\nalpha=1\n",
          CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\nalpha=1\n"),
-    case("sums_of_three", CONV + CONV + "\n[shortcut]\nfrom=-2,-1\n",
-         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2,-1\nalpha=.5774\nbeta=.5774\n"),
-    case("sums_with_weights_of_their_own", CONV + CONV + "\n[shortcut]\nfrom=-2\nweights_type=per_feature\n",
-         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\nweights_type=per_feature\n",
-         binary=ALEXEYAB + "[shortcut] weights_type"),
+    case("sums_of_three", CONV + CONV + CONV + "\n[shortcut]\nfrom=-2,-3\n",
+         CONV_SNN + CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2,-3\nalpha=.5774\nbeta=.5774\n"),
+    case("sums_of_one_layer_alone", CONV + "\n[shortcut]\nfrom=-1\n\n[route]\nlayers=-2\n\n[shortcut]\nfrom=-3,-1\n",
+         CONV_SNN + "\n[shortcut]\nfrom=-1\nalpha=.5000\nbeta=.5000\n\n[route]\nlayers=-2\n"
+         "\n[shortcut]\nfrom=-3,-1\nalpha=.3333\nbeta=.3333\n"),
+    case("sums_of_one_layer_twice_and_another", CONV + CONV + "\n[shortcut]\nfrom=-2,-1\n",
+         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2,-1\nalpha=.4472\nbeta=.4472\n"),
+    case("sums_that_share_a_term", CONV + CONV + "\n[shortcut]\nfrom=-2\n\n[shortcut]\nfrom=-2\n",
+         CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\nalpha=.7071\nbeta=.7071\n"
+         "\n[shortcut]\nfrom=-2\nalpha=.5412\nbeta=.5412\n"),
+    *[case(f"sums_with_weights_of_their_own_{normalization}",
+           CONV + CONV + CONV + (weights := f"\n[shortcut]\nfrom=-2,-3\nweights_type=per_feature\nweights_normalization={normalization}\n") + CONV,
+           CONV_SNN + CONV_SNN + CONV_SNN + weights + CONV_SNN.replace("]\n", "]\ninit_gain=1.73\n"),
+           binary=ALEXEYAB + "[shortcut] weights_type") for normalization in ("relu", "softmax")],
+    # Gates.
+    *[case(f"squeeze_and_excitation_by_{gate}",
+           CONV + (SE := f"\n[avgpool]\n{GATE}{GATE.replace('swish', gate)}\n[scale_channels]\nfrom=-4\n") + CONV,
+           CONV_SNN + SE + CONV_SNN.replace("]\n", "]\ninit_gain=1.9\n"), binary=ALEXEYAB + "[convolutional] activation=swish")
+      for gate in ("logistic",)],
+    case("a_gate_that_is_not_bounded",
+         CONV + f"\n[avgpool]\n{LEAKY}{LEAKY}\n[scale_channels]\nfrom=-4\nactivation=leaky\n" + CONV,
+         CONV_SNN + "\n[avgpool]\n" + LEAKY.replace("]\n", "]\ninit_gain=5.35\n") + LEAKY.replace("]\n", "]\ninit_gain=1.41\n") +
+         "\n[scale_channels]\nfrom=-4\nactivation=leaky\n" + CONV_SNN.replace("]\n", "]\ninit_gain=1.98\n"),
+         binary=ALEXEYAB + "[scale_channels]"),
+    case("spatial_attention", CONV + CONV.replace("relu", "logistic") + "\n[sam]\nfrom=-2\n" + CONV,
+         CONV_SNN + CONV_SNN.replace("selu", "logistic") + "\n[sam]\nfrom=-2\n" + CONV_SNN.replace("]\n", "]\ninit_gain=1.9\n"),
+         binary=ALEXEYAB + "[sam]"),
+    case("a_sum_of_what_a_gate_let_through",
+         CONV + CONV.replace("relu", "logistic") + "\n[sam]\nfrom=-2\n\n[shortcut]\nfrom=-3\n",
+         CONV_SNN + CONV_SNN.replace("selu", "logistic") + "\n[sam]\nfrom=-2\n\n[shortcut]\nfrom=-3\nalpha=.8849\nbeta=.8849\n",
+         binary=ALEXEYAB + "[sam]"),
+    # Means and rearrangements.
+    *[case(name, CONV + between + CONV, CONV_SNN + between + CONV_SNN.replace("]\n", f"]\ninit_gain={gain}\n"), binary=binary)
+      for name, between, gain, binary in (
+          ("means_of_2_x_2", "\n[local_avgpool]\nsize=2\nstride=2\n", "1.32", ALEXEYAB + "[local_avgpool]"),
+          ("means_of_5_x_5", "\n[local_avgpool]\nsize=5\nstride=1\n", "1.9", ALEXEYAB + "[local_avgpool]"),
+          ("a_mean_of_a_mean", 2 * "\n[local_avgpool]\nsize=3\nstride=1\n", "1.76", ALEXEYAB + "[local_avgpool]"),
+          ("a_mean_of_the_map", "\n[avgpool]\n", "5.35", PLAIN),
+          ("a_factor_of_upsample", "\n[upsample]\nstride=2\nscale=2\n", ".5", PLAIN))],
+    case("a_blur", CONV.replace("filters", "antialiasing=1\nfilters") + CONV,
+         CONV_SNN.replace("filters", "antialiasing=1\nfilters") + CONV_SNN.replace("]\n", "]\ninit_gain=1.24\n"),
+         binary=ALEXEYAB + "[convolutional] antialiasing"),
+    case("a_pool_over_channels", CONV + "\n[maxpool]\nmaxpool_depth=1\nout_channels=1\nsize=1\n" + CONV,
+         CONV_SNN + "\n[maxpool]\nmaxpool_depth=1\nout_channels=1\nsize=1\n" +
+         CONV_SNN.replace("]\n", "]\ninit=standardized_normal\ninit_gain=1.37\n"), binary=ALEXEYAB + "[maxpool] maxpool_depth"),
+    case("pools_side_by_side", CONV + "\n[maxpool]\nsize=5\nstride=1\n\n[route]\nlayers=-1,-2\n" + CONV,
+         CONV_SNN + "\n[maxpool]\nsize=5\nstride=1\n\n[route]\nlayers=-1,-2\n" +
+         CONV_SNN.replace("]\n", "]\ninit=standardized_parts\ninit_gain=1.15\n")),
+    case("depthwise_filters_on_a_smooth_map", CONV + CONV.replace("filters", "groups=4\nfilters") + CONV.replace("filters", "groups=4\nfilters"),
+         CONV_SNN + CONV_SNN.replace("filters", "groups=4\nfilters").replace("]\n", "]\ninit=standardized_normal\ninit_gain=1.7\n") +
+         CONV_SNN.replace("filters", "groups=4\nfilters").replace("]\n", "]\ninit=standardized_normal\n")),
+    case("weights_that_would_be_frozen", CONV + "train_only_bn=1\n", CONV_SNN),
     case("grouped_convolutions", CONV.replace("filters", "groups=2\nfilters"),
          CONV_SNN.replace("filters", "groups=2\nfilters").replace("]\n", "]\ninit=standardized_normal\n")),
     case("a_convolution_behind_a_max_pool",
@@ -175,6 +241,15 @@ CASES = [
          net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.04\ncentre=1\nlearning_rate=.1\n"),
     case("a_whitened_input_stays", "\n[local_whitening]\nsize=5\n" + CONV, "\n[local_whitening]\nsize=5\n" + CONV_SNN,
          net_snn=NET_SNN.replace(WHITE, "")),
+    *[case(f"back_propagation_goes_on_into_the_image_for_{key}", CONV, CONV_SNN, net=NET + f"{key}\n",
+           net_snn=NET_SNN.replace("=.1\n\n", f"=.1\n{key}\n\n").replace("stopbackward=1\n", ""))
+      for key in ("adversarial_lr=.05", "attention=1")],
+    # What it needs.
+    case("both_families", CONV + HEAD.replace("linear", "mish") + "\n[iseg]\n", CONV_SNN + HEAD_SNN.replace("linear", "mish") + "\n[iseg]\n",
+         binary="a Darknet with the snn plugin that has both [convolutional] activation=mish, as AlexeyAB's, and [iseg], as pjreddie's"),
+    case("sums_of_different_sizes", CONV + CONV.replace("filters", "stride=2\nfilters") + "\n[shortcut]\nfrom=-2\n",
+         CONV_SNN + CONV_SNN.replace("filters", "stride=2\nfilters") + "\n[shortcut]\nfrom=-2\nalpha=.7071\nbeta=.7071\n",
+         binary=PJREDDIE + "[shortcut] from of another size"),
     # [net].
     case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("agc=.04", "agc=.1").replace("=.1\n\n", "=2e-3\n\n")),
     case("no_learning_rate", CONV, CONV_SNN, "--learning-rate .2", net="[net]\nwidth=8\nheight=8\nchannels=1\n",
@@ -574,6 +649,9 @@ def refuses_to_fold(converter):
     for name, message in (("short", "truncated"), ("nan", "expected finite outputs, got NaN or infinity"),
                           ("absent", "absent.weights")):
         status, _, wrong = converter.run("fold", "in.cfg", f"{name}.weights", "f.cfg", "f.weights")
+        status_of_convert, _, _ = converter.run("convert", "in.cfg", "f.cfg", "--weights", f"{name}.weights", "f.weights")
+        check(f"convert_writes_nothing_where_it_refuses_{name}_weights", ("status", status_of_convert, 1),
+              ("files", [f for f in ("f.cfg", "f.weights") if os.path.exists(converter.path(f))], []))
         check(f"fold_refuses_{name}_weights", ("status", status, 1), ("message", message in wrong, True),
               ("files", [f for f in ("f.cfg", "f.weights") if os.path.exists(converter.path(f))], []))
     status, _, wrong = converter.run("fold", "in.cfg")

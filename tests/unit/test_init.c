@@ -224,6 +224,49 @@ TEST(a_standardized_filter_of_one_tap_is_plus_or_minus_the_gain)
     net_free(net);
 }
 
+/* Joined: 3 channels of the input, and again 3, and 4 of a convolution by way of a
+ * second [route]. */
+TEST(standardized_parts_sum_to_0_over_each_layer_that_a_route_joins)
+{
+    network *net = net_of(1, 3, 6, 6,
+        "[selu]\n[convolutional]\nfilters=4\nsize=1\nactivation=linear\n"
+        "[route]\nlayers=0,1\n[route]\nlayers=0,2\n"
+        "[convolutional]\nfilters=4\nsize=3\nactivation=linear\n"
+        "init=standardized_parts\ninit_gain=2\n");
+    static const int begins[] = { 0, 3, 6, 10 };
+    const float *w = net->layers[4].weights;
+    int f, k, t;
+    for (f = 0; f < 4; ++f, w += 10 * 9) {
+        for (k = 0; k < 3; ++k) {
+            double sum = 0, square = 0;
+            for (t = 9 * begins[k]; t < 9 * begins[k + 1]; ++t) {
+                sum += w[t];
+                square += w[t] * w[t];
+            }
+            CHECK_NEAR(sum, 0, 1e-5);
+            CHECK_NEAR(square, 4. * (begins[k + 1] - begins[k]) / 10, 1e-5);
+        }
+    }
+    net_free(net);
+}
+
+TEST(local_filters_of_each_place_have_the_variance_of_their_fan_in)
+{
+    network *net = net_of(1, 4, 8, 8,
+        "[local]\nfilters=6\nsize=3\npad=1\nactivation=linear\ninit=lecun_normal\ninit_gain=3\n");
+    const layer *l = &net->layers[0];
+    size_t taps = 4 * 9, count = taps * (size_t)l->outputs, i;
+    double sum = 0, square = 0;
+    for (i = 0; i < count; ++i) {
+        sum += l->weights[i];
+        square += l->weights[i] * l->weights[i];
+    }
+    CHECK_NEAR(sum / (double)count, 0, .02);
+    CHECK_NEAR(square / (double)count, 9. / (double)taps, .02);
+    for (i = 0; i < (size_t)l->outputs; ++i) CHECK(l->biases[i] == 0);
+    net_free(net);
+}
+
 TEST(an_init_gain_of_0_gives_weights_of_0)
 {
     int form, i;
@@ -729,6 +772,8 @@ int main(void)
     RUN(orthogonal_rows_or_columns_are_orthonormal_up_to_a_scale);
     RUN(standardized_filters_sum_to_0_and_their_squares_to_1);
     RUN(a_standardized_filter_of_one_tap_is_plus_or_minus_the_gain);
+    RUN(standardized_parts_sum_to_0_over_each_layer_that_a_route_joins);
+    RUN(local_filters_of_each_place_have_the_variance_of_their_fan_in);
     RUN(an_init_gain_of_0_gives_weights_of_0);
     RUN(lecun_normal_keeps_a_unit_second_moment);
 #ifndef SNN_ALEXEYAB

@@ -204,6 +204,20 @@ static const struct {
       "batch_normalize=0" },
 };
 
+/* The sections that pass_of makes its net of. */
+static snn_cfg *cfg_of(const char *layers)
+{
+    char path[] = "/tmp/snn-test-XXXXXX";
+    FILE *f = fdopen(mkstemp(path), "w");
+    snn_cfg *cfg;
+    if (!f) exit(1);
+    fprintf(f, "[net]\n%s", layers);
+    fclose(f);
+    cfg = snn_cfg_read(path);
+    unlink(path);
+    return cfg;
+}
+
 TEST(the_probe_names_the_layer_and_the_cure)
 {
     size_t i;
@@ -212,12 +226,13 @@ TEST(the_probe_names_the_layer_and_the_cure)
                               mistakes[i].mean);
         snn_probe_row rows[8];
         snn_summary input = snn_summary_of(p->input, 4, 8, 144, NULL, NULL);
+        snn_cfg *cfg = cfg_of(mistakes[i].layers);
         char text[256];
         int first;
         snn_probe_rows(p, rows);
-        first = snn_probe_first(p, rows, &input);
+        first = snn_probe_first(p, rows, &input, cfg);
         if (first < p->net->n) {
-            snn_probe_advice(p, rows, &input, first, text, sizeof text);
+            snn_probe_advice(p, rows, &input, cfg, first, text, sizeof text);
         } else {
             snprintf(text, sizeof text, "nothing");
         }
@@ -225,20 +240,24 @@ TEST(the_probe_names_the_layer_and_the_cure)
             printf("%s: layer %d: %s\n", mistakes[i].name, first, text);
             CHECK(!"the layer and the cure");
         }
+        snn_cfg_free(cfg);
         net_free(p->net);
     }
 }
 
 TEST(a_self_normalizing_net_is_at_the_fixed_point)
 {
-    snn_trial *p = pass_of(4, 16, 12, "[convolutional]\nfilters=64\nsize=3\npad=1\n"
-                          "activation=selu\ninit=lecun_normal\n"
-                          "[convolutional]\nfilters=64\nsize=3\npad=1\n"
-                          "activation=selu\ninit=lecun_normal\n", 1, 0);
+    static const char layers[] = "[convolutional]\nfilters=64\nsize=3\npad=1\n"
+                                 "activation=selu\ninit=lecun_normal\n"
+                                 "[convolutional]\nfilters=64\nsize=3\npad=1\n"
+                                 "activation=selu\ninit=lecun_normal\n";
+    snn_trial *p = pass_of(4, 16, 12, layers, 1, 0);
+    snn_cfg *cfg = cfg_of(layers);
     snn_probe_row rows[2];
     snn_summary input = snn_summary_of(p->input, 4, 16, 144, NULL, NULL);
     snn_probe_rows(p, rows);
-    CHECK(snn_probe_first(p, rows, &input) == 2);
+    CHECK(snn_probe_first(p, rows, &input, cfg) == 2);
+    snn_cfg_free(cfg);
     CHECK_NEAR(rows[1].gradient, 1, 1e-6);
     CHECK_NEAR(rows[0].gradient, 1, .25);
     CHECK(rows[0].update > 0);

@@ -14,6 +14,7 @@ LAYER_TYPE string_to_layer_type(char *type)
 
 void push_convolutional_layer(layer l) { (void)l; }
 void push_connected_layer(layer l) { (void)l; }
+void push_local_layer(layer l) { (void)l; }
 
 #ifdef SNN_ALEXEYAB
 cudaStream_t get_cuda_stream(void) { return NULL; }

@@ -1,0 +1,137 @@
+/* What each layer is to the net: a head, a gate, hidden, its end. */
+#include "snn_conversion.h"
+
+#include <string.h>
+
+/* A pool whose work the convolution before it can do as its stride: one that
+ * keeps the size and that nothing else reads. The shapes stay: both give
+ * (w - 1) / stride + 1. */
+static int can_be_stride(const snn_conversion *c, int i)
+{
+    const snn_section *pool = snn_section_of(c, i), *conv;
+    int size;
+    if (!i || !snn_is_named(pool, "maxpool", "max")) return 0;
+    conv = snn_section_of(c, i - 1);
+    if (!snn_is_named(conv, "convolutional", "conv")) return 0;
+    size = snn_number_of(conv, "size", 1);
+    return snn_number_of(pool, "stride", 1) > 1 && !snn_find(pool, "padding") &&
+           !snn_find(pool, "maxpool_depth") && !snn_find(pool, "stride_x") &&
+           snn_number_of(conv, "stride", 1) == 1 && !snn_find(conv, "stride_x") &&
+           !snn_find(conv, "dilation") && size % 2 &&
+           (size == 1 || snn_number_of(conv, "pad", 0)) &&
+           !snn_graph_is_shared(c->graph, i - 1);
+}
+
+/* The last layer with weights before a loss; -1 where several paths meet
+ * first. */
+static int head_of(const snn_graph *g, int loss)
+{
+    int i = loss;
+    while (g->nodes[i].input_count == 1) {
+        i = g->nodes[i].inputs[0];
+        if (snn_is_weighted(g->nodes[i].section)) return i;
+    }
+    return -1;
+}
+
+static int is_loss_of_boxes(const snn_section *s)
+{
+    static const char *const names[] = {
+        "yolo", "Gaussian_yolo", "region", "detection", "iseg", NULL
+    };
+    return snn_is_any(s, names);
+}
+
+static void find_heads(snn_conversion *c)
+{
+    int i, head;
+    for (i = 0; i < c->graph->count; ++i) {
+        const snn_section *s = snn_section_of(c, i);
+        head = snn_is_loss(s) ? head_of(c->graph, i) : -1;
+        if (head < 0) continue;
+        c->fates[head].is_head = 1;
+        c->fates[head].is_detector |= is_loss_of_boxes(s);
+    }
+}
+
+/* [scale_channels] and [sam] multiply the layer that they name by the one before. */
+static int is_product(const snn_section *s) { return snn_is_named(s, "scale_channels", "sam"); }
+
+static int names_layer(const snn_node *node, int layer)
+{
+    int k;
+    for (k = 1; k < node->input_count; ++k) {
+        if (node->inputs[k] == layer) return 1;
+    }
+    return 0;
+}
+
+/* Not that of a [route] that takes one part of a softmax over the gates. */
+int snn_gate_activation(const snn_conversion *c, int layer)
+{
+    while (layer >= 0 && !snn_find(snn_section_of(c, layer), "activation")) {
+        const snn_node *node = &c->graph->nodes[layer];
+        if (node->input_count != 1) return -1;
+        layer = node->inputs[0];
+    }
+    return layer;
+}
+
+static int ends_bounded(const snn_conversion *c, int layer)
+{
+    int i = snn_gate_activation(c, layer);
+    return i >= 0 && snn_is_bounded(snn_find(snn_section_of(c, i), "activation")->value);
+}
+
+static int is_gate_of(const snn_conversion *c, int layer, int reader)
+{
+    const snn_node *node = &c->graph->nodes[reader];
+    if (c->fates[reader].is_gate) return 1;
+    return is_product(node->section) && layer == reader - 1 && !names_layer(node, layer);
+}
+
+/* From the last layer to the first: what all readers of a layer make of it. */
+static void find_gates_and_ends(snn_conversion *c)
+{
+    int i, k, count = c->graph->count;
+    for (i = 0; i < count; ++i) c->fates[i].is_last = c->fates[i].is_gate = 1;
+    for (i = count - 1; i >= 0; --i) {
+        const snn_node *node = &c->graph->nodes[i];
+        int is_last = !snn_is_weighted(node->section) && c->fates[i].is_last;
+        c->fates[i].is_gate &= c->fates[i].is_read;
+        c->fates[i].is_bounded_gate &= c->fates[i].is_gate;
+        for (k = 0; k < node->input_count; ++k) {
+            snn_fate *f = &c->fates[node->inputs[k]];
+            f->is_gate &= is_gate_of(c, node->inputs[k], i);
+            f->is_bounded_gate |= c->fates[i].is_bounded_gate ||
+                                  (is_product(node->section) && ends_bounded(c, node->inputs[k]));
+            f->is_last &= is_last;
+            f->is_read = 1;
+        }
+    }
+}
+
+void snn_plan_roles(snn_conversion *c)
+{
+    int i;
+    find_heads(c);
+    find_gates_and_ends(c);
+    for (i = 0; i < c->graph->count; ++i) {
+        c->fates[i].is_removed =
+            (c->o->stride && can_be_stride(c, i)) ||
+            (!c->o->keep[SNN_BATCHNORM] && !strcmp(snn_section_of(c, i)->name, "batchnorm"));
+    }
+}
+
+int snn_becomes_selu(const snn_conversion *c, int layer)
+{
+    const snn_section *s = snn_section_of(c, layer);
+    const snn_fate *f = &c->fates[layer];
+    const snn_option *o = snn_find(s, "activation");
+    /* A layer with filters and no activation= is logistic to the host. */
+    const char *name = o ? o->value : snn_is_weighted(s) ? "logistic" : "linear";
+    if (strcmp(s->name, "activation") && strcmp(s->name, "shortcut") && !snn_is_weighted(s)) return 0;
+    if (c->o->keep[SNN_ACTIVATIONS] || f->is_head || f->is_gate) return 0;
+    if (!strcmp(name, "linear") || snn_is_fixed_point(name) || !snn_is_activation(name)) return 0;
+    return !(snn_is_bounded(name) && f->is_last);
+}

@@ -1,0 +1,82 @@
+/* How the weights of a layer begin: init= and init_gain= for what it reads. */
+#include "snn_conversion.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Behind a max-pool: filters of sum 0 do not pass its mean on, and of the
+ * variance .56 (independent pixels) to 1 is left. */
+#define POOL_GAIN 1.15
+/* A depthwise filter of sum 0 takes differences of neighbours, which on a map like the
+ * image are small. */
+#define SMOOTH_GAIN 1.7
+#define HEAD_GAIN ".3"
+/* What is nearer to 1 is not worth a line. */
+#define LEAST_GAIN .1
+
+/* The parts that a [route] joins right before it, of which one is a pool's. */
+static int reads_parts(const snn_conversion *c, int layer)
+{
+    const snn_node *node = &c->graph->nodes[layer];
+    int before;
+    if (node->input_count != 1) return 0;
+    before = node->inputs[0];
+    return !strcmp(snn_section_of(c, before)->name, "route") &&
+           c->graph->nodes[before].input_count > 1 && snn_reads_pool(c, before);
+}
+
+static const char *gain_of(const snn_conversion *c, int layer, int is_behind_pool, char *text,
+                           size_t size)
+{
+    const snn_section *s = snn_section_of(c, layer);
+    const snn_fate *f = &c->fates[layer];
+    double power = snn_power_read(c, layer), gain = is_behind_pool ? POOL_GAIN : 1;
+    const snn_fate *in = c->graph->nodes[layer].input_count
+        ? &c->fates[c->graph->nodes[layer].inputs[0]] : NULL;
+    int groups = snn_number_of(s, "groups", 1);
+    if (f->is_head || f->is_bounded_gate || !(power > 0)) return NULL;
+    gain /= sqrt(power);
+    if (groups > 1 && in && groups == in->channels && in->is_smooth) gain *= SMOOTH_GAIN;
+    if (fabs(gain - 1) < LEAST_GAIN) return NULL;
+    snprintf(text, size, "%.3g", gain);
+    return text[0] == '0' ? text + 1 : text;
+}
+
+/* lecun_normal is [net]'s. Filters of sum 0 and squared sum 1 where there are few taps,
+ * so that each filter counts (grouped convolutions), and where the input has a mean
+ * (behind a max-pool), in each part of its own where pools stand side by side. */
+void snn_convert_init(snn_conversion *c, int layer)
+{
+    const snn_section *s = snn_section_of(c, layer);
+    int is_grouped = snn_number_of(s, "groups", 1) > 1, is_behind_pool = snn_reads_pool(c, layer);
+    char text[32];
+    const char *gain, *init = "standardized_normal";
+    if (!snn_is_initialised(s)) return;
+    if (!is_grouped && reads_parts(c, layer)) init = "standardized_parts";
+    if ((is_grouped || is_behind_pool) && !snn_find(s, "init")) {
+        snn_explain(s, s->line, "init", "%s: %s", init, is_grouped ?
+                    "few taps, so that each filter needs its squared sum to be 1" :
+                    "filters of sum 0, as the mean of a max-pool is not 0");
+        snn_insert_key(c, s->line, "init", init);
+    }
+    gain = gain_of(c, layer, is_behind_pool, text, sizeof text);
+    if (!gain || snn_find(s, "init_gain")) return;
+    snn_explain(s, s->line, "init_gain", "%s: %s", gain, is_behind_pool ?
+                "a max-pool takes some of the variance" :
+                "what it reads does not have the second moment 1");
+    snn_insert_key(c, s->line, "init_gain", gain);
+}
+
+/* Small boxes and low objectness, so that the first steps are not its own. The logits of
+ * a classifier begin as they are: behind [avgpool] they are small enough. */
+void snn_convert_head(snn_conversion *c, int layer)
+{
+    const snn_section *s = snn_section_of(c, layer);
+    if (!c->fates[layer].is_detector || !snn_is_initialised(s) || snn_find(s, "init_gain")) return;
+    if (!strcmp(s->name, "local")) return;
+    if (!snn_find(snn_net_of(c), "init") && c->o->keep[SNN_INIT_RULE]) return;
+    snn_explain(s, s->line, "init_gain", HEAD_GAIN ": the last layer starts small, so "
+                "that the first steps are not its own");
+    snn_insert_key(c, s->line, "init_gain", HEAD_GAIN);
+}
