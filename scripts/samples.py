@@ -15,10 +15,10 @@ import sys
 
 # Options of `snn convert` for each parent.
 VARIANTS = {
-    "tiny-yolo": "--learning-rate .04", "tiny-yolo-pool": "--learning-rate .04",
-    "tiny-yolo-residual": "--learning-rate .04",
-    "unet": "--whiten local --learning-rate .03 --keep-head",
-    "unet-residual": "--whiten local --learning-rate .015 --keep-head",
+    "tiny-yolo": "--learning-rate .04 --keep-noise", "tiny-yolo-pool": "--learning-rate .04 --keep-noise",
+    "tiny-yolo-residual": "--learning-rate .04 --keep-noise",
+    "unet": "--whiten local --learning-rate .03 --agc .1 --keep-head --keep-noise",
+    "unet-residual": "--whiten local --learning-rate .015 --agc .1 --keep-head --keep-noise",
     "yolov2-tiny": "", "yolov3-tiny": "", "yolov3": "",
     "darknet19": "", "resnet18": "", "resnet50": "", "mobilenet": "", "fashion": "--whiten global --keep-centre --agc .015 --learning-rate .4",
 }

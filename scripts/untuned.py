@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Says what a converted cfg is worth on your own data with nothing tuned, beside its parent at its best.
 
     scripts/untuned.py DATA PARENT.cfg [--sizes 75,150,300,all] [--seeds 1,2,3]

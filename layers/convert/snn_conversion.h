@@ -19,7 +19,7 @@ extern "C" {
 /* The rules, as --keep-... leaves them out. */
 typedef enum {
     SNN_BATCHNORM, SNN_ACTIVATIONS, SNN_DROPOUT, SNN_INIT_RULE, SNN_AGC_RULE, SNN_CENTRE_RULE,
-    SNN_INPUT, SNN_HEAD, SNN_SUMS, SNN_RULES
+    SNN_INPUT, SNN_HEAD, SNN_SUMS, SNN_RATE_RULE, SNN_NOISE_RULE, SNN_RULES
 } snn_rule;
 
 /* What whitens the input. */
@@ -29,7 +29,7 @@ typedef struct {
     const char *in, *out;
     const char *in_weights, *out_weights;
     const char *data;                   /* NULL: gains by the rules alone */
-    const char *learning_rate;          /* NULL: as it is */
+    const char *learning_rate;          /* NULL: by the rule */
     const char *agc;                    /* what is inserted; NULL: by the rate */
     const char *dropout;                /* a probability; NULL: as it is */
     int keep[SNN_RULES];
@@ -75,6 +75,7 @@ typedef struct {
     snn_fate *fates;
     int whitens;        /* layers that are inserted to whiten the input ... */
     int whitened;       /* ... before this one */
+    int sets_pace;      /* rate, schedule and noise are those of the rules */
     int mistakes;
 } snn_conversion;
 
@@ -98,9 +99,9 @@ void snn_needed_darknet(const snn_conversion *c, char *text, size_t size);
 typedef void snn_net_rule(snn_conversion *c);
 typedef void snn_layer_rule(snn_conversion *c, int layer);
 
-snn_net_rule snn_net_init, snn_net_agc, snn_net_centre, snn_net_rate;
+snn_net_rule snn_net_init, snn_net_agc, snn_net_centre, snn_net_noise, snn_net_rate, snn_net_schedule;
 snn_layer_rule snn_remove_batchnorm, snn_convert_activation, snn_convert_dropout, snn_convert_init,
-    snn_convert_head, snn_convert_sum, snn_convert_pool, snn_remove_training_keys, snn_renumber;
+    snn_convert_head, snn_silence_head, snn_convert_sum, snn_convert_pool, snn_remove_training_keys, snn_renumber;
 
 /* The lines that whiten the input, at their place. */
 void snn_insert_whitening(snn_conversion *c);

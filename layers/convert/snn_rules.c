@@ -15,6 +15,7 @@ static const struct {
     { SNN_SUMS, snn_convert_sum },
     { SNN_INIT_RULE, snn_convert_init },                /* snn_rules_weights.c */
     { SNN_HEAD, snn_convert_head },
+    { SNN_NOISE_RULE, snn_silence_head },
     { SNN_ACTIVATIONS, snn_convert_activation },        /* snn_rules_layers.c */
 };
 
@@ -25,6 +26,8 @@ static const struct {
     { SNN_INIT_RULE, snn_net_init },                    /* snn_rules_net.c */
     { SNN_AGC_RULE, snn_net_agc },
     { SNN_CENTRE_RULE, snn_net_centre },
+    { SNN_NOISE_RULE, snn_net_noise },
+    { SNN_RATE_RULE, snn_net_schedule },
 };
 
 static void convert_layer(snn_conversion *c, int layer)
@@ -42,10 +45,19 @@ static void convert_layer(snn_conversion *c, int layer)
     snn_renumber(c, layer);
 }
 
+/* Of whole images, for which neither rate nor noise has been tried. */
+static int is_classifier(const snn_conversion *c)
+{
+    const snn_section *last = snn_section_of(c, c->graph->count - 1);
+    if (snn_is_named(last, "cost", "cost")) return 1;
+    return snn_is_named(last, "softmax", "soft") && !snn_number_of(last, "spatial", 0);
+}
+
 void snn_apply_rules(snn_conversion *c)
 {
     int layer;
     size_t i;
+    c->sets_pace = !c->o->keep[SNN_AGC_RULE] && !snn_find(snn_net_of(c), "agc") && !is_classifier(c);
     for (i = 0; i < sizeof net_rules / sizeof *net_rules; ++i) {
         if (!c->o->keep[net_rules[i].rule]) net_rules[i].net(c);
     }

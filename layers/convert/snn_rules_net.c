@@ -5,10 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A filter at its bound moves by the rate times it: where that was more than .004,
- * nets of .1 trained worse or were lost. */
+/* A filter at its bound moves by the rate times agc=, whatever either is: over a hundred-fold
+ * range of rates nets came out alike where that product was the same. At twice this some
+ * were lost; scripts/RESULTS.md has the curves. */
+#define RATE ".04"
+#define STEP .004
+/* For classifiers, with the rates that they come with: at most so much. */
 #define CLIP .1
 #define MOST_STEP .004
+/* Of a channel's scale; batch normalization's own noise is of that size. */
+#define NOISE ".3"
 
 /* Keys of [net] go before its learning rate, or to its end. */
 static int line_of(const snn_conversion *c)
@@ -27,14 +33,22 @@ void snn_net_init(snn_conversion *c)
     snn_insert_key(c, line_of(c), "init", "lecun_normal");
 }
 
+/* What is written as the rate; NULL: nothing. */
+static const char *new_rate(const snn_conversion *c)
+{
+    if (c->o->learning_rate) return c->o->learning_rate;
+    return c->sets_pace && !c->o->keep[SNN_RATE_RULE] ? RATE : NULL;
+}
+
 /* agc= for the rate that the net will have. */
 static const char *bound_of(const snn_conversion *c, char *text, size_t size)
 {
     const snn_option *written = snn_find(snn_net_of(c), "learning_rate");
-    const char *said = c->o->learning_rate ? c->o->learning_rate : written ? written->value : "";
+    const char *said = new_rate(c) ? new_rate(c) : written ? written->value : "";
     double rate = atof(said), bound = CLIP;
     if (c->o->agc) return c->o->agc;
-    if (rate * CLIP > MOST_STEP && rate <= 1000) bound = MOST_STEP / rate;
+    if (c->sets_pace && rate > 0 && rate <= 1000) bound = STEP / rate;
+    else if (rate * CLIP > MOST_STEP && rate <= 1000) bound = MOST_STEP / rate;
     snprintf(text, size, "%.2g", bound);
     return text[0] == '0' ? text + 1 : text;
 }
@@ -62,14 +76,78 @@ void snn_net_centre(snn_conversion *c)
     snn_insert_key(c, line_of(c), "centre", "1");
 }
 
+/* Whether noise= is written: for boxes. Nets that segment learn more from each image, and
+ * lost half a point by it. */
+static int adds_noise(const snn_conversion *c)
+{
+    int i, has_boxes = 0;
+    for (i = 0; i < c->graph->count; ++i) has_boxes |= c->fates[i].is_detector;
+    return has_boxes && c->sets_pace && !c->o->keep[SNN_BATCHNORM] && !snn_find(snn_net_of(c), "noise");
+}
+
+/* In place of batch normalization's jitter, which keeps a net from learning few images by
+ * heart. */
+void snn_net_noise(snn_conversion *c)
+{
+    const snn_section *net = snn_net_of(c);
+    if (!adds_noise(c)) return;
+    snn_explain(net, line_of(c), "noise", NOISE ": each channel times a random factor, in training: without "
+                "batch normalization nothing else keeps a net from learning few images by heart");
+    snn_insert_key(c, line_of(c), "noise", NOISE);
+}
+
+/* What is read as boxes, classes or a gate has none. */
+void snn_silence_head(snn_conversion *c, int layer)
+{
+    const snn_section *s = snn_section_of(c, layer);
+    const snn_fate *f = &c->fates[layer];
+    if (!adds_noise(c) || !(f->is_head || f->is_gate) || !snn_is_initialised(s) || snn_find(s, "noise")) return;
+    if (!strcmp(s->name, "local")) return;
+    snn_explain(s, s->line, "noise", "0: what it puts out is read as it is");
+    snn_insert_key(c, s->line, "noise", "0");
+}
+
 void snn_net_rate(snn_conversion *c)
 {
     const snn_section *net = snn_net_of(c);
     const snn_option *rate = snn_find(net, "learning_rate");
-    const char *told = c->o->learning_rate;
-    if (!told || (rate && !strcmp(rate->value, told))) return;
-    snn_explain(net, rate ? rate->line : net->line, "learning_rate",
-                "%s for %s, as told", told, rate ? rate->value : "upstream's own");
-    if (rate) snn_edit_set_value(c->text, rate->line, told);
-    else snn_insert_key(c, snn_last_line(net), "learning_rate", told);
+    const char *value = new_rate(c);
+    if (!value || (rate && !strcmp(rate->value, value))) return;
+    snn_explain(net, rate ? rate->line : net->line, "learning_rate", "%s for %s, %s", value,
+                rate ? rate->value : "upstream's own", c->o->learning_rate ? "as told" :
+                "as clipped steps want it (--keep-rate leaves it)");
+    if (rate) snn_edit_set_value(c->text, rate->line, value);
+    else snn_insert_key(c, snn_last_line(net), "learning_rate", value);
+}
+
+/* Keys of the schedules that give way. */
+static const char *const schedule_keys[] = { "steps", "scales", "step", "scale", "gamma", "power", NULL };
+
+static int is_schedule_key(const char *key)
+{
+    int i;
+    for (i = 0; schedule_keys[i]; ++i) {
+        if (!strcmp(key, schedule_keys[i])) return 1;
+    }
+    return 0;
+}
+
+/* A clipped filter's steps do not shrink by themselves near the end, where gradients do:
+ * the rate has to, down to 0 (Defazio et al. 2023, "When, why and how much? Adaptive
+ * learning rate scheduling by refinement"). */
+void snn_net_schedule(snn_conversion *c)
+{
+    const snn_section *net = snn_net_of(c);
+    const snn_option *policy = snn_find(net, "policy"), *power = snn_find(net, "power");
+    int i, is_linear = policy && !strcmp(policy->value, "poly") && power && atof(power->value) == 1;
+    if (!c->sets_pace || is_linear || snn_number_of(net, "max_batches", 0) < 1) return;
+    snn_explain(net, policy ? policy->line : snn_last_line(net), "policy", "poly with power=1 for %s: clipped steps "
+                "do not shrink by themselves, so the rate falls to 0 (--keep-rate leaves it)",
+                policy ? policy->value : "constant");
+    for (i = 0; i < net->count; ++i) {
+        if (is_schedule_key(net->options[i].key)) snn_edit_delete(c->text, net->options[i].line);
+    }
+    if (policy) snn_edit_set_value(c->text, policy->line, "poly");
+    else snn_insert_key(c, snn_last_line(net), "policy", "poly");
+    snn_insert_key(c, policy ? policy->line : snn_last_line(net), "power", "1");
 }

@@ -11,7 +11,8 @@
 
 static const char *const rule_options[SNN_RULES] = {
     "--keep-batchnorm", "--keep-activations", "--keep-dropout", "--keep-init",
-    "--keep-agc", "--keep-centre", "--keep-input", "--keep-head", "--keep-sums"
+    "--keep-agc", "--keep-centre", "--keep-input", "--keep-head", "--keep-sums",
+    "--keep-rate", "--keep-noise"
 };
 
 /* ---- the command line ---------------------------------------------------- */

@@ -29,7 +29,7 @@ static const verb verbs[] = {
       "[--whiten both|local|global|none] "
       "[--pool keep|stride] [--dropout keep|P] [--keep-batchnorm] "
       "[--keep-activations] [--keep-dropout] [--keep-init] [--keep-agc] "
-      "[--keep-centre] [--keep-input] [--keep-head] [--keep-sums] "
+      "[--keep-centre] [--keep-input] [--keep-head] [--keep-sums] [--keep-rate] [--keep-noise] "
       "[--weights IN.weights OUT.weights]",
       "makes a cfg with batch normalization one without: each change with its "
       "reason; --weights folds trained weights for a warm start",

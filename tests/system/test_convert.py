@@ -56,14 +56,20 @@ class Converter:
 
 # ------------------------------------------------------------------ word for word
 
-NET = "[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\n"
+BARE = "[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.04\n"
+NET = BARE.replace("learning", "noise=0\nlearning")
 WINDOWS = "\n[local_whitening]\nsize=17\ngain=1\n"
 WHITE = "\n[local_whitening]\nsize=0\n" + WINDOWS + "\n[route]\nlayers=-2,-1\nstopbackward=1\n"
-NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\ninit=lecun_normal\nagc=.04\ncentre=1\nlearning_rate=.1\n" + WHITE)
+NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.04\n" + WHITE)
+QUIET_SNN = NET_SNN.replace("noise=0\n", "")
 CONV = "\n[convolutional]\nbatch_normalize=1\nfilters=4\nactivation=relu\n"
 CONV_SNN = "\n[convolutional]\nfilters=4\nactivation=selu\n"
 HEAD = "\n[convolutional]\nfilters=4\nactivation=linear\n"
 HEAD_SNN = "\n[convolutional]\ninit_gain=.3\nfilters=4\nactivation=linear\n"
+BOXES = "\n[convolutional]\nfilters=6\nactivation=linear\n\n[yolo]\nmask=0\nanchors=9,9\nnum=1\nclasses=1\n"
+BOXES_SNN = BOXES.replace("]\nf", "]\ninit_gain=.3\nnoise=0\nf")
+STEPPED = NET + "policy=steps\nmax_batches=90\nsteps=70,80\nscales=.1,.1\n"
+LINEAR = "policy=poly\npower=1\nmax_batches=90\n"
 PLAIN, ALEXEYAB = "a Darknet with the snn plugin", "AlexeyAB's Darknet with the snn plugin, for "
 GATE = "\n[convolutional]\nfilters=4\nactivation=swish\n"
 LEAKY = GATE.replace("swish", "leaky")
@@ -237,12 +243,12 @@ CASES = [
     case("whitening_over_the_whole_image", CONV, CONV_SNN, "--whiten global",
          net_snn=NET_SNN.replace(WHITE, "\n[local_whitening]\nsize=0\n")),
     case("numbers_behind_a_form_feed", CONV + "\n[route]\nlayers=\f0\n", CONV_SNN + "\n[route]\nlayers=\f3\n"),
-    case("no_whitening_of_vectors", CONV, CONV_SNN, net="[net]\ninputs=9\nlearning_rate=.1\n",
-         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.04\ncentre=1\nlearning_rate=.1\n"),
+    case("no_whitening_of_vectors", CONV, CONV_SNN, net="[net]\ninputs=9\nlearning_rate=.04\n",
+         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.04\n"),
     case("a_whitened_input_stays", "\n[local_whitening]\nsize=5\n" + CONV, "\n[local_whitening]\nsize=5\n" + CONV_SNN,
          net_snn=NET_SNN.replace(WHITE, "")),
     *[case(f"back_propagation_goes_on_into_the_image_for_{key}", CONV, CONV_SNN, net=NET + f"{key}\n",
-           net_snn=NET_SNN.replace("=.1\n\n", f"=.1\n{key}\n\n").replace("stopbackward=1\n", ""))
+           net_snn=NET_SNN.replace("=.04\n\n", f"=.04\n{key}\n\n").replace("stopbackward=1\n", ""))
       for key in ("adversarial_lr=.05", "attention=1")],
     # What it needs.
     case("both_families", CONV + HEAD.replace("linear", "mish") + "\n[iseg]\n", CONV_SNN + HEAD_SNN.replace("linear", "mish") + "\n[iseg]\n",
@@ -251,11 +257,32 @@ CASES = [
          CONV_SNN + CONV_SNN.replace("filters", "stride=2\nfilters") + "\n[shortcut]\nfrom=-2\nalpha=.7071\nbeta=.7071\n",
          binary=PJREDDIE + "[shortcut] from of another size"),
     # [net].
-    case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("agc=.04", "agc=.1").replace("=.1\n\n", "=2e-3\n\n")),
+    case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("agc=.1", "agc=2").replace("=.04\n\n", "=2e-3\n\n")),
     case("no_learning_rate", CONV, CONV_SNN, "--learning-rate .2", net="[net]\nwidth=8\nheight=8\nchannels=1\n",
          net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.02\ncentre=1\nlearning_rate=.2\n" + WHITE),
     case("init_agc_and_centre_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\ncentre=0\n",
-         net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.1\ninit=orthogonal\nagc=0\ncentre=0\n" + WHITE),
+         net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\nlearning_rate=.04\ninit=orthogonal\nagc=0\ncentre=0\n" + WHITE),
+    # Rate, schedule and noise.
+    case("a_rate_for_clipped_steps", CONV, CONV_SNN, net=NET.replace(".04", ".001")),
+    case("keep_rate", CONV, CONV_SNN, "--keep-rate", net=STEPPED.replace(".04", ".001"),
+         net_snn=NET_SNN.replace("agc=.1", "agc=4").replace("=.04\n", "=.001\npolicy=steps\nmax_batches=90\nsteps=70,80\nscales=.1,.1\n")),
+    case("a_schedule_that_falls_to_0", CONV, CONV_SNN, net=STEPPED, net_snn=NET_SNN.replace("=.04\n", "=.04\n" + LINEAR)),
+    case("a_schedule_where_there_is_none", CONV, CONV_SNN, net=NET + "max_batches=90\n",
+         net_snn=NET_SNN.replace("=.04\n", "=.04\nmax_batches=90\npolicy=poly\npower=1\n")),
+    case("another_power", CONV, CONV_SNN, net=NET + "policy=poly\npower=4\nmax_batches=90\n",
+         net_snn=NET_SNN.replace("=.04\n", "=.04\n" + LINEAR)),
+    case("a_schedule_without_an_end_stays", CONV, CONV_SNN, net=NET + "policy=steps\nsteps=70\nscales=.1\n",
+         net_snn=NET_SNN.replace("=.04\n", "=.04\npolicy=steps\nsteps=70\nscales=.1\n")),
+    case("classifiers_keep_their_pace", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n",
+         net=STEPPED.replace("rate=.04", "rate=.1"), net_snn=NET_SNN.replace("agc=.1", "agc=.04").replace(
+             "rate=.04\n", "rate=.1\npolicy=steps\nmax_batches=90\nsteps=70,80\nscales=.1,.1\n")),
+    case("noise_where_boxes_are_found", CONV + BOXES, CONV_SNN + BOXES_SNN, net=BARE, net_snn=QUIET_SNN.replace("=1\nl", "=1\nnoise=.3\nl")),
+    case("no_noise_where_none_are", CONV + HEAD, CONV_SNN + HEAD, net=BARE, net_snn=QUIET_SNN),
+    case("keep_noise", CONV + BOXES, CONV_SNN + BOXES_SNN.replace("noise=0\n", ""), "--keep-noise", net=BARE, net_snn=QUIET_SNN),
+    case("noise_of_the_user_stays", CONV + BOXES, CONV_SNN + BOXES_SNN.replace("noise=0\n", ""), net=BARE + "noise=.1\n",
+         net_snn=QUIET_SNN.replace("=.04\n", "=.04\nnoise=.1\n")),
+    case("no_noise_beside_batch_normalization", CONV + BOXES, CONV_SNN.replace("]\n", "]\nbatch_normalize=1\n") +
+         BOXES_SNN.replace("noise=0\n", ""), "--keep-batchnorm", net=BARE, net_snn=QUIET_SNN),
     # Text.
     case("comments_and_blanks_stay",
          "# of net\n\n; one\n[ convolutional ]  \n  batch_normalize = 1 \n# two\n filters\t= 4\nactivation  =  relu \n# end\n",
@@ -272,10 +299,10 @@ CASES = [
     case("keep_init", CONV.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n",
          CONV_SNN.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n", "--keep-init",
          net_snn=NET_SNN.replace("init=lecun_normal\n", "")),
-    case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.04\n", "")),
+    case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.1\n", "")),
     case("a_stride_of_many_digits", CONV + "\n[maxpool]\nsize=2\nstride=" + 200 * "0" + "2\n",
          CONV_SNN.replace("[convolutional]\n", "[convolutional]\nstride=" + 200 * "0" + "2\n") + "\n", "--pool stride"),
-    case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.04", "agc=.03")),
+    case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.1", "agc=.03")),
     case("keep_centre", CONV, CONV_SNN, "--keep-centre", net_snn=NET_SNN.replace("centre=1\n", "")),
     case("keep_input", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=0\n", "--keep-input",
          net_snn=NET_SNN.replace(WHITE, "")),
@@ -367,7 +394,7 @@ USAGE = [
 def refuses_mistakes(converter):
     for name, text, message in REFUSED:
         write(converter.path("out.cfg"), b"before")
-        write(converter.path("bad.cfg"), (NET + text).encode())
+        write(converter.path("bad.cfg"), (BARE + text).encode())
         status, said, wrong = converter.run("convert", "bad.cfg", "out.cfg")
         check(f"convert_refuses_{name}", ("status", status, 1), ("message", wrong, f"bad.cfg:{message}\n"),
               ("output file", read(converter.path("out.cfg")), b"before"),
@@ -376,7 +403,7 @@ def refuses_mistakes(converter):
         status, _, wrong = converter.run("convert", path, "out.cfg")
         check(f"convert_refuses_a_file_that_is_{name}", ("status", status, 1),
               ("message", wrong, f"{path}: cannot be read: {reason}\n"))
-    write(converter.path("in.cfg"), (NET + CONV).encode())
+    write(converter.path("in.cfg"), (BARE + CONV).encode())
     status, _, wrong = converter.run("convert", "in.cfg", "absent/out.cfg")
     check("convert_says_where_it_cannot_write", ("status", status, 1),
           ("message", wrong, 'absent/out.cfg: expected a file that can be written, got "No such file or directory"\n'))
@@ -635,7 +662,7 @@ UNFOLDABLE = [
 @harness.test
 def refuses_to_fold(converter):
     for name, text, message in UNFOLDABLE:
-        write(converter.path("bad.cfg"), (NET + text).encode())
+        write(converter.path("bad.cfg"), (BARE + text).encode())
         status, _, wrong = converter.run("fold", "bad.cfg", "x.weights", "f.cfg", "f.weights")
         wrong = re.sub(r"(?m)^.*: warning: .*\n", "", wrong)
         check(f"fold_refuses_{name}", ("status", status, 1), ("message", wrong, f"bad.cfg:{message}\n"),
