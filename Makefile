@@ -203,7 +203,7 @@ family: build/data-quick  ## all that a tree of any family must do, in a copy: D
 # Programs of C, found by their names.
 TEST_FOLDERS := tests/unit tests/gpu tests/bench tests/system
 
-UNIT := math activations layers gradients whitening init centre noise residual lsuv ap segmentation fast
+UNIT := math activations layers gradients whitening init centre noise residual lsuv ap segmentation fast watch
 UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
 UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
 UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter $(SANITIZER)
@@ -302,6 +302,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		"tests/system/test_segmenter.py build/darknet" \
 		"tests/system/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/system/test_verbs.py build/darknet" \
+		"tests/system/test_watch.py build/darknet" \
 		"tests/system/test_export.py $(TESTS)/outputs_driver --darknet build/darknet" \
 		"tests/system/test_field.py build/darknet" \
 		"tests/system/test_strip.py build/darknet" \

@@ -13,6 +13,7 @@
 #include "snn_residual.h"
 #include "snn_state.h"
 #include "snn_step.h"
+#include "snn_watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ void snn_train_begin(network *net)
 {
     snn_plan_training(net);
     snn_resume(net);
+    snn_watch_begin(net);
 }
 
 static int asked_batch;

@@ -135,8 +135,16 @@ FILE *snn_save_begin(const char *file);
 void snn_save_end(network *net, const char *file, FILE *out, int cutoff);
 
 /* When the host's own command begins a training: plans the net for it (snn_plan.h), and
- * goes on with the state of a backup (snn_state.h). */
+ * goes on with the state of a backup (snn_state.h); and what one watches of it (watch/). */
 void snn_train_begin(network *net);
+
+/* A training's iteration (watch/): its images are there, after that many seconds of
+ * waiting; and its step is done. The latter is 1 where it has said so itself. */
+void snn_train_loaded(network *net, data d, double seconds);
+int snn_train_step(network *net, float loss, double seconds);
+
+/* Whether all of the host's lines are to be printed. */
+int snn_is_verbose(void);
 
 /* Random numbers of the threads that load images (snn_rand.h): a mini-batch
  * begins, on the main thread; its parts are in [begin, end); this thread loads

@@ -155,7 +155,7 @@ def report(plan, title, out, strict=False, expected=None):
     summary = regress_summary.summarize(plan, strict, expected)
     write(os.path.join(out, "summary.json"), json.dumps(summary, indent=1) + "\n")
     write(os.path.join(out, "summary.csv"), regress_summary.as_csv(summary))
-    write(os.path.join(out, "report.html"), regress_report.page(title, plan, summary, bootstrap.REPLICATES))
+    write(os.path.join(out, "report.html"), regress_report.text(title, plan, summary, bootstrap.REPLICATES))
     return summary
 
 

@@ -123,7 +123,7 @@ static void push(const array *a)
 
 int snn_state_goes_with(const char *weights)
 {
-    static const char *const ends[] = { ".backup", "_last.weights" };
+    static const char *const ends[] = { ".backup", "_last.weights", "_best.weights" };
     size_t length = strlen(weights), i;
     for (i = 0; i < sizeof ends / sizeof *ends; ++i) {
         size_t n = strlen(ends[i]);

@@ -100,7 +100,8 @@ void snn_label_file(const char *picture, char *path)
 FILE *snn_open_labels(const char *file)
 {
     FILE *labels = fopen(file, "r");
-    return labels ? labels : fopen("/dev/null", "r");
+    if (!labels) labels = fopen("/dev/null", "r");
+    return labels;
 }
 
 /* ---- lines --------------------------------------------------------------- */

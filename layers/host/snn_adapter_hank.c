@@ -98,4 +98,15 @@ int stbi_write_png(const char *file, int w, int h, int channels, const void *pix
     return !fclose(f) && is_written;
 }
 
+int stbi_write_jpg_to_func(void (*write)(void *context, void *data, int size), void *context, int w, int h, int channels,
+                           const void *pixels, int quality)
+{
+    std::vector<unsigned char> bytes;
+    cv::Mat m(h, w, CV_8UC(channels), (void *)pixels), bgr = m;
+    if (channels == 3) cv::cvtColor(m, bgr, cv::COLOR_RGB2BGR);
+    if (!cv::imencode(".jpg", bgr, bytes, { cv::IMWRITE_JPEG_QUALITY, quality })) return 0;
+    write(context, bytes.data(), (int)bytes.size());
+    return 1;
+}
+
 #endif

@@ -10,7 +10,7 @@ typedef struct {
     const char *command, *verbs;
 } snn_host_command;
 
-static const snn_host_command snn_host_commands[] = { SNN_HOST_COMMANDS { NULL, NULL } };
+static const snn_host_command snn_host_commands[] = { SNN_HOST_COMMANDS{ NULL, NULL } };
 
 /* COMMAND ARGUMENTS: fewer than `least` end in a segmentation fault. */
 typedef struct {

@@ -254,6 +254,35 @@ static inline size_t snn_iteration(const network *net)
     return (size_t)*net->cur_iteration + 1;
 }
 
+/* Iterations that are done; the rate of the next one; ends the loop of a training. */
+static inline size_t snn_iteration_done(network *net) { return (size_t)get_current_iteration(*net); }
+static inline double snn_current_rate(network *net) { return get_current_rate(*net); }
+static inline void snn_end_training(network *net) { net->max_batches = (int)get_current_iteration(*net); }
+
+/* Whether the host's training measures by itself, where the user says -map. */
+static inline int snn_host_measures(int is_detector) { return is_detector; }
+
+/* What a classifier sees of an image: the middle, scaled to w x h. The caller frees. */
+static inline image snn_middle_of(image im, int w, int h)
+{
+    image all = resize_min(im, w < h ? h : w);
+    image middle = crop_image(all, (all.w - w) / 2, (all.h - h) / 2, w, h);
+    if (all.data != im.data) free_image(all);
+    return middle;
+}
+
+/* Whether a detector's images keep their form when they are scaled to its input. */
+static inline int snn_keeps_form(void) { return 0; }
+
+/* Whether a layer finds boxes by anchors: [yolo], [Gaussian_yolo], [region]. */
+static inline int snn_has_anchors(const layer *l)
+{
+    return l->type == YOLO || l->type == GAUSSIAN_YOLO || l->type == REGION;
+}
+
+/* Floats of a box in the truth of a detector: centre, size, class, ... */
+static inline int snn_truth_stride(const layer *l) { return l->truth_size; }
+
 /* Adam's counter of steps; NULL where the host counts iterations instead. */
 static inline int *snn_adam_steps(network *net) { (void)net; return NULL; }
 

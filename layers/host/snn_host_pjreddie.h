@@ -158,6 +158,26 @@ static inline size_t snn_iteration(const network *net)
     return (*net->seen + images - 1) / images;
 }
 
+/* Iterations that are done; the rate of the next one; ends the loop of a training. */
+static inline size_t snn_iteration_done(network *net) { return get_current_batch(net); }
+static inline double snn_current_rate(network *net) { return get_current_rate(net); }
+static inline void snn_end_training(network *net) { net->max_batches = (int)get_current_batch(net); }
+
+/* Whether the host's training measures by itself, where the user says -map. */
+static inline int snn_host_measures(int is_detector) { (void)is_detector; return 0; }
+
+/* What a classifier sees of an image: the middle, scaled to w x h. The caller frees. */
+static inline image snn_middle_of(image im, int w, int h) { return center_crop_image(im, w, h); }
+
+/* Whether a detector's images keep their form when they are scaled to its input. */
+static inline int snn_keeps_form(void) { return 1; }
+
+/* Whether a layer finds boxes by anchors: [yolo], [region]. */
+static inline int snn_has_anchors(const layer *l) { return l->type == YOLO || l->type == REGION; }
+
+/* Floats of a box in the truth of a detector: centre, size, class, ... */
+static inline int snn_truth_stride(const layer *l) { (void)l; return 5; }
+
 static inline int *snn_adam_steps(network *net) { return net->t; }
 
 static inline network *snn_load_network(char *cfg, char *weights)

@@ -1,4 +1,4 @@
-/* PNG files, by stb_image as the hosts come with it. hank-ai's tree has OpenCV
+/* PNG and JPEG files, by stb_image as the hosts come with it. hank-ai's tree has OpenCV
  * instead: snn_adapter_hank.c has these functions of stb_image's on it. */
 #ifndef SNN_PNG_H
 #define SNN_PNG_H
@@ -12,6 +12,8 @@ unsigned short *stbi_load_16_from_memory(const unsigned char *bytes, int size, i
 int stbi_info(const char *file, int *w, int *h, int *channels);
 const char *stbi_failure_reason(void);
 int stbi_write_png(const char *file, int w, int h, int channels, const void *pixels, int stride);
+int stbi_write_jpg_to_func(void (*write)(void *context, void *data, int size), void *context, int w, int h, int channels,
+                           const void *pixels, int quality);
 }
 #else
 #include "stb_image.h"

@@ -276,3 +276,27 @@ snn_centre *snn_step_centre(const layer *l)
     const snn_record *r = snn_record_of(l);
     return r && r->has_step ? step_of(l)->centre : NULL;
 }
+
+/* A step moves a filter by some percent, and its bound with it. */
+#define AT_BOUND .95
+
+double snn_step_clipped(const layer *l, double momentum, int batch)
+{
+    double bound, clipped = 0;
+    snn_filters f;
+    size_t i, t;
+    if (l->update != update || step_of(l)->agc <= 0 || momentum <= 0 || !snn_filters_of(l, &f)) {
+        return (double)snn_bits_float(0x7fc00000u);
+    }
+    bound = AT_BOUND * momentum * snn_clip_bound(step_of(l)->agc, momentum, batch);
+    for (i = 0; i < f.filters; ++i) {
+        double weights = 0, updates = 0;
+        for (t = 0; t < f.taps; ++t) {
+            double w = f.weights[snn_tap(&f, i, t)], u = l->weight_updates[snn_tap(&f, i, t)];
+            weights += w * w;
+            updates += u * u;
+        }
+        clipped += updates >= bound * bound * weights;
+    }
+    return clipped / (double)f.filters;
+}

@@ -37,6 +37,10 @@ void snn_noise_multiply_gpu(snn_noise n, uint64_t pass, float *x, size_t plane, 
 void snn_noise_divide_gpu(snn_noise n, uint64_t pass, float *x, size_t plane, size_t count);
 #endif
 
+/* Between steps: the share of the layer's filters that agc= held back in the last one, by
+ * their momentum, which is then at its bound. `batch`: images of a step. NaN without agc=. */
+double snn_step_clipped(const layer *l, double momentum, int batch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,7 @@
 #include "snn_commands.h"
 #include "snn_gate.h"
 #include "snn_hooks.h"
+#include "snn_watch.h"
 #include "snn_work.h"
 
 #include <ctype.h>
@@ -57,7 +58,7 @@ static int is_number(const char *text) { return text && isdigit((unsigned char)*
 
 /* What is no option, from argv[from] on; the host takes options out wherever they
  * stand. NULLs stand for what it has taken out already. */
-static void read_arguments(int argc, char **argv, int from, snn_work *w)
+static void read_arguments(int argc, char **argv, int from, snn_command *w)
 {
     int i;
     for (i = from; i < argc && argv[i]; ++i) {
@@ -109,7 +110,7 @@ static const snn_host_command *find_command(const char *name)
 static void check_plain(int argc, char **argv)
 {
     const snn_plain_command *c = snn_plain_commands;
-    snn_work w;
+    snn_command w;
     memset(&w, 0, sizeof w);
     while (c->command && strcmp(c->command, argv[1])) ++c;
     if (!c->command) return;
@@ -122,7 +123,7 @@ void snn_begin(int argc, char **argv)
     const snn_host_command *c;
     const char *names[MOST_VERBS + 1], *arguments;
     char room[512];
-    snn_work w;
+    snn_command w;
     if (argc < 2 || !argv[1]) return;
     c = find_command(argv[1]);
     if (!c) {
@@ -136,6 +137,7 @@ void snn_begin(int argc, char **argv)
         snprintf(what, sizeof what, "%s and what to do", argv[1]);
         unknown(what, argv[2], names);
     }
+    snn_watch_read(argc, argv);
     memset(&w, 0, sizeof w);
     w.command = argv[1];
     w.verb = argv[2];

@@ -1,21 +1,12 @@
 /* snn iou: how well a net segments the list `valid` of a data set.
- *
- * Of each class, over all pixels of all images, with truth T and prediction P:
- *
- *     IoU  = |T and P| / |T or P|           (Jaccard)
- *     Dice = 2 |T and P| / (|T| + |P|)      (Sorensen, the F1 score)
- *
- * A class that is in neither has none and is left out of the means. A pixel is
- * predicted to be the class of the largest output; where each class is decided
- * by itself ([logistic]), if that is at least .5, and otherwise to be no class.
- * The picture is letterboxed into the net's input, and the outputs are
- * interpolated back to its pixels: truth is never resized.
+ * snn_overlaps.h has the measures.
  */
 #include "snn_data.h"
-#include "snn_math.h"
 #include "snn_options.h"
+#include "snn_overlaps.h"
 #include "snn_segmenter.h"
 #include "snn_set.h"
+#include "snn_thumbnail.h"
 #include "snn_verbs.h"
 #include "snn_png.h"
 
@@ -29,160 +20,17 @@ typedef struct {
     const char *json, *masks, *per_image;
 } iou_options;
 
-/* pixels  [classes + 1][classes + 1], by truth, then prediction; the last of
- *         each is "no class". */
-typedef struct {
-    int classes;
-    size_t *pixels;
-} confusion;
-
-typedef struct {
-    size_t both, truth, predicted;
-} overlap;
-
 /* counts     of all images
  * overlaps   [images][classes], of each */
 typedef struct {
     const snn_data *data;
-    const confusion *counts;
-    overlap *overlaps;
+    const snn_confusion *counts;
+    snn_overlap *overlaps;
     size_t nonfinite_images;
     double images_per_second;
 } iou_results;
 
-/* ---- prediction ---------------------------------------------------------- */
-
-/* Where the pixels of an image are in the output of the net: its letterbox. */
-typedef struct {
-    double scale_x, scale_y;    /* output cells a pixel */
-    double left, top;           /* of the first pixel's centre, in cells */
-} placement;
-
-static placement place(image im, const network *net, const layer *l)
-{
-    /* The host's letterbox_image and resize_image, corner on corner. */
-    int is_wide = (float)net->w / (float)im.w < (float)net->h / (float)im.h;
-    int w = is_wide ? net->w : im.w * net->h / im.h;
-    int h = is_wide ? im.h * net->w / im.w : net->h;
-    double cells = (double)l->out_w / net->w;
-    placement p;
-    p.scale_x = im.w > 1 ? cells * (w - 1) / (im.w - 1) : 0;
-    p.scale_y = im.h > 1 ? cells * (h - 1) / (im.h - 1) : 0;
-    p.left = cells * ((net->w - w) / 2 + .5) - .5;
-    p.top = cells * ((net->h - h) / 2 + .5) - .5;
-    return p;
-}
-
-/* The two cells around a place, and the second one's share. */
-typedef struct {
-    size_t first, second;
-    float share;
-} between;
-
-static between cells_around(double place, int count)
-{
-    double floor_of = floor(place);
-    between b;
-    if (place < 0) place = floor_of = 0;
-    if (floor_of > count - 1) place = floor_of = count - 1;
-    b.first = (size_t)floor_of;
-    b.second = b.first + 1 < (size_t)count ? b.first + 1 : b.first;
-    b.share = (float)(place - floor_of);
-    return b;
-}
-
-static float interpolate(const float *plane, size_t w, between x, between y)
-{
-    const float *a = plane + y.first * w, *b = plane + y.second * w;
-    float above = a[x.first] + x.share * (a[x.second] - a[x.first]);
-    float below = b[x.first] + x.share * (b[x.second] - b[x.first]);
-    return above + y.share * (below - above);
-}
-
-static int is_finite_layer(const layer *l)
-{
-    int i;
-    for (i = 0; i < l->outputs; ++i) {
-        if (!snn_is_finite(l->output[i])) return 0;
-    }
-    return 1;
-}
-
-/* labels [h][w] of the image. 0, and no class anywhere, where the net's output
- * is not finite. */
-static int segment(network *net, const layer *l, image im, uint16_t *labels)
-{
-    image input = letterbox_image(im, net->w, net->h);
-    placement p = place(im, net, l);
-    size_t plane = (size_t)l->out_w * (size_t)l->out_h, i = 0;
-    int exclusive, finite, x, y, k;
-    snn_predict(net, input.data);
-    free_image(input);
-    exclusive = snn_is_exclusive(l);
-    finite = is_finite_layer(l);
-    for (y = 0; y < im.h; ++y) {
-        between v = cells_around(p.top + p.scale_y * y, l->out_h);
-        for (x = 0; x < im.w; ++x, ++i) {
-            between u = cells_around(p.left + p.scale_x * x, l->out_w);
-            float most = 0;
-            labels[i] = SNN_NO_CLASS;
-            for (k = 0; k < l->out_c && finite; ++k) {
-                float value = interpolate(l->output + (size_t)k * plane,
-                                          (size_t)l->out_w, u, v);
-                if (k && value <= most) continue;
-                most = value;
-                labels[i] = (uint16_t)k;
-            }
-            if (!exclusive && most < .5f) labels[i] = SNN_NO_CLASS;
-        }
-    }
-    return finite;
-}
-
-static overlap overlap_of(const confusion *c, int k)
-{
-    size_t row = (size_t)c->classes + 1, i, at = (size_t)k;
-    overlap o = { c->pixels[at * row + at], 0, 0 };
-    for (i = 0; i < row; ++i) {
-        o.truth += c->pixels[at * row + i];
-        o.predicted += c->pixels[i * row + at];
-    }
-    return o;
-}
-
-/* Adds an image to `total`; its own overlaps are [classes]. */
-static void count_pixels(confusion *total, const snn_mask *truth,
-                         const uint16_t *labels, overlap *overlaps)
-{
-    size_t row = (size_t)total->classes + 1, i = 0;
-    confusion own = { total->classes, NULL };
-    int x, y, k;
-    own.pixels = (size_t *)snn_alloc(row * row, sizeof *own.pixels);
-    for (y = 0; y < truth->h; ++y) {
-        for (x = 0; x < truth->w; ++x, ++i) {
-            int t = snn_mask_top(truth, x, y);
-            size_t p = labels[i] == SNN_NO_CLASS ? row - 1 : labels[i];
-            if (t == SNN_IGNORED) continue;
-            ++own.pixels[(t == SNN_NO_CLASS ? row - 1 : (size_t)t) * row + p];
-        }
-    }
-    for (k = 0; k < own.classes; ++k) overlaps[k] = overlap_of(&own, k);
-    for (i = 0; i < row * row; ++i) total->pixels[i] += own.pixels[i];
-    free(own.pixels);
-}
-
 /* ---- masks as PNG -------------------------------------------------------- */
-
-/* PASCAL VOC's colours: the bits of the class, spread over red, green and blue
- * from the highest down. */
-static void colour_of(int category, unsigned char rgb[3])
-{
-    int bit, k;
-    memset(rgb, 0, 3);
-    for (bit = 7; category; category >>= 3, --bit) {
-        for (k = 0; k < 3; ++k) rgb[k] |= (unsigned char)((category >> k & 1) << bit);
-    }
-}
 
 static int write_png(const char *folder, const char *stem, const char *ending,
                      int w, int h, int channels, const unsigned char *pixels)
@@ -227,7 +75,7 @@ static int write_masks(const char *folder, const char *picture, image im,
         int category = has_class ? labels[i] + !snn_is_exclusive(l) : 0;
         if (l->out_c == 1) mask[i] = (unsigned char)has_class;
         else mask[i] = (unsigned char)(has_class ? labels[i] : NONE_IN_PNG);
-        colour_of(category, colour);
+        snn_class_colour(category, colour);
         for (k = 0; k < 3; ++k) {
             float value = 255 * im.data[k * count + i];
             if (category) value = (value + colour[k]) / 2;
@@ -274,42 +122,6 @@ static void prepare_masks(size_t *mistakes, const iou_options *o,
 
 /* ---- results ------------------------------------------------------------- */
 
-static int is_present(overlap o) { return o.truth + o.predicted > 0; }
-
-static double iou_of(overlap o)
-{
-    return (double)o.both / (double)(o.truth + o.predicted - o.both);
-}
-
-static double dice_of(overlap o)
-{
-    return 2 * (double)o.both / (double)(o.truth + o.predicted);
-}
-
-/* Over the classes that are present; 0 where none is. */
-static double mean_of(const confusion *c, double (*value)(overlap o))
-{
-    double sum = 0;
-    int k, count = 0;
-    for (k = 0; k < c->classes; ++k) {
-        overlap o = overlap_of(c, k);
-        if (!is_present(o)) continue;
-        sum += value(o);
-        ++count;
-    }
-    return count ? sum / count : 0;
-}
-
-static double accuracy_of(const confusion *c)
-{
-    size_t row = (size_t)c->classes + 1, i, right = 0, all = 0;
-    for (i = 0; i < row * row; ++i) {
-        all += c->pixels[i];
-        if (i % (row + 1) == 0) right += c->pixels[i];
-    }
-    return all ? (double)right / (double)all : 0;
-}
-
 /* The class's name, or its number into `number`. */
 static const char *name_of(const snn_data *d, int k, char number[16])
 {
@@ -320,7 +132,7 @@ static const char *name_of(const snn_data *d, int k, char number[16])
 
 static void print_table(const iou_results *r)
 {
-    const confusion *c = r->counts;
+    const snn_confusion *c = r->counts;
     char number[16];
     int k, width = 5, length;
     for (k = 0; k < c->classes; ++k) {
@@ -330,34 +142,34 @@ static void print_table(const iou_results *r)
     printf("%-*s  %6s  %6s  %12s  %12s\n", width, "class", "IoU", "Dice",
            "truth pixels", "predicted");
     for (k = 0; k < c->classes; ++k) {
-        overlap o = overlap_of(c, k);
+        snn_overlap o = snn_overlap_of(c, k);
         printf("%-*s  ", width, name_of(r->data, k, number));
-        if (is_present(o)) printf("%6.4f  %6.4f", iou_of(o), dice_of(o));
+        if (snn_is_present(o)) printf("%6.4f  %6.4f", snn_iou_of(o), snn_dice_of(o));
         else printf("%6s  %6s", "-", "-");
         printf("  %12zu  %12zu\n", o.truth, o.predicted);
     }
     printf("mean IoU = %.4f\nmean Dice = %.4f\npixel accuracy = %.4f\n",
-           mean_of(c, iou_of), mean_of(c, dice_of), accuracy_of(c));
+           snn_overlap_mean(c, snn_iou_of), snn_overlap_mean(c, snn_dice_of), snn_pixel_accuracy(c));
 }
 
 /* 17 digits give a double exactly. */
 static void write_results(FILE *out, const void *content)
 {
     const iou_results *r = (const iou_results *)content;
-    const confusion *c = r->counts;
+    const snn_confusion *c = r->counts;
     char number[16];
     int k;
     fprintf(out, "{\"miou\":%.17g,\"dice\":%.17g,\"pixel_accuracy\":%.17g,\n",
-            mean_of(c, iou_of), mean_of(c, dice_of), accuracy_of(c));
+            snn_overlap_mean(c, snn_iou_of), snn_overlap_mean(c, snn_dice_of), snn_pixel_accuracy(c));
     fprintf(out, " \"images\":%zu,\"images_per_second\":%.6g,"
             "\"nonfinite_images\":%zu,\n \"classes\":[", r->data->images.count,
             r->images_per_second, r->nonfinite_images);
     for (k = 0; k < c->classes; ++k) {
-        overlap o = overlap_of(c, k);
+        snn_overlap o = snn_overlap_of(c, k);
         fprintf(out, "%s\n  {\"name\":", k ? "," : "");
         snn_write_string(out, name_of(r->data, k, number));
-        if (is_present(o)) {
-            fprintf(out, ",\"iou\":%.17g,\"dice\":%.17g", iou_of(o), dice_of(o));
+        if (snn_is_present(o)) {
+            fprintf(out, ",\"iou\":%.17g,\"dice\":%.17g", snn_iou_of(o), snn_dice_of(o));
         } else {
             fputs(",\"iou\":null,\"dice\":null", out);
         }
@@ -384,8 +196,8 @@ static void write_per_image(FILE *out, const void *content)
     }
     fputs("],\n\"counts\":[", out);
     for (i = 0; i < count; ++i) {
-        overlap o = r->overlaps[i];
-        if (!is_present(o)) continue;
+        snn_overlap o = r->overlaps[i];
+        if (!snn_is_present(o)) continue;
         fprintf(out, "%s\n[%zu,%zu,%zu,%zu,%zu]", separator, i / classes,
                 i % classes, o.both, o.predicted, o.truth);
         separator = ",";
@@ -397,7 +209,7 @@ static void write_per_image(FILE *out, const void *content)
 
 /* Runs the net on every image. 0 where a mask is none, or cannot be written. */
 static int segment_all(network *net, const layer *l, const iou_options *o,
-                       const snn_data *d, confusion *c, iou_results *r)
+                       const snn_data *d, snn_confusion *c, iou_results *r)
 {
     double start = what_time_is_it_now(), seconds = 0;
     size_t i, mistakes = 0;
@@ -411,8 +223,8 @@ static int segment_all(network *net, const layer *l, const iou_options *o,
         is_good = snn_mask_read(&mistakes, picture, im.w, im.h, d->classes,
                                 d->ignore, &truth);
         if (is_good) {
-            if (!segment(net, l, im, labels)) ++r->nonfinite_images;
-            count_pixels(c, &truth, labels,
+            if (!snn_segment(net, l, im, labels)) ++r->nonfinite_images;
+            snn_count_pixels(c, &truth, labels,
                          &r->overlaps[i * (size_t)d->classes]);
             snn_mask_free(&truth);
         }
@@ -456,10 +268,10 @@ static int evaluate(network *net, const layer *l, const iou_options *o,
                     const snn_data *d)
 {
     size_t row = (size_t)d->classes + 1;
-    confusion counts = { d->classes, NULL };
+    snn_confusion counts = { d->classes, NULL };
     iou_results r = { d, &counts, NULL, 0, 0 };
     int is_good;
-    r.overlaps = (overlap *)snn_alloc(d->images.count * (row - 1),
+    r.overlaps = (snn_overlap *)snn_alloc(d->images.count * (row - 1),
                                       sizeof *r.overlaps);
     counts.pixels = (size_t *)snn_alloc(row * row, sizeof *counts.pixels);
     is_good = segment_all(net, l, o, d, &counts, &r);

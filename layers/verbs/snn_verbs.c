@@ -62,6 +62,10 @@ static const verb verbs[] = {
       "train list, and the first layer that leaves the fixed point",
       "darknet snn probe build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg "
       "--plot probe.png" },
+    { "look", snn_look, "DATA [CFG] [--out FILE.html]",
+      "a detector's data set as a page: counts, sizes, anchors that fit, images with boxes, "
+      "mistakes",
+      "darknet snn look build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg --out look.html" },
     { "gradcheck", snn_gradcheck, "CFG [--layer N]",
       "back-propagation against central differences, upstream's layers included",
       "darknet snn gradcheck cfg/tiny-yolo-snn.cfg" },

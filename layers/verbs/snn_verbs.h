@@ -17,6 +17,7 @@ int snn_verb_init(int argc, char **argv);
 int snn_verb_probe(int argc, char **argv);
 int snn_help(int argc, char **argv);
 int snn_iou(int argc, char **argv);
+int snn_look(int argc, char **argv);
 int snn_map(int argc, char **argv);
 int snn_strip(int argc, char **argv);
 

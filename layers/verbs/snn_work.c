@@ -14,7 +14,7 @@
  * cfg        NULL where it cannot be read
  * last       the section that finds boxes, or NULL */
 typedef struct {
-    const snn_work *work;
+    const snn_command *work;
     size_t mistakes;
     snn_data set;
     snn_cfg *cfg;
@@ -332,7 +332,7 @@ static void check_others(check *c)
     check_images(c, "train", segments ? SNN_MASKS : SNN_IMAGES);
 }
 
-static void check_gpus(const snn_work *w)
+static void check_gpus(const snn_command *w)
 {
 #ifndef GPU
     if (!w->gpus) return;
@@ -354,7 +354,7 @@ static void check_length(check *c, const char *what, const char *path)
                 strlen(path));
 }
 
-void snn_work_check(const snn_work *w)
+void snn_work_check(const snn_command *w)
 {
     check c;
     memset(&c, 0, sizeof c);

@@ -18,9 +18,9 @@ typedef struct {
     int count;
     const char *gpus, *out;
     int top;
-} snn_work;
+} snn_command;
 
-void snn_work_check(const snn_work *w);
+void snn_work_check(const snn_command *w);
 
 #ifdef __cplusplus
 }

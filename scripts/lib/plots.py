@@ -33,22 +33,6 @@ def thinned(values):
     return [min(len(values), i * width + width / 2) for i in range(len(stretches))], [s[len(s) // 2] for s in stretches]
 
 
-def lines(curves, xlabel, ylabel, logarithmic=False, size=(6.4, 3)):
-    """curves: [(label, index of its colour, x, y)]; equal labels are named once."""
-    figure, axes = plt.subplots(figsize=size)
-    named = set()
-    for label, index, x, y in curves:
-        axes.plot(x, y, color=colour(index), linewidth=1, label=None if label in named else label,
-                  marker="." if len(x) < 20 else None)
-        named.add(label)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
-    if logarithmic:
-        axes.set_yscale("log")
-    if named:
-        axes.legend()
-    return svg(figure)
-
-
 def panels(curves, titles, xlabel, ylabel):
     """One small plot for each title; curves: [(label, index, [(x, y) of each])]."""
     columns = 5

@@ -2,13 +2,10 @@
 import csv
 import html
 
-from lib import plots
+from lib import page, plots
 from lib import regress_summary as summaries
 
-STYLE = """body{font:14px/1.45 sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;margin:1em 0}td,th{padding:.2em .7em;border-bottom:1px solid #ddd;text-align:right}
-td:first-child,th:first-child{text-align:left}.worse{color:#b00}.better{color:#070}.undecided{color:#a60}
-svg{max-width:100%;height:auto}code{background:#f4f4f4}"""
+COLOURS = {"worse": "#b00", "better": "#070", "undecided": "#a60"}
 
 METHOD = """Each net trains once for each seed. A difference is that of the means over seeds, on the test images.
 Its interval, at {confidence:.0%} confidence, is the sum of two parts: the test images (a paired bootstrap: {draws}
@@ -34,7 +31,7 @@ def comparisons(summary):
         ratio = f"{r['step_ratio']:.2f}" if r["step_ratio"] else "-"
         rows.append([html.escape(f"{r['variant']} against {r['parent']}"), html.escape(r["data"]), r["mini_batch"],
                      f"{r['second']:.3f}", f"{r['first']:.3f}", summaries.interval(r), f"{r['images']:.3f}",
-                     f"{r['seeds']:.3f}", ratio, f"<span class='{r['verdict'].split()[-1]}'>{r['verdict']}</span>"])
+                     f"{r['seeds']:.3f}", ratio, f"<span style='color:{COLOURS.get(r['verdict'].split()[-1], 'inherit')}'>{r['verdict']}</span>"])
     return table(["nets", "data", "mini-batch", "variant", "parent", "difference (interval)", "error: images",
                   "error: seeds", "step time, ratio", "verdict"], rows)
 
@@ -79,24 +76,25 @@ def of_data(plan, data, mini_batch):
 
 
 def curves(plan):
-    parts = []
+    """Sections of curves, for each data set and mini-batch."""
+    sections = []
     for data in plan.data:
         for m in plan.settings.mini_batches:
             groups = of_data(plan, data, m)
             if not groups:
                 continue
-            parts.append(f"<h3>{html.escape(data.name)}, mini-batch {groups[0][1].mini_batch}</h3>")
+            where = f"{data.name}, mini-batch {groups[0][1].mini_batch}"
             each = [(group, i, run, result) for i, group in groups for run, result in group.results()]
-            parts.append(plots.lines([(group.net.name, i, *plots.thinned(losses(run))) for group, i, run, _ in each],
-                                     "iteration", "loss", logarithmic=True))
-            where = "images held out" if data.held else "test images"
-            parts.append(plots.lines([(group.net.name, i, *zip(*result["curve"])) for group, i, _, result in each
-                                      if result["curve"]], "iteration", f"accuracy on the {where}"))
-            parts.append(plots.bars([(group.net.name, i, sum(r["images_per_second"] for _, r in group.results())
-                                      / len(group.results())) for i, group in groups], "images/s, training"))
-            parts.append(precision_recall(groups))
-            parts.append(activations(groups))
-    return "\n".join(parts)
+            sections.append(page.lines(f"Loss: {where}", "iteration",
+                                       [(group.net.name, i, *plots.thinned(losses(run))) for group, i, run, _ in each], True))
+            images = "images held out" if data.held else "test images"
+            sections.append(page.lines(f"Accuracy on the {images}: {where}", "iteration",
+                                       [(group.net.name, i, *zip(*result["curve"])) for group, i, _, result in each
+                                        if result["curve"]]))
+            speed = plots.bars([(group.net.name, i, sum(r["images_per_second"] for _, r in group.results())
+                                 / len(group.results())) for i, group in groups], "images/s, training")
+            sections.append(page.html(f"Speed and precision: {where}", speed + precision_recall(groups)))
+    return sections
 
 
 def precision_recall(groups):
@@ -111,10 +109,6 @@ def precision_recall(groups):
                         "recall", "precision")
 
 
-def activations(groups):
-    return ""
-
-
 def losing(summary):
     """The comparisons in which the variant is behind, worst first."""
     behind = sorted((r for r in summary["comparisons"] if r["difference"] < 0), key=lambda r: r["difference"])
@@ -124,7 +118,7 @@ def losing(summary):
     return f"<ul>{items}</ul>"
 
 
-def page(title, plan, summary, draws):
+def text(title, plan, summary, draws):
     settings = summary["settings"]
     rows = summary["comparisons"]
     label = "{variant} / {parent}, {data}, {mini_batch}".format
@@ -136,24 +130,10 @@ def page(title, plan, summary, draws):
     choice = CHOICE.format(seeds=settings["choosing"] or len(settings["seeds"])) if rates(plan) else ""
     sets = "; ".join(f"{d['name']}: {d['test_images']} test images, {d['held_out_images']} held out of training"
                      for d in settings["data"])
-    return f"""<!DOCTYPE html>
-<html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>
-<h1>{html.escape(title)}</h1>
-<p>Verdict: <b>{summary['verdict']}</b>. {html.escape(sets)}.</p>
-{comparisons(summary)}
-{expectations(summary)}
-{figure}
-<p>{method}</p>
-<h2>Where the variant loses</h2>
-{losing(summary)}
-<h2>Learning rates</h2>
-<p>{choice or 'One for each net.'}</p>
-{rates(plan)}
-<h2>Curves</h2>
-<p>One line a seed, at the chosen learning rate.</p>
-{curves(plan)}
-<h2>Runs</h2>
-<p>Times are those of {settings['workers']} trainings at a time, {settings['threads']} thread(s) each.</p>
-{runs(summary)}
-</html>
-"""
+    subtitle = f"{sets}. Curves: one line a seed, at the chosen learning rate."
+    times = f"<p>Times are those of {settings['workers']} trainings at a time, {settings['threads']} thread(s) each.</p>"
+    return page.text(title, subtitle, [["verdict", summary["verdict"]]], [
+        page.html("Comparisons", comparisons(summary) + expectations(summary) + figure + f"<p>{method}</p>"),
+        page.html("Where the variant loses", losing(summary)),
+        page.html("Learning rates", f"<p>{choice or 'One for each net.'}</p>{rates(plan)}"),
+        *curves(plan), page.html("Runs", times + runs(summary))])

@@ -296,7 +296,8 @@ SAID = (
     ("one GPU without CUDA", {}, TRAIN + " -gpus 0", 0, ["-gpus: expected a build with CUDA"]),
     ("comment behind a word", {"net.cfg": detector(activation="leaky # as ever")}, TRAIN, 0,
      ["net.cfg:20: warning: [convolutional] activation: expected"]),
-    ("cfg with a byte-order mark", {"net.cfg": b"\xef\xbb\xbf" + detector().encode()}, TRAIN, 1, ["net.cfg:1: expected plain text, got a byte-order mark of UTF-8"]),
+    ("cfg with a byte-order mark", {"net.cfg": b"\xef\xbb\xbf" + detector().encode()}, TRAIN, 1,
+     ["net.cfg:1: expected plain text, got a byte-order mark of UTF-8"]),
     ("cfg of UTF-16", {"net.cfg": detector().encode("utf-16")}, "snn check net.cfg", 1, ["net.cfg:1: expected plain text, got a byte-order mark of UTF-16"]),
     ("UNet of odd halves", {"net.cfg": NET.format(width=20, height=20, channels=3, max_batches=1, policy="constant") +
                             "[convolutional]\n[maxpool]\nsize=2\nstride=2\n[maxpool]\nsize=2\nstride=2\n[maxpool]\nsize=2\nstride=2\n"

@@ -356,8 +356,13 @@ def the_report_needs_no_other_file(options):
     quick_form(options)
     with open(os.path.join(out_of(options), "report.html")) as f:
         page = f.read()
-    assert page.count("<svg") >= 5 and "src=" not in page and 'href="http' not in page, page.count("<svg")
-    for text in ("Verdict: <b>", "Where the variant loses", "precision", "images/s", "iteration"):
+    shown = json.loads(page.split("const page = ", 1)[1].split(";\ndocument.title", 1)[0])
+    kinds = [section["kind"] for section in shown["sections"]]
+    figures = sum(section.get("html", "").count("<svg") for section in shown["sections"])
+    assert kinds.count("lines") >= 2 and figures >= 3, (kinds, figures)
+    assert "src=" not in page and 'href="http' not in page
+    assert shown["facts"][0][0] == "verdict", shown["facts"]
+    for text in ("Where the variant loses", "precision", "images/s", "iteration"):
         assert text in page, text
     with open(os.path.join(out_of(options), "summary.csv")) as f:
         rows = list(csv.DictReader(f))
