@@ -9,6 +9,7 @@
  */
 #include "snn_host.h"
 #include "snn_files.h"
+#include "snn_layers.h"
 #include "snn_mem.h"
 #include "snn_trial.h"
 
