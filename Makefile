@@ -26,6 +26,8 @@ BLAS ?= $(shell pkg-config --exists openblas 2> /dev/null && echo 1 || echo 0)
 CPU_FAST ?= $(shell echo '\#include <dnnl.h>' | $(CC) -E - > /dev/null 2>&1 && echo 1 || echo 0)
 PYTHON ?= /usr/bin/python3
 ## V=1               print every command
+## MPI=1             with MPI: a training on several processes or machines (scripts/README.md)
+MPI ?= 0
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 
@@ -35,7 +37,7 @@ Q := $(if $(filter 1,$(V)),,@)
 
 # One tree for each set of options, so that going back and forth is cheap.
 comma := ,
-CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(CPU_FAST)),,-nofast)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu$(if $(filter 1,$(CUDNN)),-cudnn)$(if $(ARCH),-$(shell printf %s "$(ARCH)" | cksum | cut -d' ' -f1)))$(if $(filter host,$(GPU)),-gpuhost)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
+CONFIG := $(if $(filter 1,$(BLAS)),,-noblas)$(if $(filter 1,$(CPU_FAST)),,-nofast)$(if $(filter 1,$(OPENCV)),,-noopencv)$(if $(filter 1,$(GPU)),-gpu$(if $(filter 1,$(CUDNN)),-cudnn)$(if $(ARCH),-$(shell printf %s "$(ARCH)" | cksum | cut -d' ' -f1)))$(if $(filter host,$(GPU)),-gpuhost)$(if $(filter 1,$(MPI)),-mpi)$(if $(filter 1,$(DEBUG)),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WITHOUT),-without-$(subst $() ,-,$(WITHOUT)))
 UPSTREAM := $(if $(DARKNET),$(DARKNET),build/upstream/darknet)
 BUILD := $(CONFIG)$(if $(DARKNET),-$(shell printf %s "$(DARKNET)" | cksum | cut -d' ' -f1))
 TREE := build/tree$(BUILD)
@@ -59,7 +61,7 @@ $(error GPU=1: expected nvcc in PATH or in /usr/local/cuda/bin)
 endif
 
 HOST_FLAGS = $(SANITIZER) $(if $(filter host,$(GPU)),$(CUDA_INCLUDE) $(CUDA_LIB))
-HOST_OPTIONS = GPU=$(if $(filter 0,$(GPU)),0,1) $(if $(filter 0,$(GPU)),,NVCC="$(NVCC)") CUDNN=$(CUDNN) OPENMP=$(OPENMP) DEBUG=$(DEBUG) OPENCV=$(OPENCV) BLAS=$(BLAS) CPU_FAST=$(CPU_FAST) LIBSO=1 \
+HOST_OPTIONS = GPU=$(if $(filter 0,$(GPU)),0,1) $(if $(filter 0,$(GPU)),,NVCC="$(NVCC)") CUDNN=$(CUDNN) OPENMP=$(OPENMP) DEBUG=$(DEBUG) OPENCV=$(OPENCV) BLAS=$(BLAS) CPU_FAST=$(CPU_FAST) MPI=$(MPI) LIBSO=1 \
 	$(if $(ARCH),ARCH="$(ARCH)") \
 	$(if $(strip $(HOST_FLAGS)),CC="gcc $(HOST_FLAGS)" CPP="g++ -std=c++11 $(HOST_FLAGS)")
 LAYER_FOLDERS := layers $(patsubst %/,%,$(wildcard layers/*/))
@@ -110,6 +112,9 @@ stock: $(STOCK)/darknet  ## build upstream unpatched, for comparison
 PACKAGES := gcc g++ make pkg-config dpkg-dev libopencv-dev libopenblas-dev libdnnl-dev valgrind \
 	python3 python3-venv python3-numpy python3-opencv python3-skimage python3-matplotlib \
 	dataset-fashion-mnist
+
+# Some tests alone need these: processes, and a browser that draws pages.
+TEST_PACKAGES := libopenmpi-dev openmpi-bin chromium
 
 deps:  ## install the Debian packages needed (root or sudo)
 	$(Q)scripts/install_deps.sh $(PACKAGES)
@@ -277,6 +282,7 @@ lint:  ## formatting and static checks, under a minute
 	$(Q)$(PYTHON) tests/lint.py --ruff build/venv/bin/ruff
 
 test: deps lint  ## everything that CI runs
+	$(Q)scripts/install_deps.sh $(TEST_PACKAGES)
 	$(Q)$(MAKE) --no-print-directory test-run
 
 # The unit tests of the other builds, as commands for tests/run.py.
@@ -287,6 +293,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%) build/tests-noopencv/corpus_driver
 	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(patsubst %,build/tests-noopencv-address-undefined/test_%,$(UNIT) kernels)
+	$(Q)$(MAKE) --no-print-directory MPI=1 build/tree-mpi/darknet
 	$(Q)$(MAKE) --no-print-directory -j2 GPU=host gpu-programs
 	$(Q)$(PYTHON) scripts/bench_gpu.py build/tests-gpuhost/bench_gpu --elements 20000 --json build/bench-gpu-host.json > /dev/null
 	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(THREADS_TESTS) $(VARIANT_PROGRAMS) \
@@ -303,6 +310,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		"tests/system/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/system/test_verbs.py build/darknet" \
 		"tests/system/test_watch.py build/darknet" \
+		"tests/system/test_mpi.py build/tree-mpi/darknet" \
 		"tests/system/test_export.py $(TESTS)/outputs_driver --darknet build/darknet" \
 		"tests/system/test_field.py build/darknet" \
 		"tests/system/test_strip.py build/darknet" \

@@ -24,6 +24,12 @@ SNN_FLAGS += -DSNN_CPU_FAST
 LDFLAGS += -ldnnl -lgomp
 endif
 
+# Training on several processes, by MPI (MPI=1).
+ifeq ($(MPI), 1)
+SNN_FLAGS += -DSNN_MPI $(shell mpicc --showme:compile 2> /dev/null || mpicc -compile_info 2> /dev/null | cut -d' ' -f2-)
+LDFLAGS += $(shell mpicc --showme:link 2> /dev/null || mpicc -link_info 2> /dev/null | cut -d' ' -f2-)
+endif
+
 # The host's -Ofast folds NaN checks away and makes the process flush denormal
 # numbers; the plugin's files keep IEEE arithmetic.
 $(addprefix $(OBJDIR), $(SNN_OBJ)): CFLAGS += -O3 -fno-fast-math -fno-math-errno -ffp-contract=off $(SNN_FLAGS)

@@ -1,6 +1,7 @@
 #include "snn_hooks.h"
 #include "selu_layer.h"
 #include "snn_batchnorm.h"
+#include "snn_data_parallel.h"
 #include "snn_fast.h"
 #include "snn_gate.h"
 #include "snn_graph.h"
@@ -52,7 +53,9 @@ void snn_cfg_end(struct snn_cfg_context *c, network *net)
 
 void snn_train_begin(network *net)
 {
+    const snn_watch_options *o = snn_watching();
     snn_plan_training(net);
+    if (o->is_training) snn_parallel_begin(net, o->cfg, o->data);
     snn_resume(net);
     snn_watch_begin(net);
 }
@@ -66,6 +69,7 @@ void snn_net_batch(int *batch)
     if (asked_batch) *batch = asked_batch;
     /* batch=1 subdivisions=16, as cfgs for inference have it. */
     if (*batch < 1) *batch = 1;
+    *batch = snn_parallel_share(*batch);
 }
 
 static const snn_section *section_of(struct snn_cfg_context *cfg, int index)

@@ -23,6 +23,14 @@ void snn_cfg_end(struct snn_cfg_context *cfg, network *net);
 /* After [net] was read: the mini-batch is what snn_set_batch asked for. */
 void snn_net_batch(int *batch);
 
+/* A training on several processes (training/snn_data_parallel.h): layer i of a pass is
+ * done; images to load for all processes; how many of the part [begin, begin + count) of
+ * them are to be loaded; and those that are this process's stay. */
+void snn_parallel_layer(network *net, int i);
+int snn_load_total(int count);
+int snn_load_own(int begin, int count, int total);
+void snn_load_keep(data *d, const data *loaded, int parts, int total);
+
 /* For the networks that are made from now on; 0: what their cfg says. */
 void snn_set_batch(int batch);
 
@@ -131,7 +139,7 @@ void snn_check_weights(network *net, const char *file, int start, int cutoff);
  * below `cutoff`: the file changes whole, when its new content is on disk, or
  * not at all; then the process ends with status 1 and the reason. So it does
  * where a weight is not finite. Backups get the state for snn_train_begin. */
-FILE *snn_save_begin(const char *file);
+FILE *snn_save_begin(network *net, const char *file);
 void snn_save_end(network *net, const char *file, FILE *out, int cutoff);
 
 /* When the host's own command begins a training: plans the net for it (snn_plan.h), and

@@ -12,7 +12,7 @@ enum {
 /* The word's bits are 1 where kept. */
 static __device__ uint32_t draw(snn_drop j, size_t word)
 {
-    return ~snn_random_bits(j.key, j.iteration, word, j.threshold);
+    return ~snn_random_bits(j.key, j.iteration, word + j.first_word, j.threshold);
 }
 
 static __global__ void draw_kernel(snn_drop j, size_t words)

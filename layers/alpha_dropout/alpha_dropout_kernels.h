@@ -15,6 +15,7 @@ typedef struct {
     uint32_t threshold;
     uint32_t *mask;     /* a bit a unit, 1 where kept */
     size_t unit;        /* values that share a bit */
+    size_t first_word;  /* of this process in the mask of all */
     snn_affine affine;
 } snn_drop;
 

@@ -5,6 +5,7 @@
 #include "snn_mem.h"
 #include "snn_plan.h"
 #include "snn_random.h"
+#include "snn_ranks.h"
 #include "snn_simd.h"
 #include "snn_threads.h"
 
@@ -78,11 +79,21 @@ void resize_alpha_dropout_layer(layer *l)
 
 void number_alpha_dropout_layer(layer *l, int copy) { options_of(*l)->copy = copy; }
 
+/* The first word of the mask of this process's images in that of all, as one process would
+ * draw it (snn_data_parallel.h); 0 where that is within a word. */
+static size_t first_word(const layer *l)
+{
+    size_t units = snn_batch_outputs(l) / unit_size(l) * (size_t)snn_rank();
+    return units % 32 ? 0 : units / 32;
+}
+
 /* What masks of the layer differ by: copies count the images that each has seen
  * for itself, of which there are fewer than 2^48. */
 static uint64_t iteration_of(const layer *l, snn_state s)
 {
-    return (uint64_t)options_of(*l)->copy << 48 | snn_images_seen(s);
+    uint64_t copy = (uint64_t)options_of(*l)->copy;
+    if (!first_word(l)) copy += (uint64_t)snn_rank();
+    return copy << 48 | snn_images_of_all(snn_images_seen(s));
 }
 
 typedef struct {
@@ -92,7 +103,7 @@ typedef struct {
     uint32_t *mask;
     const float *in;
     float *out;
-    size_t count, unit;
+    size_t count, unit, first_word;
     snn_affine affine;
 } job;
 
@@ -101,7 +112,7 @@ typedef struct {
 SNN_HD void draw_block(const job *j, size_t block)
 {
     uint32_t *mask = j->mask + block * LANES;
-    uint64_t counter = (uint64_t)block * LANES * 8;
+    uint64_t counter = ((uint64_t)block * LANES + j->first_word) * 8;
     uint32_t k0 = (uint32_t)j->o->key, k1 = (uint32_t)(j->o->key >> 32);
     uint32_t c0 = (uint32_t)counter, c1 = (uint32_t)(counter >> 32);
     uint32_t c2 = (uint32_t)j->iteration, c3 = (uint32_t)(j->iteration >> 32);
@@ -236,6 +247,7 @@ static job job_of(const layer *l, const float *in, float *out)
     j.out = out;
     j.count = snn_batch_outputs(l);
     j.unit = unit_size(l);
+    j.first_word = first_word(l);
     j.affine = snn_alpha_dropout_affine(j.o->probability);
     return j;
 }
@@ -278,6 +290,7 @@ static snn_drop drop_of(const layer *l, uint64_t iteration)
     d.threshold = snn_drop_threshold(o->probability);
     d.mask = (uint32_t *)(void *)l->rand_gpu;
     d.unit = unit_size(l);
+    d.first_word = first_word(l);
     d.affine = snn_alpha_dropout_affine(o->probability);
     return d;
 }

@@ -7,10 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+void (*snn_before_fatal)(void);
+void (*snn_at_quit)(void);
+
 void snn_quit(void)
 {
     fflush(stdout);
     flockfile(stderr);      /* no other thread is in the middle of a line */
+    if (snn_at_quit) snn_at_quit();
     _exit(EXIT_FAILURE);
 }
 
@@ -19,6 +23,7 @@ void snn_fatal(const char *format, ...)
     va_list args;
     va_start(args, format);
     flockfile(stderr);
+    if (snn_before_fatal) snn_before_fatal();
     fputs("snn: ", stderr);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);

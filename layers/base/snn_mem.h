@@ -34,6 +34,11 @@ void snn_quit(void) SNN_NORETURN;
  * with status 1. */
 void snn_fatal(const char *format, ...) SNN_PRINTF(1, 2) SNN_NORETURN;
 
+/* Called before the message of a fatal error, and before the process ends; NULL: nothing is.
+ * Set by snn_ranks.h. */
+extern void (*snn_before_fatal)(void);
+extern void (*snn_at_quit)(void);
+
 /* Whether SNN_STRICT in the environment makes warnings mistakes. */
 int snn_is_strict(void);
 

@@ -36,6 +36,7 @@ typedef struct {
     float noise;        /* 0: none */
     int copy;           /* of a net on several GPUs */
     uint64_t key;       /* snn_random_key of the layer */
+    uint64_t first;     /* of the channels of all processes' images: this one's */
 } snn_noise;
 
 /* What the factors of a pass differ by. */
@@ -47,8 +48,9 @@ SNN_HD uint64_t snn_noise_pass(const snn_noise *n, uint64_t images_seen)
 /* The factor of a channel; `index` = image * channels + channel. */
 SNN_HD float snn_noise_factor(const snn_noise *n, uint64_t pass, uint64_t index)
 {
-    snn_random4 r = snn_philox(n->key, pass, index >> 2);
-    float u = (float)(r.v[index & 3] >> 8) * (1 / 16777216.f);
+    uint64_t at = n->first + index;
+    snn_random4 r = snn_philox(n->key, pass, at >> 2);
+    float u = (float)(r.v[at & 3] >> 8) * (1 / 16777216.f);
     return 1 + n->noise * 1.7320508f * (2 * u - 1);
 }
 

@@ -1,6 +1,7 @@
 #include "snn_summary.h"
 #include "snn_math.h"
 #include "snn_mem.h"
+#include "snn_simd.h"
 #include "snn_threads.h"
 
 #include <stdlib.h>
@@ -86,4 +87,17 @@ size_t snn_nonfinite(const float *x, size_t n)
     size_t i, count = 0;
     for (i = 0; i < n; ++i) count += !snn_is_finite(x[i]);
     return count;
+}
+
+#define EXPONENT 0x7f800000u
+
+SNN_SIMD int snn_all_finite(const float *x, size_t n)
+{
+    int32_t largest = 0;
+    size_t i;
+    for (i = 0; i < n; ++i) {
+        int32_t exponent = (int32_t)(snn_float_bits(x[i]) & EXPONENT);
+        largest = exponent > largest ? exponent : largest;
+    }
+    return largest != (int32_t)EXPONENT;
 }

@@ -27,6 +27,9 @@ snn_summary snn_summary_of(const float *x, size_t batch, size_t channels,
 /* How many of the n values are NaN or infinite. */
 size_t snn_nonfinite(const float *x, size_t n);
 
+/* 1 where each of the n values is a number. One reading, in vectors. */
+int snn_all_finite(const float *x, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,6 +4,7 @@
 #include "snn_hooks.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
+#include "snn_ranks.h"
 #include "snn_state.h"
 #include "snn_weights.h"
 
@@ -17,10 +18,12 @@ static void give_up(const char *file, int error)
               "is untouched", file, strerror(error));
 }
 
-FILE *snn_save_begin(const char *file)
+/* Of several processes the first one writes, the images of all. */
+FILE *snn_save_begin(network *net, const char *file)
 {
-    FILE *out = snn_write_begin(file);
+    FILE *out = snn_rank() ? fopen("/dev/null", "wb") : snn_write_begin(file);
     if (!out) give_up(file, errno);
+    *net->seen = snn_images_of_all(*net->seen);
     return out;
 }
 
@@ -40,7 +43,7 @@ static void verify(snn_weights *w, const char *file, FILE *out)
               w->nonfinite_layer, snn_layer_name(&w->net->layers[w->nonfinite_layer]));
 }
 
-void snn_save_end(network *net, const char *file, FILE *out, int cutoff)
+static void publish(network *net, const char *file, FILE *out, int cutoff)
 {
     snn_weights w = { net, 0, cutoff, 1, 0, -1, 0, -1 };
     int has_state = snn_state_goes_with(file), error = 0;
@@ -62,4 +65,11 @@ void snn_save_end(network *net, const char *file, FILE *out, int cutoff)
     snn_write_drop(file);
     if (has_state) snn_state_drop(file);
     give_up(file, error);
+}
+
+void snn_save_end(network *net, const char *file, FILE *out, int cutoff)
+{
+    if (snn_rank()) fclose(out);
+    else publish(net, file, out, cutoff);
+    *net->seen /= (size_t)snn_ranks();
 }

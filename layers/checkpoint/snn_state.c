@@ -5,6 +5,7 @@
 #include "snn_mem.h"
 #include "snn_parameters.h"
 #include "snn_rand.h"
+#include "snn_ranks.h"
 #include "snn_step.h"
 #include "snn_weights.h"
 
@@ -29,11 +30,14 @@ typedef struct {
     uint64_t floats;
     uint64_t sum;               /* of the floats' bytes */
     uint64_t batch;             /* images in an iteration */
+    uint64_t processes;         /* version 3: that the training ran on */
 } header;
 
+/* is_sum: of gradients of an iteration's images, of one process where there are several */
 typedef struct {
     float *values, *on_gpu;
     size_t count;
+    int is_sum;
 } array;
 
 #ifdef GPU
@@ -44,9 +48,10 @@ typedef struct {
 #define OF_CENTRE_ON_GPU(name) NULL
 #endif
 
-static int add(array *a, int n, float *values, float *on_gpu, size_t count)
+static int add(array *a, int n, float *values, float *on_gpu, size_t count, int is_sum)
 {
     if (!values || !count) return n;
+    a[n].is_sum = is_sum;
     a[n].values = values;
     a[n].on_gpu = on_gpu;
     a[n].count = count;
@@ -63,23 +68,23 @@ static int arrays_of(const layer *l, array a[MOST_ARRAYS])
     for (i = 0; i < kinds; ++i) {
         size_t count = p[i].count;
         if (p[i].gradient == l->weight_updates) {
-            n = add(a, n, l->weight_updates, ON_GPU(weight_updates), count);
-            n = add(a, n, l->m, ON_GPU(m), count);
-            n = add(a, n, l->v, ON_GPU(v), count);
+            n = add(a, n, l->weight_updates, ON_GPU(weight_updates), count, 1);
+            n = add(a, n, l->m, ON_GPU(m), count, 0);
+            n = add(a, n, l->v, ON_GPU(v), count, 0);
         } else if (p[i].gradient == l->bias_updates) {
-            n = add(a, n, l->bias_updates, ON_GPU(bias_updates), count);
-            n = add(a, n, l->bias_m, ON_GPU(bias_m), count);
-            n = add(a, n, l->bias_v, ON_GPU(bias_v), count);
+            n = add(a, n, l->bias_updates, ON_GPU(bias_updates), count, 1);
+            n = add(a, n, l->bias_m, ON_GPU(bias_m), count, 0);
+            n = add(a, n, l->bias_v, ON_GPU(bias_v), count, 0);
         } else {
-            n = add(a, n, l->scale_updates, ON_GPU(scale_updates), count);
-            n = add(a, n, l->scale_m, ON_GPU(scale_m), count);
-            n = add(a, n, l->scale_v, ON_GPU(scale_v), count);
+            n = add(a, n, l->scale_updates, ON_GPU(scale_updates), count, 1);
+            n = add(a, n, l->scale_m, ON_GPU(scale_m), count, 0);
+            n = add(a, n, l->scale_v, ON_GPU(scale_v), count, 0);
         }
     }
     if (c) {
-        n = add(a, n, &c->images, NULL, 1);
-        n = add(a, n, c->mean, OF_CENTRE_ON_GPU(mean), c->channels);
-        n = add(a, n, c->bias_momentum, OF_CENTRE_ON_GPU(bias_momentum), c->filters);
+        n = add(a, n, &c->images, NULL, 1, 0);
+        n = add(a, n, c->mean, OF_CENTRE_ON_GPU(mean), c->channels, 0);
+        n = add(a, n, c->bias_momentum, OF_CENTRE_ON_GPU(bias_momentum), c->filters, 1);
     }
     return n;
 }
@@ -143,7 +148,7 @@ static char *with_ending(const char *file, const char *ending)
 /* Images in an iteration. */
 static uint64_t images_of(const network *net)
 {
-    return (uint64_t)net->batch * (uint64_t)net->subdivisions;
+    return snn_images_of_all((uint64_t)net->batch * (uint64_t)net->subdivisions);
 }
 
 static void measure(const array *a, void *context)
@@ -167,15 +172,16 @@ int snn_state_write(network *net, const char *weights, uint64_t fingerprint)
     header h;
     memset(&h, 0, sizeof h);
     memcpy(h.magic, magic, sizeof magic);
-    h.version = VERSION;
+    h.processes = (uint64_t)snn_ranks();
+    h.version = h.processes > 1 ? VERSION + 1 : VERSION;
     if (snn_adam_steps(net)) h.steps = *snn_adam_steps(net);
     h.weights = fingerprint;
-    h.seen = *net->seen;
+    h.seen = *net->seen;        /* of all processes, while weights are saved */
     h.batch = images_of(net);
     h.random = snn_rand_now();
     each_array(net, measure, &h);
     if (out) {
-        fwrite(&h, sizeof h, 1, out);
+        fwrite(&h, h.processes > 1 ? sizeof h : offsetof(header, processes), 1, out);
         each_array(net, write_array, out);
         error = snn_write_sync(out);
         if (error) snn_write_drop(file);
@@ -222,6 +228,15 @@ static void count_floats(const array *a, void *context)
     *(size_t *)context += a->count;
 }
 
+/* What came to the header after version 1. */
+static int read_rest(header *h, FILE *in)
+{
+    h->processes = 1;
+    if (h->version == 1) return 1;
+    if (h->version > VERSION + 1 || fread(&h->batch, sizeof h->batch, 1, in) != 1) return 0;
+    return h->version == VERSION || (fread(&h->processes, sizeof h->processes, 1, in) == 1 && h->processes);
+}
+
 /* The floats of a state of these weights, NULL and why where it is none. */
 static float *read_state(network *net, const char *file, header *h, const char **why)
 {
@@ -235,9 +250,9 @@ static float *read_state(network *net, const char *file, header *h, const char *
     memset(h, 0, sizeof *h);
     if (fread(h, offsetof(header, batch), 1, in) != 1 || memcmp(h->magic, magic, sizeof magic)) {
         *why = "it is no state of a training";
-    } else if (h->version != 1 && (h->version != VERSION || fread(&h->batch, sizeof h->batch, 1, in) != 1)) {
+    } else if (!read_rest(h, in)) {
         *why = "it is of another version of this plugin";
-    } else if (h->weights != expected.fingerprint || h->seen != *net->seen) {
+    } else if (h->weights != expected.fingerprint || h->seen != snn_images_of_all(*net->seen)) {
         *why = "it belongs to other weights";
     } else if (h->floats != count || fread(values, sizeof *values, count, in) != count ||
                getc(in) != EOF || snn_fingerprint(0, values, count) != h->sum) {
@@ -251,11 +266,18 @@ static float *read_state(network *net, const char *file, header *h, const char *
     return NULL;
 }
 
+typedef struct {
+    const float *next;
+    float share;                /* of a sum of the processes that wrote it, in one of these */
+} restoring;
+
 static void restore(const array *a, void *context)
 {
-    const float **next = (const float **)context;
-    memcpy(a->values, *next, a->count * sizeof(float));
-    *next += a->count;
+    restoring *r = (restoring *)context;
+    size_t i;
+    memcpy(a->values, r->next, a->count * sizeof(float));
+    for (i = 0; i < a->count && a->is_sum && r->share != 1; ++i) a->values[i] *= r->share;
+    r->next += a->count;
     push(a);
 }
 
@@ -276,7 +298,7 @@ static float *find_state(network *net, const char *file, header *h, const char *
 /* Iterations are counted by images: with another batch they are others. */
 static void compare_batch(const network *net, const char *weights, uint64_t before)
 {
-    uint64_t now = images_of(net), seen = *net->seen;
+    uint64_t now = images_of(net), seen = snn_images_of_all(*net->seen);
     if (!before || before == now) return;
     fprintf(stderr, "%s: warning: expected batch=%llu, as in the training so far, got %llu: its iteration %llu "
             "is iteration %llu now, for max_batches=%d, burn_in= and steps=\n", weights,
@@ -288,11 +310,11 @@ static void compare_batch(const network *net, const char *weights, uint64_t befo
 /* The host would end at once, and write its final weights over those that are there. */
 static void refuse_if_done(const network *net, const char *weights)
 {
-    uint64_t done = *net->seen / images_of(net);
+    uint64_t done = snn_images_of_all(*net->seen) / images_of(net);
     if (net->max_batches < 1 || done < (uint64_t)net->max_batches) return;
     fprintf(stderr, "%s: expected weights of fewer than max_batches=%d iterations, got those of %llu (%llu images): "
             "raise max_batches to go on, or begin anew with -clear; nothing was written\n", weights,
-            net->max_batches, (unsigned long long)done, (unsigned long long)*net->seen);
+            net->max_batches, (unsigned long long)done, (unsigned long long)snn_images_of_all(*net->seen));
     snn_quit();
 }
 
@@ -300,16 +322,15 @@ void snn_resume(network *net)
 {
     char *file;
     const char *why;
-    const float *next;
     float *values;
     header h;
     if (expected.seen != (const void *)net->seen || !*net->seen) return;
     file = with_ending(expected.weights, ".state");
     values = find_state(net, file, &h, &why);
     if (values) {
-        next = values;
         compare_batch(net, expected.weights, h.batch);
-        each_array(net, restore, &next);
+        restoring r = { values, (float)h.processes / (float)snn_ranks() };
+        each_array(net, restore, &r);
         if (snn_adam_steps(net)) *snn_adam_steps(net) = h.steps;
         /* The mini-batch that was being loaded is loaded again. */
         if (h.random.loads) --h.random.loads;

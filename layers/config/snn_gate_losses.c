@@ -53,8 +53,8 @@ static int yolo(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen
         for (; p; p = strchr(p, ',')) {
             long box = strtol(p += *p == ',', NULL, 10);
             if (box >= 0 && box < boxes) continue;
-            mistakes += (box < 0 ? snn_gate_mistake : snn_gate_warning)
-                (s, "mask", "numbers of boxes, from 0 to below num=%lld", boxes);
+            mistakes += (box < 0 ? snn_gate_mistake
+                                 : snn_gate_warning)(s, "mask", "numbers of boxes, from 0 to below num=%lld", boxes);
             break;
         }
     }

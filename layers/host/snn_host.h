@@ -84,14 +84,25 @@ static inline void snn_push_weights(layer *l)
 #endif
 }
 
-/* Brings what the GPU has of a layer to where the CPU looks for it. */
+/* Brings what the GPU has of a layer to where the CPU looks for it: weights and gradients;
+ * outputs as well. */
+static inline void snn_pull_weights(layer *l)
+{
+#ifdef GPU
+    if (!snn_on_gpu()) return;
+    if (l->type == CONNECTED) pull_connected_layer(*l);
+    if (l->type == CONVOLUTIONAL) pull_convolutional_layer(*l);
+#else
+    (void)l;
+#endif
+}
+
 static inline void snn_pull_layer(layer *l)
 {
 #ifdef GPU
     size_t values = (size_t)l->batch * (size_t)l->outputs;
     if (!snn_on_gpu()) return;
-    if (l->type == CONNECTED) pull_connected_layer(*l);
-    if (l->type == CONVOLUTIONAL) pull_convolutional_layer(*l);
+    snn_pull_weights(l);
     if (l->output && l->output_gpu) cuda_pull_array(l->output_gpu, l->output, values);
     if (l->delta && l->delta_gpu) cuda_pull_array(l->delta_gpu, l->delta, values);
 #else

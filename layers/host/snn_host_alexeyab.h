@@ -154,8 +154,8 @@ static inline int snn_skips_spare_anchors(const char *section)
 /* Sections whose types get_layer_string does not know, or calls by another name. */
 #ifndef SNN_FAMILY_LAYER_NAMES
 #define SNN_FAMILY_LAYER_NAMES \
-    { LOGXENT, "logistic" }, { L2NORM, "l2norm" }, { ISEG, "iseg" }, { LOCAL_AVGPOOL, "local_avgpool" }, { IMPLICIT, "implicit" }, { EMPTY, "empty" }, \
-    { CONTRASTIVE, "contrastive" }, { CONV_LSTM, "conv_lstm" }, { HISTORY, "history" }, \
+    { LOGXENT, "logistic" }, { L2NORM, "l2norm" }, { ISEG, "iseg" }, { LOCAL_AVGPOOL, "local_avgpool" }, \
+    { IMPLICIT, "implicit" }, { EMPTY, "empty" }, { CONTRASTIVE, "contrastive" }, { CONV_LSTM, "conv_lstm" }, { HISTORY, "history" }, \
     { REORG, "reorg3d" }, { REORG_OLD, "reorg" },
 #endif
 
@@ -252,6 +252,15 @@ static inline int *snn_gpu_index(void) { return &gpu_index; }
 static inline size_t snn_iteration(const network *net)
 {
     return (size_t)*net->cur_iteration + 1;
+}
+
+/* The loss that the network keeps, or NULL; the images that it has seen, and by them the
+ * iteration. */
+static inline float *snn_net_cost(network *net) { (void)net; return NULL; }
+static inline void snn_set_seen(network *net, size_t seen)
+{
+    *net->seen = seen;
+    *net->cur_iteration = (int)(seen / ((size_t)net->batch * (size_t)net->subdivisions));
 }
 
 /* Iterations that are done; the rate of the next one; ends the loop of a training. */

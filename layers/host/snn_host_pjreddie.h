@@ -158,6 +158,10 @@ static inline size_t snn_iteration(const network *net)
     return (*net->seen + images - 1) / images;
 }
 
+/* The loss that the network keeps, or NULL; the images that it has seen. */
+static inline float *snn_net_cost(network *net) { return net->cost; }
+static inline void snn_set_seen(network *net, size_t seen) { *net->seen = seen; }
+
 /* Iterations that are done; the rate of the next one; ends the loop of a training. */
 static inline size_t snn_iteration_done(network *net) { return get_current_batch(net); }
 static inline double snn_current_rate(network *net) { return get_current_rate(net); }

@@ -1,5 +1,6 @@
 #include "snn_rand.h"
 #include "snn_hooks.h"
+#include "snn_ranks.h"
 
 #include <stdlib.h>
 
@@ -42,9 +43,12 @@ static void start(uint64_t seed)
     state.drawn = mix(seed);
 }
 
+/* Processes that train together draw the same numbers. */
 void srand(unsigned seed)
 {
-    if (!is_fixed) start(seed);
+    if (is_fixed) return;
+    snn_ranks_share(&seed, sizeof seed);
+    start(seed);
 }
 
 void snn_rand_fix(uint32_t seed)

@@ -1,4 +1,5 @@
 #include "snn_centre.h"
+#include "snn_ranks.h"
 #include "snn_simd.h"
 #include "snn_sums.h"
 #include "snn_threads.h"
@@ -46,7 +47,7 @@ snn_centre *snn_centre_in(void *room, const layer *l)
 
 double snn_centre_count(snn_centre *c, const layer *l)
 {
-    float batch = (float)l->batch;
+    float batch = (float)(l->batch * snn_ranks());
     c->plane = (size_t)l->inputs / c->channels;
     c->images += batch;
     if (c->images > SNN_CENTRE_IMAGES) c->images = SNN_CENTRE_IMAGES;

@@ -1,25 +1,13 @@
 #include "snn_finite.h"
+#include "snn_data_parallel.h"
 #include "snn_finite_kernels.h"
 #include "snn_hooks.h"
 #include "snn_layers.h"
 #include "snn_math.h"
 #include "snn_mem.h"
 #include "snn_parameters.h"
-#include "snn_simd.h"
+#include "snn_ranks.h"
 #include "snn_summary.h"
-
-#define EXPONENT 0x7f800000u
-
-SNN_SIMD int snn_all_finite(const float *x, size_t n)
-{
-    int32_t largest = 0;
-    size_t i;
-    for (i = 0; i < n; ++i) {
-        int32_t exponent = (int32_t)(snn_float_bits(x[i]) & EXPONENT);
-        largest = exponent > largest ? exponent : largest;
-    }
-    return largest != (int32_t)EXPONENT;
-}
 
 static int is_fault(int layer, const char *what, const float *x, size_t n,
                     snn_fault *f)
@@ -94,7 +82,9 @@ static int is_suspect(const network *net)
 void snn_check_step(network *net)
 {
     snn_fault f;
-    if (!is_suspect(net) || !snn_find_nonfinite(net, &f)) return;
+    int is_faulty = (snn_ranks() > 1 ? snn_parallel_is_suspect(net) : is_suspect(net)) && snn_find_nonfinite(net, &f);
+    snn_parallel_step(net, is_faulty);
+    if (!is_faulty) return;
     snn_fatal("iteration %zu: layer %d [%s]: expected finite %s, got %zu of %zu that "
               "are NaN or infinite. Training stops, and what it has saved stays. What "
               "helps: agc=.1 in [net], or a lower learning_rate",

@@ -9,9 +9,6 @@
 extern "C" {
 #endif
 
-/* 1 where each of the n values is a number. One reading, in vectors. */
-int snn_all_finite(const float *x, size_t n);
-
 typedef struct {
     int layer;
     const char *what;       /* "weights", "activations" or "gradients" */

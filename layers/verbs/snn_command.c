@@ -2,6 +2,7 @@
 #include "snn_commands.h"
 #include "snn_gate.h"
 #include "snn_hooks.h"
+#include "snn_ranks.h"
 #include "snn_watch.h"
 #include "snn_work.h"
 
@@ -125,6 +126,7 @@ void snn_begin(int argc, char **argv)
     char room[512];
     snn_command w;
     if (argc < 2 || !argv[1]) return;
+    snn_ranks_begin(argc, argv);
     c = find_command(argv[1]);
     if (!c) {
         check_plain(argc, argv);

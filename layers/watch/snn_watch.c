@@ -5,6 +5,7 @@
 #include "snn_hooks.h"
 #include "snn_math.h"
 #include "snn_progress.h"
+#include "snn_ranks.h"
 #include "snn_watch_page.h"
 
 #include <ctype.h>
@@ -109,7 +110,7 @@ void snn_watch_read(int argc, char **argv)
             asked.every = take_number(argc, argv, t->measure, MOST_EVERY, -1, 0);
         }
         asked.patience = take_number(argc, argv, "-patience", MOST_PATIENCE, 0, 0);
-        asked.is_quiet = take_flag(argc, argv, "-quiet");
+        asked.is_quiet = take_flag(argc, argv, "-quiet") || snn_rank();
         asked.is_verbose = take_flag(argc, argv, "-verbose");
         if (asked.patience && !asked.every) {
             fprintf(stderr, "-patience: expected %s beside it, which measures\n", t->measure);
@@ -145,7 +146,7 @@ static char *with_ending(const char *folder, const char *name, const char *endin
 /* Iterations of a quarter of an epoch. */
 static int default_every(const char *list, const network *net)
 {
-    double images = (double)net->batch * net->subdivisions, iterations = 0;
+    double images = (double)net->batch * net->subdivisions * snn_ranks(), iterations = 0;
     snn_text text;
     if (snn_text_read(list, &text)) {
         iterations = (double)text.count / images / 4;
@@ -169,7 +170,7 @@ void snn_watch_begin(network *net)
     now.page_file = with_ending(folder, name, ".html");
     if (asked.every) {
         if (asked.every < 0) asked.every = default_every(option_find_str(options, (char *)"train", (char *)""), net);
-        now.measure = snn_measure_new(asked.task, asked.data, asked.cfg);
+        if (!snn_rank()) now.measure = snn_measure_new(asked.task, asked.data, asked.cfg);
     }
     snn_watch_page_begin(&now.page, net, name, &asked);
     if (*net->seen) snn_history_read(&now.history, now.history_file, (double)snn_iteration_done(net));
@@ -183,8 +184,8 @@ static void write_page(int is_last)
     snn_watch_page_write(&now.page, now.page_file, &now.history, now.measure, is_last);
 }
 
-/* Measures, keeps the best weights, and ends the training where it is asked to. */
-static void measure(double iteration)
+/* Measures and keeps the best weights. Returns whether the training is to end. */
+static int measure(double iteration)
 {
     size_t since;
     double accuracy = snn_measure_net(now.measure, now.net);
@@ -200,14 +201,15 @@ static void measure(double iteration)
     snn_history_write(&now.history, now.history_file);
     if (asked.patience && since >= (size_t)asked.patience) {
         fprintf(stderr, "snn: -patience: %zu measures without a better one: training ends\n", since);
-        snn_end_training(now.net);
+        return 1;
     }
+    return 0;
 }
 
 static snn_progress progress_of(double iteration, double loss, double rate, double seconds)
 {
     const snn_history *h = &now.history;
-    double images = (double)now.net->batch * now.net->subdivisions, step;
+    double images = (double)now.net->batch * now.net->subdivisions * snn_ranks(), step;
     snn_progress p;
     size_t since;
     ptrdiff_t best = snn_history_best(h, &since), i = (ptrdiff_t)h->count;
@@ -257,9 +259,13 @@ int snn_train_step(network *net, float loss, double seconds)
         now.waited = now.wait;
     }
     snn_history_add(&now.history, iteration, loss, rate, seconds + now.wait);
-    if (now.measure && ((long)iteration % asked.every == 0 || is_last)) {
-        measure(iteration);
-        write_page(is_last);
+    if (asked.every && ((long)iteration % asked.every == 0 || is_last)) {
+        int ends = now.measure && measure(iteration);
+        snn_ranks_share(&ends, sizeof ends);
+        if (ends) snn_end_training(net);
+        if (now.measure) write_page(is_last || ends);
+    } else if (snn_rank()) {
+        return 1;
     } else if (is_last || time(NULL) - now.written >= PAGE_SECONDS) {
         snn_history_write(&now.history, now.history_file);
         write_page(is_last);

@@ -6,6 +6,7 @@
 #include "snn_summary.h"
 #include "snn_page.h"
 #include "snn_parameters.h"
+#include "snn_ranks.h"
 #include "snn_step.h"
 #include "snn_sums.h"
 #include "snn_thumbnail.h"
@@ -133,7 +134,7 @@ static double *smoothed(const double *values, size_t count)
 static void show_curves(const snn_watch_page *p, snn_page *page, const snn_history *h)
 {
     double *mean = smoothed(h->loss, h->count), *speed, *accuracy, *at;
-    double images = (double)p->net->batch * p->net->subdivisions;
+    double images = (double)p->net->batch * p->net->subdivisions * snn_ranks();
     size_t i, measured = 0;
     speed = (double *)snn_alloc(3 * h->count + 1, sizeof *speed);
     accuracy = speed + h->count;

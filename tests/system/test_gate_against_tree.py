@@ -21,7 +21,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "scripts/lib"), os.path.join(ROOT, "scripts")]
 
-import cfg_structure
+import cfg_structure    # noqa: E402
 
 LIMIT = 60          # seconds for one net
 MOST_OF_A_KIND = 12

@@ -100,7 +100,7 @@ CPU = [
     ("bias_that_stays", "snn_centre.c", "snn_centre.c", "l->biases[i] -= (float)(gain", "l->biases[i] -= 0 * (float)(gain", "centre"),
     ("gradient_keeps_what_the_bias_has_learnt", "snn_centre.c", "snn_centre.c",
      "x[t] -= part * means[t]", "x[t] -= 0 * means[t]", "centre"),
-    ("last_value_unread", "snn_finite.c", "snn_finite.c",
+    ("last_value_unread", "snn_summary.c", "snn_summary.c",
      "for (i = 0; i < n; ++i) {\n        int32_t", "for (i = 0; i + 1 < n; ++i) {\n        int32_t", "math"),
     ("loss_is_a_sum", "snn_loss.c", "snn_loss.c", "/ (double)pixels", "/ 1", "segmentation"),
     ("filters_keep_their_mean", "snn_init.c", "snn_init.c", "(float)((*w - mean) * scale)", "(float)(*w * scale)", "init"),

@@ -4,6 +4,7 @@
 
 #include "selu_layer.h"
 #include "snn_finite.h"
+#include "snn_summary.h"
 #include "snn_random.h"
 
 #include <float.h>

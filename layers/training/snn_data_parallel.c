@@ -1,0 +1,238 @@
+#include "snn_data_parallel.h"
+#include "snn_files.h"
+#include "snn_hooks.h"
+#include "snn_mem.h"
+#include "snn_parameters.h"
+#include "snn_plan.h"
+#include "snn_ranks.h"
+#include "snn_step.h"
+#include "snn_summary.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int share_batch;         /* the images of one mini-batch in this process */
+
+/* ---- before the first step -------------------------------------------------- */
+
+/* FNV-1a, of a file's bytes; 0 where it cannot be read. */
+static uint64_t hash_of(const char *file)
+{
+    FILE *f = fopen(file, "rb");
+    uint64_t hash = 0xcbf29ce484222325u;
+    int c;
+    if (!f) return 0;
+    while ((c = getc(f)) != EOF) hash = (hash ^ (unsigned)c) * 0x100000001b3u;
+    fclose(f);
+    return hash;
+}
+
+static void compare(const char *file)
+{
+    if (snn_ranks_agree(hash_of(file))) return;
+    if (!snn_rank()) snn_fatal("%s: expected the same file in all processes, got different ones", file);
+    sleep(5);       /* process 0 says so, and ends all */
+    snn_quit();
+}
+
+/* A channel's factors are those that one process would draw. */
+static void place_noise(layer *l)
+{
+    snn_record *r = snn_record_of(l);
+    snn_filters f;
+    if (r && snn_filters_of(l, &f)) r->noise.first = (uint64_t)snn_rank() * (uint64_t)l->batch * f.filters;
+}
+
+void snn_parallel_begin(network *net, const char *cfg, const char *data)
+{
+    list *options;
+    int i, count = 0;
+    if (snn_ranks() == 1) return;
+    compare(cfg);
+    compare(data);
+    options = read_data_cfg((char *)(size_t)data);
+    compare(option_find_str(options, (char *)"train", (char *)""));
+    free_list(options);
+    if (!snn_ranks_agree(*net->seen)) snn_fatal("expected the same weights in all processes");
+    snn_set_seen(net, *net->seen / (size_t)snn_ranks());
+    share_batch = net->batch;
+    for (i = 0; i < net->n; ++i) place_noise(&net->layers[i]);
+    for (i = 0; i < net->n; ++i) count += net->layers[i].batch_normalize || net->layers[i].type == BATCHNORM;
+    if (count && !snn_rank()) {
+        fprintf(stderr, "%s: warning: %d layers have batch normalization, whose statistics are each process's own: the "
+                "result depends on the number of processes\n", cfg, count);
+    }
+}
+
+int snn_parallel_share(int batch)
+{
+    if (batch % snn_ranks()) {
+        snn_fatal("batch / subdivisions: expected a multiple of the %d processes, got %d", snn_ranks(), batch);
+    }
+    return batch / snn_ranks();
+}
+
+/* ---- images ----------------------------------------------------------------- */
+
+int snn_load_total(int count) { return count * snn_ranks(); }
+
+/* Whether image i of all processes' batch is this one's. */
+static int is_own(int i) { return i / share_batch % snn_ranks() == snn_rank(); }
+
+/* The host puts the parts together from the last to the first. */
+int snn_load_own(int begin, int count, int total)
+{
+    int first = total - begin - count, i;
+    if (snn_ranks() == 1) return count;
+    for (i = first; i < first + count; ++i) {
+        if (is_own(i)) return count;
+    }
+    return 0;
+}
+
+static void keep_rows(matrix *m, int parts, int total)
+{
+    int part, i, at = 0, kept = 0;
+    for (part = parts; part--;) {
+        int begin = part * total / parts, count = (part + 1) * total / parts - begin;
+        if (!snn_load_own(begin, count, total)) continue;
+        for (i = total - begin - count; i < total - begin; ++i, ++at) {
+            if (is_own(i)) m->vals[kept++] = m->vals[at];
+            else free(m->vals[at]);
+        }
+    }
+    m->rows = kept;
+}
+
+void snn_load_keep(data *d, const data *loaded, int parts, int total)
+{
+    int part;
+    if (snn_ranks() == 1) return;
+    /* The host takes the number of columns from the last part, which may have no rows. */
+    for (part = 0; part < parts; ++part) {
+        if (loaded[part].X.cols > d->X.cols) d->X.cols = loaded[part].X.cols;
+        if (loaded[part].y.cols > d->y.cols) d->y.cols = loaded[part].y.cols;
+    }
+    keep_rows(&d->X, parts, total);
+    keep_rows(&d->y, parts, total);
+}
+
+/* ---- gradients -------------------------------------------------------------- */
+
+static int bad_gradient;        /* a layer's, in this mini-batch's pass */
+static unsigned char *begun;    /* [net->n]: whose sums have begun */
+
+static int is_last_pass(const network *net)
+{
+    return *net->seen / (size_t)net->batch % (size_t)net->subdivisions == 0;
+}
+
+typedef void (*visitor)(float *values, size_t count);
+
+static void each_gradient(const layer *l, visitor visit)
+{
+    snn_parameters p[SNN_MOST_PARAMETERS];
+    int k, n = snn_parameters_of(l, p);
+    for (k = 0; k < n; ++k) visit(p[k].gradient, p[k].count);
+}
+
+static void begin_sum(float *values, size_t count)
+{
+    bad_gradient |= !snn_all_finite(values, count);
+    snn_ranks_sum_begin(values, count);
+}
+
+static void sum_layer(const network *net, int i)
+{
+    if (!begun) begun = (unsigned char *)snn_alloc((size_t)net->n, 1);
+    if (begun[i]) return;
+    begun[i] = 1;
+    each_gradient(&net->layers[i], begin_sum);
+}
+
+void snn_parallel_layer(network *net, int i)
+{
+    if (snn_ranks() == 1 || snn_on_gpu()) return;
+    snn_ranks_sum_go_on();
+    if (is_last_pass(net)) sum_layer(net, i);
+}
+
+static void divide(float *values, size_t count)
+{
+    float share = 1 / (float)snn_ranks();
+    size_t i;
+    for (i = 0; i < count; ++i) values[i] *= share;
+}
+
+static void average_means(const layer *l)
+{
+    snn_centre *c = snn_step_centre(l);
+    if (!c) return;
+#ifdef GPU
+    if (c->mean_gpu) cuda_pull_array(c->mean_gpu, c->mean, c->channels);
+#endif
+    snn_ranks_sum_begin(c->mean, c->channels);
+    snn_ranks_sum_end();
+    divide(c->mean, c->channels);
+#ifdef GPU
+    if (c->mean_gpu) cuda_push_array(c->mean_gpu, c->mean, c->channels);
+#endif
+}
+
+/* On a GPU through the CPU's copies. Layers below one that stops back-propagation have not
+ * begun. */
+static void average(network *net)
+{
+    int i;
+    for (i = 0; i < net->n; ++i) {
+        snn_pull_weights(&net->layers[i]);
+        sum_layer(net, i);
+    }
+    snn_ranks_sum_end();
+    memset(begun, 0, (size_t)net->n);
+    for (i = 0; i < net->n; ++i) {
+        each_gradient(&net->layers[i], divide);
+        if (snn_on_gpu()) snn_push_weights(&net->layers[i]);
+        average_means(&net->layers[i]);
+    }
+}
+
+int snn_parallel_is_suspect(const network *net)
+{
+    int i;
+    for (i = 0; i < net->n; ++i) {
+        if (net->layers[i].cost && !snn_all_finite(net->layers[i].cost, 1)) return 1;
+    }
+    return bad_gradient;
+}
+
+/* Where a loss stands: each layer's, and where the host keeps one the network's. */
+static float *loss_at(network *net, int i)
+{
+    return i < net->n ? net->layers[i].cost : snn_net_cost(net);
+}
+
+void snn_parallel_step(network *net, int is_faulty)
+{
+    double *losses;
+    int i, count = net->n + 1, others;
+    if (snn_ranks() == 1) return;
+    losses = (double *)snn_alloc((size_t)count + 1, sizeof *losses);
+    for (i = 0; i < count; ++i) losses[i] = loss_at(net, i) ? *loss_at(net, i) : 0;
+    losses[count] = is_faulty;
+    snn_ranks_sum_end();
+    snn_ranks_sum(losses, (size_t)count + 1);
+    others = losses[count] > 0;
+    bad_gradient = 0;
+    for (i = 0; i < count; ++i) {
+        if (loss_at(net, i)) *loss_at(net, i) = (float)(losses[i] / snn_ranks());
+    }
+    free(losses);
+    if (is_faulty) return;
+    if (others) {
+        sleep(5);       /* the process that it is says so, and ends all */
+        snn_quit();
+    }
+    if (is_last_pass(net)) average(net);
+}
