@@ -52,6 +52,7 @@ typedef struct {
     int is_detector;    /* ... of boxes */
     int is_gate;        /* what it puts out multiplies another layer's output ... */
     int is_bounded_gate;        /* ... by a number around a half */
+    int is_compared;    /* channels of it: [maxpool] maxpool_depth takes the largest */
     int is_read;        /* by some layer */
     int is_last;        /* no filters read what it puts out */
     int is_pooled;      /* its output is a max-pool's, perhaps rearranged */
@@ -101,7 +102,7 @@ typedef void snn_layer_rule(snn_conversion *c, int layer);
 
 snn_net_rule snn_net_init, snn_net_agc, snn_net_centre, snn_net_noise, snn_net_rate, snn_net_schedule;
 snn_layer_rule snn_remove_batchnorm, snn_convert_activation, snn_convert_dropout, snn_convert_init,
-    snn_convert_head, snn_silence_head, snn_convert_sum, snn_convert_pool, snn_remove_training_keys, snn_renumber;
+    snn_convert_head, snn_silence_layer, snn_convert_sum, snn_convert_pool, snn_remove_training_keys, snn_renumber;
 
 /* The lines that whiten the input, at their place. */
 void snn_insert_whitening(snn_conversion *c);
@@ -150,6 +151,9 @@ double snn_power_read(const snn_conversion *c, int layer);
 /* Whether SELU takes the place of the layer's activation: in hidden layers. Those of
  * heads, of gates, of linear bottlenecks and bounded ones at the net's end stay. */
 int snn_becomes_selu(const snn_conversion *c, int layer);
+
+/* Whether some layer is multiplied by numbers that know no bound. */
+int snn_has_unbounded_gate(const snn_conversion *c);
 
 /* Whether a [shortcut] gets alpha= and beta=. */
 int snn_weighs_sum(const snn_conversion *c, int layer);

@@ -83,6 +83,22 @@ static int ends_bounded(const snn_conversion *c, int layer)
     return i >= 0 && snn_is_bounded(snn_find(snn_section_of(c, i), "activation")->value);
 }
 
+/* A bounded layer that is not a gate to all that read it becomes SELU, and loses its bound. */
+int snn_has_unbounded_gate(const snn_conversion *c)
+{
+    int i;
+    for (i = 1; i < c->graph->count; ++i) {
+        if (!is_product(snn_section_of(c, i))) continue;
+        if (!ends_bounded(c, i - 1) || snn_becomes_selu(c, snn_gate_activation(c, i - 1))) return 1;
+    }
+    return 0;
+}
+
+static int is_max_of_channels(const snn_section *s)
+{
+    return snn_is_max_pool(s) && snn_number_of(s, "maxpool_depth", 0);
+}
+
 static int is_gate_of(const snn_conversion *c, int layer, int reader)
 {
     const snn_node *node = &c->graph->nodes[reader];
@@ -97,7 +113,8 @@ static void find_gates_and_ends(snn_conversion *c)
     for (i = 0; i < count; ++i) c->fates[i].is_last = c->fates[i].is_gate = 1;
     for (i = count - 1; i >= 0; --i) {
         const snn_node *node = &c->graph->nodes[i];
-        int is_last = !snn_is_weighted(node->section) && c->fates[i].is_last;
+        int is_weighted = snn_is_weighted(node->section), is_last = !is_weighted && c->fates[i].is_last;
+        int compares = is_max_of_channels(node->section) || (!is_weighted && c->fates[i].is_compared);
         c->fates[i].is_gate &= c->fates[i].is_read;
         c->fates[i].is_bounded_gate &= c->fates[i].is_gate;
         for (k = 0; k < node->input_count; ++k) {
@@ -106,6 +123,7 @@ static void find_gates_and_ends(snn_conversion *c)
             f->is_bounded_gate |= c->fates[i].is_bounded_gate ||
                                   (is_product(node->section) && ends_bounded(c, node->inputs[k]));
             f->is_last &= is_last;
+            f->is_compared |= compares;
             f->is_read = 1;
         }
     }

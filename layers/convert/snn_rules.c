@@ -15,7 +15,7 @@ static const struct {
     { SNN_SUMS, snn_convert_sum },
     { SNN_INIT_RULE, snn_convert_init },                /* snn_rules_weights.c */
     { SNN_HEAD, snn_convert_head },
-    { SNN_NOISE_RULE, snn_silence_head },
+    { SNN_NOISE_RULE, snn_silence_layer },
     { SNN_ACTIVATIONS, snn_convert_activation },        /* snn_rules_layers.c */
 };
 

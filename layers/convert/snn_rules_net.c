@@ -77,12 +77,14 @@ void snn_net_centre(snn_conversion *c)
 }
 
 /* Whether noise= is written: for boxes. Nets that segment learn more from each image, and
- * lost half a point by it. */
+ * lost half a point by it. Where channels multiply each other without a bound, factors are
+ * squared again and again: with four linear [sam] a second moment of .8 became 424. */
 static int adds_noise(const snn_conversion *c)
 {
     int i, has_boxes = 0;
     for (i = 0; i < c->graph->count; ++i) has_boxes |= c->fates[i].is_detector;
-    return has_boxes && c->sets_pace && !c->o->keep[SNN_BATCHNORM] && !snn_find(snn_net_of(c), "noise");
+    return has_boxes && c->sets_pace && !c->o->keep[SNN_BATCHNORM] && !snn_find(snn_net_of(c), "noise") &&
+           !snn_has_unbounded_gate(c);
 }
 
 /* In place of batch normalization's jitter, which keeps a net from learning few images by
@@ -96,14 +98,16 @@ void snn_net_noise(snn_conversion *c)
     snn_insert_key(c, line_of(c), "noise", NOISE);
 }
 
-/* What is read as boxes, classes or a gate has none. */
-void snn_silence_head(snn_conversion *c, int layer)
+/* What is read as boxes, classes or a gate has none, nor where the largest channel counts,
+ * which would be that with the largest factor. */
+void snn_silence_layer(snn_conversion *c, int layer)
 {
     const snn_section *s = snn_section_of(c, layer);
     const snn_fate *f = &c->fates[layer];
-    if (!adds_noise(c) || !(f->is_head || f->is_gate) || !snn_is_initialised(s) || snn_find(s, "noise")) return;
+    if (!adds_noise(c) || !(f->is_head || f->is_gate || f->is_compared) || !snn_is_initialised(s) || snn_find(s, "noise")) return;
     if (!strcmp(s->name, "local")) return;
-    snn_explain(s, s->line, "noise", "0: what it puts out is read as it is");
+    snn_explain(s, s->line, "noise", f->is_compared ? "0: the largest channel would be the one with the most noise" :
+                "0: what it puts out is read as it is");
     snn_insert_key(c, s->line, "noise", "0");
 }
 

@@ -107,6 +107,7 @@ int snn_fit_gains(const snn_convert_options *o, const snn_edit *text)
     again.in = file;
     if (!snn_edit_write(text, file)) return 0;
     p = snn_sample((char *)o->data, file, NULL, SNN_SAMPLE_IMAGES);
+    if (p) p->keeps_all = 1;
     if (p && snn_conversion_begin(&c, &again)) {
         snn_plan_roles(&c);
         snn_plan_moments(&c);

@@ -62,6 +62,7 @@ WINDOWS = "\n[local_whitening]\nsize=17\ngain=1\n"
 WHITE = "\n[local_whitening]\nsize=0\n" + WINDOWS + "\n[route]\nlayers=-2,-1\nstopbackward=1\n"
 NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\ninit=lecun_normal\nagc=.1\ncentre=1\nlearning_rate=.04\n" + WHITE)
 QUIET_SNN = NET_SNN.replace("noise=0\n", "")
+NOISY_SNN = QUIET_SNN.replace("=1\nl", "=1\nnoise=.3\nl")
 CONV = "\n[convolutional]\nbatch_normalize=1\nfilters=4\nactivation=relu\n"
 CONV_SNN = "\n[convolutional]\nfilters=4\nactivation=selu\n"
 HEAD = "\n[convolutional]\nfilters=4\nactivation=linear\n"
@@ -276,8 +277,21 @@ CASES = [
     case("classifiers_keep_their_pace", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n",
          net=STEPPED.replace("rate=.04", "rate=.1"), net_snn=NET_SNN.replace("agc=.1", "agc=.04").replace(
              "rate=.04\n", "rate=.1\npolicy=steps\nmax_batches=90\nsteps=70,80\nscales=.1,.1\n")),
-    case("noise_where_boxes_are_found", CONV + BOXES, CONV_SNN + BOXES_SNN, net=BARE, net_snn=QUIET_SNN.replace("=1\nl", "=1\nnoise=.3\nl")),
+    case("noise_where_boxes_are_found", CONV + BOXES, CONV_SNN + BOXES_SNN, net=BARE, net_snn=NOISY_SNN),
     case("no_noise_where_none_are", CONV + HEAD, CONV_SNN + HEAD, net=BARE, net_snn=QUIET_SNN),
+    case("no_noise_in_a_gate", CONV + CONV.replace("relu", "logistic") + "\n[sam]\nfrom=-2\n" + BOXES,
+         CONV_SNN + CONV_SNN.replace("selu", "logistic").replace("]\n", "]\nnoise=0\n") + "\n[sam]\nfrom=-2\n" + BOXES_SNN,
+         net=BARE, net_snn=NOISY_SNN, binary=ALEXEYAB + "[sam]"),
+    case("no_noise_at_all_where_a_gate_has_no_bound", CONV + HEAD + "\n[sam]\nfrom=-2\n" + BOXES,
+         CONV_SNN + HEAD + "\n[sam]\nfrom=-2\n" + BOXES_SNN.replace("noise=0\n", ""),
+         net=BARE, net_snn=QUIET_SNN, binary=ALEXEYAB + "[sam]"),
+    case("no_noise_at_all_where_a_gate_loses_its_bound",
+         CONV + CONV.replace("relu", "logistic") + "\n[sam]\nfrom=-2\n\n[route]\nlayers=-1,-2\n" + BOXES,
+         CONV_SNN + CONV_SNN + "\n[sam]\nfrom=-2\n\n[route]\nlayers=-1,-2\n" + BOXES_SNN.replace("noise=0\n", ""),
+         net=BARE, net_snn=QUIET_SNN, binary=ALEXEYAB + "[sam]"),
+    case("no_noise_in_channels_that_are_compared", CONV + CONV + "\n[upsample]\n" + (DEPTH := "\n[maxpool]\nmaxpool_depth=1\nout_channels=4\nsize=1\n") + BOXES,
+         CONV_SNN + CONV_SNN.replace("]\n", "]\nnoise=0\n") + "\n[upsample]\n" + DEPTH +
+         BOXES_SNN.replace("]\ni", "]\ninit=standardized_normal\ni"), net=BARE, net_snn=NOISY_SNN, binary=ALEXEYAB + "[maxpool] maxpool_depth"),
     case("keep_noise", CONV + BOXES, CONV_SNN + BOXES_SNN.replace("noise=0\n", ""), "--keep-noise", net=BARE, net_snn=QUIET_SNN),
     case("noise_of_the_user_stays", CONV + BOXES, CONV_SNN + BOXES_SNN.replace("noise=0\n", ""), net=BARE + "noise=.1\n",
          net_snn=QUIET_SNN.replace("=.04\n", "=.04\nnoise=.1\n")),
@@ -373,6 +387,7 @@ REFUSED = [
      '13: [dropout] probability: expected a number in [0, 1), got "x"'),
 ]
 
+OPTIONS = re.findall(r'"(--[a-z-]+)"', read(os.path.join(ROOT, "layers/verbs/snn_convert.c")).decode())
 USAGE = [
     ("no_file", [], None), ("one_file", ["in.cfg"], None), ("three_files", ["in.cfg", "out.cfg", "more.cfg"], None),
     ("unknown_option", ["in.cfg", "out.cfg", "--future", "1"], '--future: expected an option of this verb, got "--future"'),
@@ -412,7 +427,8 @@ def refuses_mistakes(converter):
         first = wrong.splitlines()[0]
         check(f"convert_usage_{name}", ("status", status, 2), ("stdout", said, ""),
               ("message", first, f"snn convert: {message}" if message else first),
-              ("usage", "usage: darknet snn convert IN.cfg OUT.cfg" in wrong, True))
+              ("usage", "usage: darknet snn convert IN.cfg OUT.cfg" in wrong, True),
+              ("options left out", [o for o in OPTIONS if o not in wrong], []))
 
 
 # -------------------------------------------------------------------- the corpus
@@ -651,11 +667,11 @@ def folds(converter, name, text):
 
 UNFOLDABLE = [
     ("batchnorm_layers", "\n[batchnorm]\n", "7: [batchnorm]: expected batch normalization within a layer with weights"),
-    ("binary_weights", CONV + "binary=1\n", "8: [convolutional]: expected real weights, as binary ones cannot be scaled"),
+    ("binary_weights", CONV + "binary=1\n", '8: [convolutional] batch_normalize: expected real weights, as binary ones cannot be scaled, got "1"'),
     ("recurrent_layers", "\n[rnn]\nbatch_normalize=1\noutput=3\n",
-     "8: [rnn]: expected batch normalization in feed-forward layers alone"),
+     '8: [rnn] batch_normalize: expected batch normalization in feed-forward layers alone, got "1"'),
     ("shared_weights", CONV + "\n[convolutional]\nbatch_normalize=1\nshare_index=0\n",
-     "13: [convolutional]: expected weights of its own, as shared ones cannot be scaled"),
+     '13: [convolutional] batch_normalize: expected weights of its own, as shared ones cannot be scaled, got "1"'),
 ]
 
 
