@@ -30,9 +30,10 @@ static const verb verbs[] = {
       "[--pool keep|stride] [--dropout keep|P] [--keep-batchnorm] "
       "[--keep-activations] [--keep-dropout] [--keep-init] [--keep-agc] "
       "[--keep-centre] [--keep-input] [--keep-head] [--keep-sums] [--keep-rate] [--keep-noise] "
-      "[--weights IN.weights OUT.weights]",
+      "[--data DATA] [--weights IN.weights OUT.weights]",
       "makes a cfg with batch normalization one without: each change with its "
-      "reason; --weights folds trained weights for a warm start",
+      "reason; --data measures init_gain= on images of the data file's train list; "
+      "--weights folds trained weights for a warm start",
       "darknet snn convert cfg/tiny-yolo.cfg tiny-yolo-snn.cfg "
       "--learning-rate .04" },
     { "fold", snn_fold, "IN.cfg IN.weights OUT.cfg OUT.weights",
