@@ -145,5 +145,6 @@ void snn_begin(int argc, char **argv)
     w.verb = argv[2];
     read_arguments(argc, argv, 3, &w);
     if (w.count < least_of(w.verb, &arguments)) usage(w.command, w.verb, arguments);
+    snn_watch_files(w.arguments[0], w.arguments[1]);
     snn_work_check(&w);
 }

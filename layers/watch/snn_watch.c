@@ -116,9 +116,13 @@ void snn_watch_read(int argc, char **argv)
             fprintf(stderr, "-patience: expected %s beside it, which measures\n", t->measure);
             exit(2);
         }
-        asked.data = argv[3];
-        asked.cfg = argv[4];
     }
+}
+
+void snn_watch_files(char *data, char *cfg)
+{
+    asked.data = data;
+    asked.cfg = cfg;
 }
 
 /* ---- the training --------------------------------------------------------- */

@@ -21,6 +21,9 @@ extern "C" {
  * with status 2 and a message where they are wrong. */
 void snn_watch_read(int argc, char **argv);
 
+/* The command's data file and cfg, which may stand behind the host's options. */
+void snn_watch_files(char *data, char *cfg);
+
 /* Of the training that the process is; is_training is 0 where it is none. */
 const snn_watch_options *snn_watching(void);
 
