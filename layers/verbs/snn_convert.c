@@ -186,6 +186,38 @@ static int write_files(const snn_convert_options *o, const snn_edit *text)
     return snn_edit_write(text, o->out);
 }
 
+static int has_section(const snn_cfg *cfg, const char *name, const char *key)
+{
+    int i;
+    for (i = 1; i < cfg->count; ++i) {
+        if (!strcmp(cfg->sections[i].name, name) && (!key || snn_find(&cfg->sections[i], key))) return 1;
+    }
+    return 0;
+}
+
+/* What the host trains such a net with, and the option that measures it meanwhile. */
+static const char *const *trainer_of(const snn_cfg *cfg)
+{
+    static const char *const trainers[3][2] = {
+        { "detector", "-map" }, { "segmenter", "-iou" }, { "classifier", "-top" }
+    };
+    if (has_section(cfg, "yolo", NULL) || has_section(cfg, "region", NULL) ||
+        has_section(cfg, "Gaussian_yolo", NULL) || has_section(cfg, "detection", NULL)) return trainers[0];
+    if (has_section(cfg, "softmax", "spatial") || has_section(cfg, "logistic", NULL)) return trainers[1];
+    return trainers[2];
+}
+
+static void say_what_is_next(const snn_conversion *c)
+{
+    const snn_convert_options *o = c->o;
+    const char *data = o->data ? o->data : "your.data", *weights = o->in_weights ? o->out_weights : NULL;
+    const char *const *trainer = trainer_of(c->cfg);
+    fprintf(stderr, "Next: darknet snn probe %s %s%s%s\n", data, o->out, weights ? " " : "",
+            weights ? weights : "");
+    fprintf(stderr, "Then: darknet %s train %s %s%s%s %s\n", trainer[0], data, o->out, weights ? " " : "",
+            weights ? weights : "", trainer[1]);
+}
+
 static int convert_file(const snn_convert_options *o)
 {
     snn_conversion c;
@@ -199,6 +231,7 @@ static int convert_file(const snn_convert_options *o)
     }
     if (good && !changes) printf("%s: nothing to change\n", o->out);
     if (good) printf("%s: needs %s\n", o->out, binary);
+    if (good && changes) say_what_is_next(&c);
     snn_conversion_end(&c);
     return good;
 }
