@@ -1,10 +1,12 @@
 #include "snn_pictures.h"
+#include "snn_files.h"
 #include "snn_hooks.h"
 #include "snn_host.h"
 #include "snn_mem.h"
 #include "snn_png.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -78,8 +80,54 @@ static int has_jpeg_end(FILE *f)
     return 0;
 }
 
+/* The pixels of a JPEG without an end, with `filler` and an end behind it; NULL where
+ * it cannot be decoded. */
+static unsigned char *decode_with(const char *jpeg, size_t size, int filler, size_t *count)
+{
+    enum { FILLED = 64 };
+    unsigned char *bytes, *pixels;
+    int w, h, channels;
+    if (size > INT_MAX / 2) return NULL;
+    bytes = (unsigned char *)snn_alloc(size + FILLED + 2, 1);
+    memcpy(bytes, jpeg, size);
+    memset(bytes + size, filler, FILLED);
+    memcpy(bytes + size + FILLED, "\xFF\xD9", 2);
+    pixels = stbi_load_from_memory(bytes, (int)size + FILLED + 2, &w, &h, &channels, 3);
+    *count = pixels ? (size_t)w * (size_t)h * 3 : 0;
+    free(bytes);
+    return pixels;
+}
+
+/* A JPEG of which the end alone is missing, as some cameras write it, gives the same
+ * pixels whatever stands behind it; in one that is cut short these bits are pixels. */
+static int has_all_pixels(const char *file)
+{
+    size_t size, n[2] = { 0, 0 };
+    char *jpeg = snn_file_bytes(file, &size);
+    unsigned char *a, *b;
+    int is_whole;
+    if (!jpeg) return 0;
+    a = decode_with(jpeg, size, 0x00, &n[0]);
+    b = decode_with(jpeg, size, 0x55, &n[1]);
+    is_whole = a && b && n[0] == n[1] && !memcmp(a, b, n[0]);
+    free(a);
+    free(b);
+    free(jpeg);
+    return is_whole;
+}
+
+/* stb_image, which hosts without OpenCV read JPEGs with, wants the end. */
+static int reads_endless_jpegs(void)
+{
+#ifdef OPENCV
+    return 1;
+#else
+    return 0;
+#endif
+}
+
 /* ISO/IEC 10918-1, annex B: segments up to the first scan. */
-static const char *read_jpeg(FILE *f, snn_picture *p)
+static const char *read_jpeg(FILE *f, const char *file, snn_picture *p)
 {
     static const char cut[] = "a JPEG that ends before its end: it is cut short";
     unsigned char head[4], body[65536];
@@ -107,7 +155,9 @@ static const char *read_jpeg(FILE *f, snn_picture *p)
             return cut;
         }
     }
-    return has_jpeg_end(f) ? NULL : cut;
+    if (has_jpeg_end(f)) return NULL;
+    p->lacks_end = reads_endless_jpegs() && has_all_pixels(file);
+    return p->lacks_end ? NULL : cut;
 }
 
 /* PNG (W3C, second edition), annex D. */
@@ -219,7 +269,7 @@ const char *snn_picture_read(const char *file, int thorough, snn_picture *p)
     if (!n) {
         wrong = ferror(f) ? strerror(errno) : "an empty file";
     } else if (!memcmp(head, "\xFF\xD8", 2)) {
-        wrong = read_jpeg(f, p);
+        wrong = read_jpeg(f, file, p);
     } else if (!memcmp(head, "\x89PNG\r\n\x1A\n", 8)) {
         wrong = read_png(f, thorough, p);
     } else if (!memcmp(head, "BM", 2)) {

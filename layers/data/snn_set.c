@@ -13,7 +13,7 @@
 /* Progress is shown SLICES times. Lists of fewer than LONG_LIST are read faster than
  * a file is worth; longer ones than THOROUGH would be read for minutes. Of each kind
  * of warning the first SHOWN are printed. */
-enum { SLICES = 10, LONG_LIST = 1000, THOROUGH = 20000, SHOWN = 3, VERSION = 1 };
+enum { SLICES = 10, LONG_LIST = 1000, THOROUGH = 20000, SHOWN = 3, VERSION = 2 };
 
 /* Of one file, in the order of the list. */
 typedef struct note {
@@ -144,6 +144,10 @@ static void check_image(survey *s, size_t i)
         take_notes(&t, SNN_WRONG, s->data->list, number, "an image, got \"%s\": %s", picture, wrong);
         if (!snn_exists(picture)) return;
     }
+    if (p.lacks_end) {
+        take_notes(&t, SNN_NO_END, s->data->list, number, "a JPEG with an end marker, got none in \"%s\": "
+                   "it is read, as all of its pixels are there, and saving it anew makes that faster", picture);
+    }
     if (s->task->truths == SNN_BOXES) check_boxes(&t, picture, number);
     if (s->task->truths == SNN_MASKS && !wrong) check_mask(&t, picture, &p);
     if (s->task->truths == SNN_CLASSES) check_class(&t, picture, number);
@@ -257,7 +261,7 @@ static void report(size_t *mistakes, const survey *s, char **warnings)
 {
     static const char *const more[SNN_FINDINGS] = {
         NULL, "boxes that reach out of their image", "images without a file of labels",
-        "images with more boxes than max="
+        "images with more boxes than max=", "JPEGs without an end marker"
     };
     size_t counts[SNN_FINDINGS] = { 0 }, size, i;
     FILE *said = open_memstream(warnings, &size);
