@@ -51,10 +51,11 @@ static int yolo(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen
         const char *p = mask->value;
         used = snn_gate_list_length(mask);
         for (; p; p = strchr(p, ',')) {
+            int (*say)(const snn_section *, const char *, const char *, ...);
             long box = strtol(p += *p == ',', NULL, 10);
             if (box >= 0 && box < boxes) continue;
-            mistakes += (box < 0 ? snn_gate_mistake
-                                 : snn_gate_warning)(s, "mask", "numbers of boxes, from 0 to below num=%lld", boxes);
+            say = box < 0 ? snn_gate_mistake : snn_gate_warning;
+            mistakes += say(s, "mask", "numbers of boxes, from 0 to below num=%lld", boxes);
             break;
         }
     }

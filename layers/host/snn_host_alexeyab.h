@@ -155,7 +155,8 @@ static inline int snn_skips_spare_anchors(const char *section)
 #ifndef SNN_FAMILY_LAYER_NAMES
 #define SNN_FAMILY_LAYER_NAMES \
     { LOGXENT, "logistic" }, { L2NORM, "l2norm" }, { ISEG, "iseg" }, { LOCAL_AVGPOOL, "local_avgpool" }, \
-    { IMPLICIT, "implicit" }, { EMPTY, "empty" }, { CONTRASTIVE, "contrastive" }, { CONV_LSTM, "conv_lstm" }, { HISTORY, "history" }, \
+    { IMPLICIT, "implicit" }, { EMPTY, "empty" }, { CONTRASTIVE, "contrastive" }, { CONV_LSTM, "conv_lstm" }, \
+    { HISTORY, "history" }, \
     { REORG, "reorg3d" }, { REORG_OLD, "reorg" },
 #endif
 

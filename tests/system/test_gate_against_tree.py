@@ -18,10 +18,9 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path[:0] = [os.path.join(ROOT, "scripts/lib"), os.path.join(ROOT, "scripts")]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts"))
 
-import cfg_structure    # noqa: E402
+from lib import cfg_structure
 
 LIMIT = 60          # seconds for one net
 MOST_OF_A_KIND = 12
