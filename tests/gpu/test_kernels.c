@@ -439,7 +439,7 @@ static void count_update_gpu(layer l, SNN_GPU_UPDATE_PARAMS)
     ++updates;
 }
 
-static const snn_noise no_noise = { 0, 0, 0 };
+static const snn_noise no_noise = { 0, 0, 0, 0 };
 
 /* The launch's blocks have 256 values. */
 TEST(noise_has_the_bits_of_the_cpu)
@@ -447,7 +447,7 @@ TEST(noise_has_the_bits_of_the_cpu)
     static const struct { size_t images, channels, plane; } shapes[] = {
         { 1, 1, 1 }, { 1, 255, 1 }, { 1, 1, 256 }, { 1, 257, 1 }, { 3, 5, 77 }, { 2, 64, 169 },
     };
-    snn_noise n = { .4f, 2, 1234567 };
+    snn_noise n = { .4f, 2, 1234567, 0 };
     size_t k, i;
     for (k = 0; k < sizeof shapes / sizeof *shapes; ++k) {
         size_t channels = shapes[k].images * shapes[k].channels, count = channels * shapes[k].plane;

@@ -33,7 +33,7 @@ TEST(factors_have_mean_1_and_the_deviation_that_is_asked_for)
     enum { COUNT = 200000 };
     size_t i, k;
     for (k = 0; k < sizeof asked / sizeof *asked; ++k) {
-        snn_noise n = { asked[k], 0, 77 };
+        snn_noise n = { asked[k], 0, 77, 0 };
         double sum = 0, squares = 0;
         float least = 1, most = 1;
         for (i = 0; i < COUNT; ++i) {
@@ -108,7 +108,7 @@ TEST(inference_has_no_noise)
 TEST(blocks_of_channels_have_the_factors_of_planes)
 {
     enum { BLOCK = 8, MANY = 24, POINTS = 7 };
-    snn_noise n = { .4f, 0, 9 };
+    snn_noise n = { .4f, 0, 9, 0 };
     float *plain = normals(MANY * POINTS, 1), blocked[MANY * POINTS];
     int c, i;
     for (c = 0; c < MANY; ++c) {
