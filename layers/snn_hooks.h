@@ -57,6 +57,9 @@ void snn_mark_net(struct list *section);
  * none, and the picture is in a folder images/, the file in labels/; then 1. */
 int snn_find_labels(const char *picture, char *labels);
 
+/* snn_train_begin, with the files that the training is of (weights: NULL where there are none). */
+void snn_train_begin_with(network *net, const char *data, const char *cfg, const char *weights);
+
 /* snn_main, with what the host says on stderr. */
 int snn_hank_main(int argc, char **argv);
 #endif
@@ -69,6 +72,10 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
 /* After the layers of a net were made, resized, folded or given another batch: plans its
  * passes (snn_plan.h). */
 void snn_plan_net(network *net);
+
+/* The layers of `net` are those of a net that trains, with another batch: plans the passes
+ * of inference, and leaves those of the training as they are. */
+void snn_plan_inference(const network *net);
 
 /* Clears the layer's gradient buffer, on several threads; not where it will be written
  * before it is read (snn_plan.h). Returns 0, with nothing done, in a build without the

@@ -244,6 +244,11 @@ static int begin(const network *net)
     return trains;
 }
 
+void snn_plan_inference(const network *net)
+{
+    if (!snn_on_gpu()) plan_convolutions(net, 0);
+}
+
 void snn_plan_net(network *net)
 {
     int trains, arranges;
@@ -274,6 +279,7 @@ void snn_plan_training(network *net)
 #else
 
 void snn_plan_net(network *net) { (void)net; }
+void snn_plan_inference(const network *net) { (void)net; }
 void snn_plan_training(network *net) { (void)net; }
 
 #endif
