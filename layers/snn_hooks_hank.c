@@ -7,6 +7,7 @@
 #include "snn_host.h"
 #include "snn_keys.h"
 #include "snn_layers.h"
+#include "snn_watch.h"
 
 #include <unistd.h>
 
@@ -64,6 +65,14 @@ int snn_find_labels(const char *picture, char *labels)
     sprintf(labels, "%.*s/labels/%.*s.txt", (int)(folder - picture), picture,
             (int)(dot - folder) - 8, folder + 8);
     return 1;
+}
+
+void snn_train_begin_with(network *net, const char *data, const char *cfg, const char *weights)
+{
+    /* The host takes files and options in any order, and its own -map; here they have one. */
+    const char *words[] = { "darknet", "detector", "train", data, cfg, weights };
+    snn_watch_read(weights ? 6 : 5, (char **)words);
+    snn_train_begin(net);
 }
 
 /* ---- verbs --------------------------------------------------------------- */

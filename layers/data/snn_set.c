@@ -36,7 +36,7 @@ typedef struct {
 } survey;
 
 typedef struct {
-    survey *survey;
+    survey *set;
     size_t image;
 } teller;
 
@@ -57,8 +57,8 @@ static void take_note(void *context, snn_finding kind, const char *file, int lin
     n->line = line;
     n->file = copy(file);
     n->text = copy(text);
-    n->next = t->survey->notes[t->image];
-    t->survey->notes[t->image] = n;
+    n->next = t->set->notes[t->image];
+    t->set->notes[t->image] = n;
 }
 
 static void take_notes(teller *t, snn_finding kind, const char *file, int line,
@@ -77,7 +77,7 @@ static void take_notes(teller *t, snn_finding kind, const char *file, int line,
 
 static void check_boxes(teller *t, const char *picture, int number)
 {
-    const survey *s = t->survey;
+    const survey *s = t->set;
     char *file = snn_label_path(picture);
     snn_labels labels;
     if (!snn_labels_read(file, s->data->classes, &labels, take_note, t)) {
@@ -109,13 +109,13 @@ static void check_mask(teller *t, const char *picture, const snn_picture *p)
         h = im.h;
         free_image(im);
     }
-    if (snn_mask_look(picture, w, h, t->survey->data->classes, t->survey->data->ignore, &mask, take_note,
+    if (snn_mask_look(picture, w, h, t->set->data->classes, t->set->data->ignore, &mask, take_note,
                       t)) snn_mask_free(&mask);
 }
 
 static void check_class(teller *t, const char *picture, int number)
 {
-    const snn_data *d = t->survey->data;
+    const snn_data *d = t->set->data;
     int several[2], found;
     if (d->names.count < (size_t)d->classes) return;
     found = snn_class_named(picture, d->names.lines, d->classes, several);

@@ -269,6 +269,13 @@ static inline size_t snn_iteration_done(network *net) { return (size_t)get_curre
 static inline double snn_current_rate(network *net) { return get_current_rate(*net); }
 static inline void snn_end_training(network *net) { net->max_batches = (int)get_current_iteration(*net); }
 
+/* Whether the host has a line of its own for the wait for an iteration's images. */
+#ifndef SNN_HANK
+#define SNN_SAYS_LOADED 1
+#else
+#define SNN_SAYS_LOADED 0
+#endif
+
 /* Whether the host's training measures by itself, where the user says -map. */
 static inline int snn_host_measures(int is_detector) { return is_detector; }
 

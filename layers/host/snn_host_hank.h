@@ -14,6 +14,13 @@ static inline image load_image_color(const char *file, int w, int h)
     return Darknet::load_image(file, w, h, 3);
 }
 
+/* The image, its shorter side scaled to `side`; the image itself where it is that. */
+static inline image resize_min(image im, int side)
+{
+    int shorter = im.w < im.h ? im.w : im.h;
+    return shorter == side ? im : resize_image(im, im.w * side / shorter, im.h * side / shorter);
+}
+
 double what_time_is_it_now(void);
 
 /* ---- weights files ------------------------------------------------------- */

@@ -58,6 +58,7 @@ SNN_NO_TYPE(LOGXENT, 11);
 SNN_NO_TYPE(NORMALIZATION, 12);
 #undef SNN_NO_TYPE
 
+using Darknet::crop_image;
 using Darknet::letterbox_image;
 using Darknet::load_image;
 using Darknet::resize_image;

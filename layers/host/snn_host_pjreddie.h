@@ -167,6 +167,9 @@ static inline size_t snn_iteration_done(network *net) { return get_current_batch
 static inline double snn_current_rate(network *net) { return get_current_rate(net); }
 static inline void snn_end_training(network *net) { net->max_batches = (int)get_current_batch(net); }
 
+/* Whether the host has a line of its own for the wait for an iteration's images. */
+#define SNN_SAYS_LOADED 1
+
 /* Whether the host's training measures by itself, where the user says -map. */
 static inline int snn_host_measures(int is_detector) { (void)is_detector; return 0; }
 

@@ -4,8 +4,6 @@
 #include "snn_layers.h"
 #include "snn_probe.h"
 
-#include "activations.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

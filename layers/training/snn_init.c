@@ -122,7 +122,7 @@ static void orthonormalize(double *a, size_t rows, size_t columns)
     double before[BLOCK_ROWS];
     size_t first, i, k;
     for (first = 0; first < rows; first += BLOCK_ROWS) {
-        size_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
+        size_t count = rows - first < BLOCK_ROWS ? rows - first : (size_t)BLOCK_ROWS;
         for (i = 0; i < count; ++i) {
             const double *row = a + (first + i) * columns;
             before[i] = dot(row, row, columns);

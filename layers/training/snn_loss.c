@@ -88,7 +88,7 @@ static void softmax_tiles(void *context, size_t begin, size_t end)
     snn_loss_arrays t = { room, a->truth ? room + size : NULL, room + 2 * size, room + 3 * size, room + 4 * size };
     for (i = begin; i < end; ++i) {
         size_t at = i % tiles * TILE, first = i / tiles * (size_t)l->inputs + at;
-        size_t n = plane - at < TILE ? plane - at : TILE;
+        size_t n = plane - at < TILE ? plane - at : (size_t)TILE;
         /* pixels that are not there are zeros */
         if (n < TILE) memset(room, 0, 2 * size * sizeof *room);
         copy_runs(a->input + first, plane, room, TILE, n, l->c);

@@ -74,7 +74,7 @@ static int write_masks(const char *folder, const char *picture, image im,
         /* Where one class is background, its colour is none. */
         int category = has_class ? labels[i] + !snn_is_exclusive(l) : 0;
         if (l->out_c == 1) mask[i] = (unsigned char)has_class;
-        else mask[i] = (unsigned char)(has_class ? labels[i] : NONE_IN_PNG);
+        else mask[i] = (unsigned char)(has_class ? labels[i] : (int)NONE_IN_PNG);
         snn_class_colour(category, colour);
         for (k = 0; k < 3; ++k) {
             float value = 255 * im.data[k * count + i];

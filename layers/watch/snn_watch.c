@@ -162,7 +162,7 @@ static int default_every(const char *list, const network *net)
 void snn_watch_begin(network *net)
 {
     list *options;
-    char *folder, *name;
+    const char *folder, *name;
     if (!asked.is_training) return;
     options = read_data_cfg(asked.data);
     folder = option_find_str(options, (char *)"backup", (char *)"/backup/");
@@ -249,7 +249,7 @@ void snn_train_loaded(network *net, data d, double seconds)
     now.wait = seconds;
     if (!asked.is_training) return;
     snn_watch_page_batch(&now.page, net, d);
-    if (asked.is_verbose || !(asked.is_quiet || snn_is_terminal())) printf("Loaded: %lf seconds\n", seconds);
+    if (asked.is_verbose || !(asked.is_quiet || snn_is_terminal() || !SNN_SAYS_LOADED)) printf("Loaded: %lf seconds\n", seconds);
 }
 
 int snn_train_step(network *net, float loss, double seconds)

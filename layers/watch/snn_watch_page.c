@@ -20,7 +20,7 @@ enum { MOST_NAMED = 12 };
 void snn_watch_page_begin(snn_watch_page *p, network *net, const char *name, const snn_watch_options *options)
 {
     list *settings = read_data_cfg(options->data);
-    char *names = option_find_str(settings, (char *)(options->task == SNN_CLASSIFIER ? "labels" : "names"), NULL);
+    const char *names = option_find_str(settings, (char *)(options->task == SNN_CLASSIFIER ? "labels" : "names"), NULL);
     memset(p, 0, sizeof *p);
     p->net = net;
     p->name = name;
