@@ -212,6 +212,7 @@ static void say_what_is_next(const snn_conversion *c)
     const snn_convert_options *o = c->o;
     const char *data = o->data ? o->data : "your.data", *weights = o->in_weights ? o->out_weights : NULL;
     const char *const *trainer = trainer_of(c->cfg);
+    fflush(stdout);     /* behind the changes where both go into one file */
     fprintf(stderr, "Next: darknet snn probe %s %s%s%s\n", data, o->out, weights ? " " : "",
             weights ? weights : "");
     fprintf(stderr, "Then: darknet %s train %s %s%s%s %s\n", trainer[0], data, o->out, weights ? " " : "",

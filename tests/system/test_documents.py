@@ -225,7 +225,7 @@ def commands_in_blocks_are_right(darknet):
             name = f"{document}:{number}: {' '.join(words_of(command)[:4])}"
             whys = list(wrong(darknet, command, True))
             how = how_to_run(command)
-            if how and not whys and "path/to" not in command:
+            if how and not whys and not re.search(r"path/to| your[./-]", command):
                 ran.add(how)
                 done = run("bash", "-c", command, cwd=folder)
                 out = done.stdout + done.stderr
