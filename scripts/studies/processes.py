@@ -72,8 +72,9 @@ class Run:
 
 def beside(run, one):
     off = np.abs(run.losses / one.losses - 1)
-    return {"loss_10": off[:10].max(), "loss_100": off[:100].max(), "final_loss": run.losses[-10:].mean(),
-            "weights": np.abs(run.values - one.values).max() / np.abs(one.values).max(), "map": run.accuracy()}
+    found = {"loss_10": off[:10].max(), "loss_100": off[:100].max(), "final_loss": run.losses[-10:].mean(),
+             "weights": np.abs(run.values - one.values).max() / np.abs(one.values).max(), "map": run.accuracy()}
+    return {name: float(value) for name, value in found.items()}
 
 
 def step_of(count, compute, size, bandwidth):

@@ -457,7 +457,7 @@ def a_power_cut_anywhere_leaves_weights_with_their_state(work):
     cfg, backup = command[-1], work.path("cut", "net.backup")
     state = read(backup + ".state")
     expect(read(backup) == first, "the reference's weights at iteration 100")
-    work.make("cut", "snn", iterations=1)
+    work.make("cut", "snn", iterations=ITERATIONS + 1)
     seen = set()
     for at in range(1, 100):
         for name in os.listdir(work.path("cut")):
