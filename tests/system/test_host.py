@@ -296,15 +296,18 @@ def mistakes_in_the_data_end_training_with_status_1(work):
     work.write("broken/cut.png", png[:len(png) // 8])
     work.write("unlabelled/images/a.png", png)
     cfg = work.cfg("batch-32", batch=32)
-    label = os.path.join("unlabelled", "labels", "a.txt")
     for name, bad, message in (
             ("missing-image", "nowhere/a.png", "nowhere/a.png.*No such file"),
-            ("broken-image", "broken/text.png", "broken/text.png"),
-            ("no-label", "unlabelled/images/a.png", f"{label}")):
+            ("broken-image", "broken/text.png", "broken/text.png")):
         images = work.write(name + ".txt", "\n".join(good + [work.path(bad)] * len(good)) + "\n")
         data, backup = work.data(name, train=images)
         for _ in range(RACES):
             refuse(work, name, message, data, backup, cfg)
+    # An image without a file of labels is one without objects, as upstream has it: said, and trained on.
+    images = work.write("no-label.txt", "\n".join(good + [work.path("unlabelled/images/a.png")] * len(good)) + "\n")
+    data, _ = work.data("no-label", train=images)
+    done = succeed(work.host("detector", "train", data, cfg))
+    assert re.search("unlabelled/labels/a.txt.*warning|warning.*unlabelled/labels/a.txt", done.err), done.err[-400:]
     for name, content in (("empty-list", ""), ("missing-list", None)):
         images = work.path(name + ".txt") if content is None else work.write(name + ".txt", content)
         data, backup = work.data(name, train=images)
