@@ -176,7 +176,7 @@ EDITS = (
     ("[route]", "[net]", "[net]: expected a layer type after the first section"),
     ("width=32\n", "", "[net]: expected width, height and channels, or inputs"),
     ("width=32", "width=100000000", "expected an input of fewer than 2^30 values"),
-    ("width=32", "inputs=100", "[convolutional]: expected an image from the layer before, got 100 values"),
+    ("width=32", "inputs=100", "expected an image from the layer before, got 100 values"),
     ("filters=18", "filters=2000000000", "expected an output of fewer than 2^31 values"),
     ("filters=18", "filters=17", "[yolo]: expected 18 channels from the layer before, 6 for each of 3 boxes, got 17"),
     ("mask=0,1,2", "mask=0,1", "[yolo]: expected 12 channels from the layer before"),
@@ -189,7 +189,7 @@ EDITS = (
     ("[maxpool]\nsize=2\nstride=2", "[softmax]\ngroups=7", "[softmax] groups: expected a divisor of the input's 2048"),
     ("[maxpool]\nsize=2\nstride=2", "[detection]\nside=7", "[detection]: expected 147 values from the layer before"),
     ("[maxpool]\nsize=2\nstride=2", "[region]\nnum=5\nclasses=1", "[region]: expected 30 channels"),
-    ("[maxpool]\nsize=2\nstride=2", "[route]\nlayers=0,1\n\n[maxpool]\nsize=2", "expected an image from the layer before"),
+    ("[maxpool]\nsize=2\nstride=2", "[route]\nlayers=0,1\n\n[maxpool]\nsize=2", "[route] layers: expected layers of one size"),
     ("[deconvolutional]\nfilters=6\nsize=2", "[deconvolutional]\nfilters=6\nsize=2\npadding=40", "a window that fits"),
 )
 
@@ -201,7 +201,7 @@ WHOLE = (
     ("zeros", bytes(4096), "zeros.cfg:1: expected text, got a byte of 0"),
     ("a zero", GOOD.encode().replace(b"[yolo]", b"\0[yolo]"), "a zero.cfg:73: expected text, got a byte of 0"),
     ("binary", bytes(range(256)) * 16, "expected text, got a byte of 0"),
-    ("utf-16", GOOD.encode("utf-16"), "expected text, got a byte of 0"),
+    ("utf-16", GOOD.encode("utf-16"), "expected plain text, got a byte-order mark of UTF-16"),
     ("long line", b"[net]\nwidth=" + b"1" * 100000 + b"\n[selu]\n", "expected an integer"),
     ("long section", b"[net]\nwidth=8\n[" + b"x" * 100000 + b"]\n", "expected the name of a layer type"),
     ("long key", b"[net]\n" + b"k" * 100000 + b"=1\n[selu]\n", "unknown key"),
@@ -213,6 +213,15 @@ WHOLE = (
      "[net] inputs: expected width times height times channels, 192, got \"7\""),
     ("many layers", b"[net]\ninputs=8\n" + b"[selu]\n" * 20000 + b"[maxpool]\n", "expected an image"),
 )
+
+
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+# All of a PNG is there, and nothing can be made of its pixels: training gets as far as loading it.
+UNREADABLE = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)) +
+              chunk(b"IDAT", b"no pixels") + chunk(b"IEND", b""))
 
 
 class Work:
@@ -297,10 +306,11 @@ def weights(work, data):
 
     def add(name, content, message, *more):
         file = work.write(f"weights/{name}.weights", content)
-        work.add("weights", name, (f"snn: {file}: ", message), "detector", "train", data, cfg, file, *more)
+        work.add("weights", name, (f"{file}: ", message), "detector", "train", data, cfg, file, *more)
 
     for size in (0, 1, 4, 11, 12, 13, 15):
-        add(f"{size} bytes", good[:size], f"expected a header and floats, got {size} bytes (truncated?)")
+        add(f"{size} bytes", good[:size], f"expected a header and floats, got {size} bytes (truncated?)" if size
+            else 'expected a file with content, got "No data available"')
     for size in (17, 18, 19, 21, len(good) - 1, len(good) - 2, len(good) + 1, len(good) + 3):
         add(f"{size} bytes", (good + good)[:size], f"expected a header and floats, got {size} bytes (truncated?)")
     # A cut within each layer: after its first float, half-way, before its last.
@@ -430,7 +440,9 @@ def broken_files_end_with_their_message_and_status_1(darknet):
     work = Work(darknet, harness.folder())
     backup = work.path("backup")
     os.makedirs(backup)
-    images = work.write("images.txt", "absent.png\n")
+    work.write("unreadable.png", UNREADABLE)
+    work.write("unreadable.txt", "0 .5 .5 .2 .2\n")
+    images = work.write("images.txt", work.path("unreadable.png") + "\n")
     data = work.write("x.data", f"classes=1\ntrain={images}\nbackup={backup}\n")
     cfgs(work, data)
     weights(work, data)
