@@ -306,7 +306,7 @@ def weights(work, data):
 
     def add(name, content, message, *more):
         file = work.write(f"weights/{name}.weights", content)
-        work.add("weights", name, (f"{file}: ", message), "detector", "train", data, cfg, file, *more)
+        work.add("weights", name, (f"{file}: " if not content else f"snn: {file}: ", message), "detector", "train", data, cfg, file, *more)
 
     for size in (0, 1, 4, 11, 12, 13, 15):
         add(f"{size} bytes", good[:size], f"expected a header and floats, got {size} bytes (truncated?)" if size
