@@ -17,7 +17,7 @@ LDFLAGS += $(shell pkg-config --libs openblas)
 endif
 
 # The fast CPU path, by oneDNN where it is present (CPU_FAST=0 leaves it out).
-CPU_FAST ?= $(shell echo '\#include <dnnl.h>' | $(CC) -E - > /dev/null 2>&1 && echo 1 || echo 0)
+CPU_FAST ?= $(shell $(CC) -E -include dnnl.h -x c /dev/null > /dev/null 2>&1 && echo 1 || echo 0)
 ifeq ($(CPU_FAST), 1)
 SNN_FLAGS += -DSNN_CPU_FAST
 # oneDNN's threads are OpenMP's: how many there are is set through libgomp.
