@@ -2,6 +2,7 @@
 #include "selu_layer.h"
 #include "snn_batchnorm.h"
 #include "snn_data_parallel.h"
+#include "snn_exact_sum.h"
 #include "snn_fast.h"
 #include "snn_gate.h"
 #include "snn_graph.h"
@@ -39,6 +40,7 @@ struct snn_cfg_context *snn_cfg_begin(const char *file)
     net = &c->cfg->sections[0];
     if (snn_find(net, seed->name)) snn_rand_fix((uint32_t)snn_value(net, seed));
     else snn_rand_free();
+    snn_exact_ask((int)snn_value(net, &snn_host_keys[SNN_EXACT_SUM]));
     return c;
 }
 
@@ -48,6 +50,7 @@ void snn_cfg_end(struct snn_cfg_context *c, network *net)
     snn_cfg_free(c->cfg);
     free(c->channels);
     free(c);
+    if (snn_exact_is_asked()) net->subdivisions = snn_parallel_share(net->subdivisions, "subdivisions");
     snn_plan_net(net);
 }
 
@@ -55,6 +58,7 @@ void snn_train_begin(network *net)
 {
     const snn_watch_options *o = snn_watching();
     snn_plan_training(net);
+    snn_exact_begin(net);
     if (o->is_training) snn_parallel_begin(net, o->cfg, o->data);
     snn_resume(net);
     snn_watch_begin(net);
@@ -69,7 +73,7 @@ void snn_net_batch(int *batch)
     if (asked_batch) *batch = asked_batch;
     /* batch=1 subdivisions=16, as cfgs for inference have it. */
     if (*batch < 1) *batch = 1;
-    *batch = snn_parallel_share(*batch);
+    if (!snn_exact_is_asked()) *batch = snn_parallel_share(*batch, "batch / subdivisions");
 }
 
 static const snn_section *section_of(struct snn_cfg_context *cfg, int index)

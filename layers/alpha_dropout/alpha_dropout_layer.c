@@ -83,7 +83,7 @@ void number_alpha_dropout_layer(layer *l, int copy) { options_of(*l)->copy = cop
  * draw it (snn_data_parallel.h); 0 where that is within a word. */
 static size_t first_word(const layer *l)
 {
-    size_t units = snn_batch_outputs(l) / unit_size(l) * (size_t)snn_rank();
+    size_t units = snn_batch_outputs(l) / unit_size(l) * (size_t)snn_share_rank();
     return units % 32 ? 0 : units / 32;
 }
 
@@ -92,8 +92,8 @@ static size_t first_word(const layer *l)
 static uint64_t iteration_of(const layer *l, snn_state s)
 {
     uint64_t copy = (uint64_t)options_of(*l)->copy;
-    if (!first_word(l)) copy += (uint64_t)snn_rank();
-    return copy << 48 | snn_images_of_all(snn_images_seen(s));
+    if (!first_word(l)) copy += (uint64_t)snn_share_rank();
+    return copy << 48 | snn_pass_of_all(snn_images_seen(s));
 }
 
 typedef struct {

@@ -14,6 +14,7 @@ typedef int snn_ranks_is_built;
 #include <mpi.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +23,27 @@ typedef int snn_ranks_is_built;
 enum { MOST_SUMS = 1024 };
 
 static int rank, ranks = 1;
+static uint64_t whole;          /* images of a mini-batch where each process has whole ones; or 0 */
 static int said = -1;           /* where messages went before the process became quiet */
 static MPI_Request sums[MOST_SUMS];
+static size_t sizes[MOST_SUMS];
 static int sum_count;
+static struct {                 /* of all waits for sums */
+    double bytes, early;        /* early: of sums that were there when the wait began */
+    double seconds;
+    long waits;
+} total;
 
 int snn_rank(void) { return rank; }
 int snn_ranks(void) { return ranks; }
+
+void snn_ranks_take_whole(uint64_t images) { whole = images; }
+int snn_share_rank(void) { return whole ? 0 : rank; }
+
+uint64_t snn_pass_of_all(uint64_t images)
+{
+    return snn_images_of_all(images) - (uint64_t)(ranks - 1 - rank) * whole;
+}
 
 /* A process that ends for a reason ends all others, within seconds; one that is done waits
  * for them. */
@@ -37,6 +53,11 @@ static void end(int status, void *unused)
     (void)unused;
     MPI_Finalized(&is_over);
     if (is_over) return;
+    if (!status && !rank && total.waits) {
+        fprintf(stderr, "mpirun: the %d processes summed %.2f MB a step, %.0f %% of it while they went on, and waited "
+                "%.2f ms a step for the rest\n", ranks, total.bytes / (double)total.waits * 1e-6,
+                100 * total.early / total.bytes, 1e3 * total.seconds / (double)total.waits);
+    }
     if (status) MPI_Abort(MPI_COMM_WORLD, status);
     else MPI_Finalize();
 }
@@ -61,17 +82,25 @@ static void be_quiet(void)
     close(nowhere);
 }
 
-/* Processes of one machine share its cores, where the user has not said otherwise. */
+/* Processes of one machine share its cores, where the user has not said otherwise. Open MPI
+ * binds each of two processes to one core unless told not to, on machines of their own, too. */
 static void share_cores(void)
 {
     MPI_Comm here;
+    cpu_set_t own;
     char text[24];
     int count = 1;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), bound = cores;
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
     MPI_Comm_size(here, &count);
     MPI_Comm_free(&here);
-    snprintf(text, sizeof text, "%ld", cores / count > 0 ? cores / count : 1);
+    cores = cores / count > 0 ? cores / count : 1;
+    if (!sched_getaffinity(0, sizeof own, &own)) bound = CPU_COUNT(&own);
+    if (bound < cores && !rank) {
+        fprintf(stderr, "mpirun: warning: each process is bound to %ld of the %ld cores that are its share: "
+                "mpirun --bind-to none\n", bound, cores);
+    }
+    snprintf(text, sizeof text, "%ld", bound < cores ? bound : cores);
     setenv("SNN_THREADS", text, 0);
 }
 
@@ -104,6 +133,7 @@ void snn_ranks_sum_begin(float *values, size_t count)
 {
     if (ranks == 1 || !count) return;
     if (sum_count == MOST_SUMS) snn_ranks_sum_end();
+    sizes[sum_count] = count * sizeof *values;
     MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &sums[sum_count++]);
 }
 
@@ -115,7 +145,19 @@ void snn_ranks_sum_go_on(void)
 
 void snn_ranks_sum_end(void)
 {
-    if (sum_count) MPI_Waitall(sum_count, sums, MPI_STATUSES_IGNORE);
+    static int done[MOST_SUMS];
+    int i, early = 0;
+    double begun = MPI_Wtime();
+    if (!sum_count) return;
+    for (i = 0; i < sum_count; ++i) {
+        total.bytes += (double)sizes[i];
+        if (sums[i] == MPI_REQUEST_NULL) total.early += (double)sizes[i];      /* seen by snn_ranks_sum_go_on */
+    }
+    MPI_Testsome(sum_count, sums, &early, done, MPI_STATUSES_IGNORE);
+    for (i = 0; early != MPI_UNDEFINED && i < early; ++i) total.early += (double)sizes[done[i]];
+    MPI_Waitall(sum_count, sums, MPI_STATUSES_IGNORE);
+    total.seconds += MPI_Wtime() - begun;
+    ++total.waits;
     sum_count = 0;
 }
 

@@ -39,6 +39,17 @@ void snn_ranks_share(void *bytes, size_t count);
 /* Whether the value is the same in all processes. */
 int snn_ranks_agree(uint64_t value);
 
+/* From now on each process has whole mini-batches, of so many images; before, a share of the
+ * images of each. */
+void snn_ranks_take_whole(uint64_t images);
+
+/* This process's place among those that share a mini-batch; 0 where none do. */
+int snn_share_rank(void);
+
+/* Where a pass of training stands in the sequence of all: the images that one process would
+ * have seen at its end, of which this one has seen `images`. */
+uint64_t snn_pass_of_all(uint64_t images);
+
 #else
 
 static inline void snn_ranks_begin(int argc, char **argv) { (void)argc; (void)argv; }
@@ -50,6 +61,9 @@ static inline void snn_ranks_sum_go_on(void) {}
 static inline void snn_ranks_sum_end(void) {}
 static inline void snn_ranks_share(void *bytes, size_t count) { (void)bytes; (void)count; }
 static inline int snn_ranks_agree(uint64_t value) { (void)value; return 1; }
+static inline void snn_ranks_take_whole(uint64_t images) { (void)images; }
+static inline int snn_share_rank(void) { return 0; }
+static inline uint64_t snn_pass_of_all(uint64_t images) { return images; }
 
 #endif
 

@@ -18,6 +18,7 @@ const snn_key snn_host_keys[SNN_HOST_KEYS] = {
     { "noise", "a number from 0 (off) to 0.5", SNN_NUMBER, 0, .5, 0, NULL, 0 },
     { "seed", "an integer from 0 to 2147483647", SNN_INTEGER, 0, 2147483647, 0,
       NULL, 0 },
+    { "exact_sum", "0 or 1", SNN_INTEGER, 0, 1, 0, NULL, 0 },
 };
 
 const snn_key snn_sum_keys[SNN_SUM_KEYS] = {

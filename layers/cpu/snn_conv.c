@@ -200,7 +200,7 @@ static job job_of(const layer *l, snn_state s)
     j.dx = j.p->leaves_dx ? NULL : s.delta;
     j.pool = j.p->runs_pool ? snn_layers(s) + s.index + 1 : NULL;
     j.noise = &snn_record_of(l)->noise;
-    j.noise_pass = snn_noise_pass(j.noise, snn_images_of_all(snn_images_seen(s)));
+    j.noise_pass = snn_noise_pass(j.noise, snn_pass_of_all(snn_images_seen(s)));
     if (j.noise->noise <= 0 || !s.train || l->batch_normalize) j.noise = NULL;
     j.first_chunk = 0;
     j.weights = NULL;

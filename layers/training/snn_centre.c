@@ -17,6 +17,7 @@ size_t snn_centre_bytes(const layer *l)
     snn_filters f;
     if (!snn_filters_of(l, &f) || !l->bias_updates || l->batch_normalize) return 0;
     return sizeof(snn_centre) + f.filters * sizeof(double) +
+           (f.groups * f.channels + 1) * sizeof(double) +
            (f.groups * (f.channels + f.taps) + f.filters) * sizeof(float);
 }
 
@@ -28,7 +29,8 @@ snn_centre *snn_centre_in(void *room, const layer *l)
     c->channels = f.groups * f.channels;
     c->filters = f.filters;
     c->product = (double *)(void *)(c + 1);
-    c->mean = (float *)(void *)(c->product + f.filters);
+    c->sums = c->product + f.filters;
+    c->mean = (float *)(void *)(c->sums + c->channels + 1);
     c->tap_means = c->mean + c->channels;
     c->bias_momentum = c->tap_means + f.groups * f.taps;
 #ifdef GPU
@@ -45,13 +47,17 @@ snn_centre *snn_centre_in(void *room, const layer *l)
 
 /* ------------------------------------------------------------------ the mean */
 
+static double count_images(snn_centre *c, double images)
+{
+    c->images += (float)images;
+    if (c->images > SNN_CENTRE_IMAGES) c->images = SNN_CENTRE_IMAGES;
+    return images < c->images ? images / c->images : 1;
+}
+
 double snn_centre_count(snn_centre *c, const layer *l)
 {
-    float batch = (float)(l->batch * snn_ranks());
     c->plane = (size_t)l->inputs / c->channels;
-    c->images += batch;
-    if (c->images > SNN_CENTRE_IMAGES) c->images = SNN_CENTRE_IMAGES;
-    return batch < c->images ? (double)batch / c->images : 1;
+    return count_images(c, l->batch * snn_ranks());
 }
 
 /* Blocks of channels; 1 channel each where the input is plain. */
@@ -69,7 +75,8 @@ static void average_blocks(void *context, size_t begin, size_t end)
             for (k = 0; k < block; ++k) sums[k] += some[k];
         }
         for (k = 0; k < block; ++k) {
-            c->mean[i + k] = snn_running_mean(c->mean[i + k], sums[k] / (double)(batch * c->plane), j->share);
+            if (c->is_summed) c->sums[i + k] += sums[k];
+            else c->mean[i + k] = snn_running_mean(c->mean[i + k], sums[k] / (double)(batch * c->plane), j->share);
         }
     }
 }
@@ -78,8 +85,21 @@ void snn_centre_input(snn_centre *c, const layer *l, snn_parts input, int block)
 {
     job j = { c, l, input, 0, block };
     size_t values = (size_t)l->batch * (size_t)block;
-    j.share = snn_centre_count(c, l);
+    j.share = c->is_summed ? 0 : snn_centre_count(c, l);
+    c->plane = (size_t)l->inputs / c->channels;
     snn_parallel(c->channels / (size_t)block, 1 + 16384 / (values * c->plane), average_blocks, &j);
+    if (c->is_summed) c->sums[c->channels] += l->batch;
+}
+
+void snn_centre_close(snn_centre *c)
+{
+    double images = c->sums[c->channels], share = count_images(c, images);
+    size_t i;
+    for (i = 0; i < c->channels; ++i) {
+        c->mean[i] = snn_running_mean(c->mean[i], c->sums[i] / (images * (double)c->plane), share);
+        c->sums[i] = 0;
+    }
+    c->sums[c->channels] = 0;
 }
 
 /* ------------------------------------------------------------------ the step */

@@ -38,6 +38,8 @@ typedef struct {
     float *tap_means;           /* [groups][taps]: the mean under each tap */
     float *bias_momentum;       /* [filters]: bias_updates before this mini-batch */
     double *product;            /* [filters]: W m before the update */
+    double *sums;               /* [channels + 1]: where is_summed, of the inputs of a step, and its images */
+    int is_summed;              /* the running mean moves once a step (snn_exact_sum.h) */
 #ifdef GPU
     float *mean_gpu, *bias_momentum_gpu;        /* NULL on the CPU */
     double *product_gpu;
@@ -52,8 +54,12 @@ size_t snn_centre_bytes(const layer *l);
 snn_centre *snn_centre_in(void *room, const layer *l);
 
 /* A forward pass of training: takes the means of the input, l->batch images of
- * [channels / block][plane][block] in all parts, into the running ones. */
+ * [channels / block][plane][block] in all parts, into the running ones, or into sums. */
 void snn_centre_input(snn_centre *c, const layer *l, snn_parts input, int block);
+
+/* Before the step of a layer that is_summed: takes the sums into the running means, and
+ * clears them. */
+void snn_centre_close(snn_centre *c);
 
 /* For an update of the layer's filters [begin, end), once the means are spread for it.
  * Before it, snn_centre_take takes the part along the mean out of the mini-batch's share

@@ -1,4 +1,5 @@
 #include "snn_data_parallel.h"
+#include "snn_exact_sum.h"
 #include "snn_files.h"
 #include "snn_hooks.h"
 #include "snn_mem.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int share_batch;         /* the images of one mini-batch in this process */
+static int share_batch;         /* images that follow each other and are one process's */
 
 /* ---- before the first step -------------------------------------------------- */
 
@@ -41,7 +42,7 @@ static void place_noise(layer *l)
 {
     snn_record *r = snn_record_of(l);
     snn_filters f;
-    if (r && snn_filters_of(l, &f)) r->noise.first = (uint64_t)snn_rank() * (uint64_t)l->batch * f.filters;
+    if (r && snn_filters_of(l, &f)) r->noise.first = (uint64_t)snn_share_rank() * (uint64_t)l->batch * f.filters;
 }
 
 void snn_parallel_begin(network *net, const char *cfg, const char *data)
@@ -57,6 +58,7 @@ void snn_parallel_begin(network *net, const char *cfg, const char *data)
     if (!snn_ranks_agree(*net->seen)) snn_fatal("expected the same weights in all processes");
     snn_set_seen(net, *net->seen / (size_t)snn_ranks());
     share_batch = net->batch;
+    if (snn_exact_is_asked()) snn_ranks_take_whole((uint64_t)net->batch);
     for (i = 0; i < net->n; ++i) place_noise(&net->layers[i]);
     for (i = 0; i < net->n; ++i) count += net->layers[i].batch_normalize || net->layers[i].type == BATCHNORM;
     if (count && !snn_rank()) {
@@ -65,12 +67,12 @@ void snn_parallel_begin(network *net, const char *cfg, const char *data)
     }
 }
 
-int snn_parallel_share(int batch)
+int snn_parallel_share(int count, const char *what)
 {
-    if (batch % snn_ranks()) {
-        snn_fatal("batch / subdivisions: expected a multiple of the %d processes, got %d", snn_ranks(), batch);
+    if (count % snn_ranks()) {
+        snn_fatal("%s: expected a multiple of the %d processes, got %d", what, snn_ranks(), count);
     }
-    return batch / snn_ranks();
+    return count / snn_ranks();
 }
 
 /* ---- images ----------------------------------------------------------------- */
@@ -153,7 +155,7 @@ static void sum_layer(const network *net, int i)
 
 void snn_parallel_layer(network *net, int i)
 {
-    if (snn_ranks() == 1 || snn_on_gpu()) return;
+    if (snn_ranks() == 1 || snn_on_gpu() || snn_exact_is_asked()) return;
     snn_ranks_sum_go_on();
     if (is_last_pass(net)) sum_layer(net, i);
 }
@@ -165,7 +167,7 @@ static void divide(float *values, size_t count)
     for (i = 0; i < count; ++i) values[i] *= share;
 }
 
-static void average_means(const layer *l)
+static void sum_means(const layer *l)
 {
     snn_centre *c = snn_step_centre(l);
     if (!c) return;
@@ -173,7 +175,12 @@ static void average_means(const layer *l)
     if (c->mean_gpu) cuda_pull_array(c->mean_gpu, c->mean, c->channels);
 #endif
     snn_ranks_sum_begin(c->mean, c->channels);
-    snn_ranks_sum_end();
+}
+
+static void divide_means(const layer *l)
+{
+    snn_centre *c = snn_step_centre(l);
+    if (!c) return;
     divide(c->mean, c->channels);
 #ifdef GPU
     if (c->mean_gpu) cuda_push_array(c->mean_gpu, c->mean, c->channels);
@@ -188,13 +195,14 @@ static void average(network *net)
     for (i = 0; i < net->n; ++i) {
         snn_pull_weights(&net->layers[i]);
         sum_layer(net, i);
+        sum_means(&net->layers[i]);
     }
     snn_ranks_sum_end();
     memset(begun, 0, (size_t)net->n);
     for (i = 0; i < net->n; ++i) {
         each_gradient(&net->layers[i], divide);
         if (snn_on_gpu()) snn_push_weights(&net->layers[i]);
-        average_means(&net->layers[i]);
+        divide_means(&net->layers[i]);
     }
 }
 
@@ -213,15 +221,14 @@ static float *loss_at(network *net, int i)
     return i < net->n ? net->layers[i].cost : snn_net_cost(net);
 }
 
-void snn_parallel_step(network *net, int is_faulty)
+/* Losses become the mean over the processes. */
+static void average_losses(network *net, int is_faulty)
 {
     double *losses;
     int i, count = net->n + 1, others;
-    if (snn_ranks() == 1) return;
     losses = (double *)snn_alloc((size_t)count + 1, sizeof *losses);
     for (i = 0; i < count; ++i) losses[i] = loss_at(net, i) ? *loss_at(net, i) : 0;
     losses[count] = is_faulty;
-    snn_ranks_sum_end();
     snn_ranks_sum(losses, (size_t)count + 1);
     others = losses[count] > 0;
     bad_gradient = 0;
@@ -229,10 +236,14 @@ void snn_parallel_step(network *net, int is_faulty)
         if (loss_at(net, i)) *loss_at(net, i) = (float)(losses[i] / snn_ranks());
     }
     free(losses);
-    if (is_faulty) return;
-    if (others) {
-        sleep(5);       /* the process that it is says so, and ends all */
-        snn_quit();
-    }
-    if (is_last_pass(net)) average(net);
+    if (!others || is_faulty) return;
+    sleep(5);       /* the process that it is says so, and ends all */
+    snn_quit();
+}
+
+void snn_parallel_step(network *net, int is_faulty)
+{
+    if (snn_ranks() > 1) average_losses(net, is_faulty);
+    if (is_faulty || snn_exact_add(net, is_last_pass(net))) return;
+    if (snn_ranks() > 1 && is_last_pass(net)) average(net);
 }

@@ -8,7 +8,7 @@
  * averaged as well, and a layer counts the images of all processes.
  *
  * Process r has images [r b, (r + 1) b) of each mini-batch of N b, as one process would
- * have loaded them. */
+ * have loaded them. With exact_sum=1 (snn_exact_sum.h) it has mini-batch r of each N. */
 #ifndef SNN_DATA_PARALLEL_H
 #define SNN_DATA_PARALLEL_H
 
@@ -22,8 +22,9 @@ extern "C" {
  * count of images seen becomes this process's. */
 void snn_parallel_begin(network *net, const char *cfg, const char *data);
 
-/* A process's share of a mini-batch; exits where it does not divide. */
-int snn_parallel_share(int batch);
+/* A process's share of `count`, which the message names `what`; exits where it does not
+ * divide. */
+int snn_parallel_share(int count, const char *what);
 
 /* After backward of layer i in a mini-batch's pass: where it is the last before a step,
  * its gradients' sums begin. */
@@ -33,8 +34,9 @@ void snn_parallel_layer(network *net, int i);
 int snn_parallel_is_suspect(const network *net);
 
 /* After a mini-batch's passes: losses become the mean over the processes; before a step,
- * gradients and running means do. is_faulty: this process is about to end with an error.
- * Where another one is, it waits for it, and ends. */
+ * gradients and running means do. Of one process, exact_sum=1 is all that there is to do.
+ * is_faulty: this process is about to end with an error. Where another one is, it waits for
+ * it, and ends. */
 void snn_parallel_step(network *net, int is_faulty);
 
 #ifdef __cplusplus

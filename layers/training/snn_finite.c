@@ -1,5 +1,6 @@
 #include "snn_finite.h"
 #include "snn_data_parallel.h"
+#include "snn_exact_sum.h"
 #include "snn_finite_kernels.h"
 #include "snn_hooks.h"
 #include "snn_layers.h"
@@ -82,7 +83,8 @@ static int is_suspect(const network *net)
 void snn_check_step(network *net)
 {
     snn_fault f;
-    int is_faulty = (snn_ranks() > 1 ? snn_parallel_is_suspect(net) : is_suspect(net)) && snn_find_nonfinite(net, &f);
+    int is_own = snn_ranks() == 1 || snn_exact_is_asked();      /* gradients are not summed up yet */
+    int is_faulty = (is_own ? is_suspect(net) : snn_parallel_is_suspect(net)) && snn_find_nonfinite(net, &f);
     snn_parallel_step(net, is_faulty);
     if (!is_faulty) return;
     snn_fatal("iteration %zu: layer %d [%s]: expected finite %s, got %zu of %zu that "

@@ -57,7 +57,7 @@ typedef struct {
 
 static noising noising_of(const layer *l, snn_state s, int is_back)
 {
-    noising n = { l, snn_noise_pass(noise_of(l), snn_images_of_all(snn_images_seen(s))), channels_of(l), 0, 1, is_back };
+    noising n = { l, snn_noise_pass(noise_of(l), snn_pass_of_all(snn_images_seen(s))), channels_of(l), 0, 1, is_back };
     n.plane = (size_t)l->outputs / n.channels;
     return n;
 }

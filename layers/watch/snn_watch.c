@@ -5,6 +5,7 @@
 #include "snn_hooks.h"
 #include "snn_math.h"
 #include "snn_progress.h"
+#include "snn_exact_sum.h"
 #include "snn_ranks.h"
 #include "snn_watch_page.h"
 
@@ -247,6 +248,7 @@ int snn_is_verbose(void) { return asked.is_verbose; }
 void snn_train_loaded(network *net, data d, double seconds)
 {
     now.wait = seconds;
+    snn_exact_open();
     if (!asked.is_training) return;
     snn_watch_page_batch(&now.page, net, d);
     if (asked.is_verbose || !(asked.is_quiet || snn_is_terminal() || !SNN_SAYS_LOADED)) printf("Loaded: %lf seconds\n", seconds);
