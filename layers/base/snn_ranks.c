@@ -12,6 +12,9 @@ typedef int snn_ranks_is_built;
 #define OMPI_SKIP_MPICXX 1
 #define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
+#ifdef OPEN_MPI
+#include <mpi-ext.h>
+#endif
 
 #include <fcntl.h>
 #include <sched.h>
@@ -159,6 +162,21 @@ void snn_ranks_sum_end(void)
     total.seconds += MPI_Wtime() - begun;
     ++total.waits;
     sum_count = 0;
+}
+
+int snn_ranks_read_gpu(void)
+{
+    static int does = -1;
+    const char *said = getenv("SNN_MPI_GPU");
+    if (does >= 0) return does;
+    does = 0;
+#if defined(OMPI_HAVE_MPI_EXT_CUDA)
+    does = MPIX_Query_cuda_support();
+#elif defined(MPIX_GPU_SUPPORT_CUDA)
+    MPIX_GPU_query_support(MPIX_GPU_SUPPORT_CUDA, &does);
+#endif
+    if (said) does = !strcmp(said, "1");
+    return does;
 }
 
 void snn_ranks_share(void *bytes, size_t count)

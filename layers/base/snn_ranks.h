@@ -33,6 +33,10 @@ void snn_ranks_sum_begin(float *values, size_t count);
 void snn_ranks_sum_go_on(void);
 void snn_ranks_sum_end(void);
 
+/* Whether MPI reads a GPU's memory as it does the CPU's (a CUDA-aware one); SNN_MPI_GPU=0 or 1
+ * in the environment says so in its place. */
+int snn_ranks_read_gpu(void);
+
 /* Everybody gets what process 0 has. */
 void snn_ranks_share(void *bytes, size_t count);
 
@@ -59,6 +63,7 @@ static inline void snn_ranks_sum(double *values, size_t count) { (void)values; (
 static inline void snn_ranks_sum_begin(float *values, size_t count) { (void)values; (void)count; }
 static inline void snn_ranks_sum_go_on(void) {}
 static inline void snn_ranks_sum_end(void) {}
+static inline int snn_ranks_read_gpu(void) { return 0; }
 static inline void snn_ranks_share(void *bytes, size_t count) { (void)bytes; (void)count; }
 static inline int snn_ranks_agree(uint64_t value) { (void)value; return 1; }
 static inline void snn_ranks_take_whole(uint64_t images) { (void)images; }

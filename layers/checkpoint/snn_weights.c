@@ -9,35 +9,6 @@ typedef long long count_t;
 
 /* ---- floats of a layer --------------------------------------------------- */
 
-int snn_weighted_parts(const layer *l, const layer *parts[SNN_MOST_PARTS])
-{
-    int n = 0;
-    switch (l->type) {
-    case RNN:
-    case CRNN:
-        parts[n++] = l->input_layer;
-        parts[n++] = l->self_layer;
-        parts[n++] = l->output_layer;
-        return n;
-    case LSTM:
-        parts[n++] = l->wi;
-        parts[n++] = l->wf;
-        parts[n++] = l->wo;
-        parts[n++] = l->wg;
-        parts[n++] = l->ui;
-        parts[n++] = l->uf;
-        parts[n++] = l->uo;
-        parts[n++] = l->ug;
-        return n;
-    case GRU:
-        return snn_gru_parts(l, parts);
-    default:
-        if (snn_hides_weights(l->type)) return -1;
-        if (snn_has_weights(l->type)) parts[n++] = l;
-        return n;
-    }
-}
-
 /* Scale, rolling mean and rolling variance. */
 static count_t normalization_floats(const layer *l, count_t channels, int is_saved)
 {

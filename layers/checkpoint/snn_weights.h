@@ -6,6 +6,7 @@
 #define SNN_WEIGHTS_H
 
 #include "snn_host.h"
+#include "snn_parameters.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -13,13 +14,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum { SNN_MOST_PARTS = 8 };
-
-/* The layers with weights that a layer is made of: itself, or those within a
- * recurrent one, in the file's order. Returns how many; -1 where only the host
- * knows. */
-int snn_weighted_parts(const layer *l, const layer *parts[SNN_MOST_PARTS]);
 
 /* The layers of a file, and the file's content. */
 typedef struct {

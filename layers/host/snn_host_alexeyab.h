@@ -57,6 +57,10 @@ static inline snn_state snn_first_state(network *net)
     return s;
 }
 
+#ifdef GPU
+#define snn_scale_gpu(x, factor, count) scal_ongpu((int)(count), factor, x, 1)
+#endif
+
 /* ---- layers -------------------------------------------------------------- */
 
 /* AlexeyAB zeroes a layer's delta only where l.train is set. */

@@ -35,6 +35,11 @@ static inline size_t snn_images_seen(snn_state s) { return *s.seen; }
 
 static inline snn_state snn_first_state(network *net) { return *net; }
 
+#ifdef GPU
+/* Multiplies `count` floats of the device by `factor`. */
+#define snn_scale_gpu(x, factor, count) scal_gpu((int)(count), factor, x, 1)
+#endif
+
 /* ---- layers -------------------------------------------------------------- */
 
 static inline void snn_set_train(layer *l, int train) { (void)l; (void)train; }

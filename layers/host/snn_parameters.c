@@ -9,6 +9,41 @@ void snn_channels_of(const layer *l, size_t *channels, size_t *plane)
     *plane = 1;
 }
 
+int snn_weighted_parts(const layer *l, const layer *parts[SNN_MOST_PARTS])
+{
+    int n = 0;
+    switch (l->type) {
+    case RNN:
+    case CRNN:
+        parts[n++] = l->input_layer;
+        parts[n++] = l->self_layer;
+        parts[n++] = l->output_layer;
+        return n;
+    case LSTM:
+        parts[n++] = l->wi;
+        parts[n++] = l->wf;
+        parts[n++] = l->wo;
+        parts[n++] = l->wg;
+        parts[n++] = l->ui;
+        parts[n++] = l->uf;
+        parts[n++] = l->uo;
+        parts[n++] = l->ug;
+        return n;
+    case GRU:
+        return snn_gru_parts(l, parts);
+    default:
+        if (snn_hides_weights(l->type)) return -1;
+        if (snn_has_weights(l->type)) parts[n++] = l;
+        return n;
+    }
+}
+
+#ifdef GPU
+#define ON_GPU(p, array) (p).gradient_gpu = (array)
+#else
+#define ON_GPU(p, array) (void)0
+#endif
+
 static size_t weights_of(const layer *l)
 {
     if (l->type == CONNECTED) return (size_t)l->inputs * (size_t)l->outputs;
@@ -29,18 +64,21 @@ int snn_parameters_of(const layer *l, snn_parameters p[SNN_MOST_PARAMETERS])
         p[n].name = "weights";
         p[n].values = l->weights;
         p[n].gradient = l->weight_updates;
+        ON_GPU(p[n], l->weight_updates_gpu);
         p[n++].count = weights_of(l);
     }
     if (l->biases && l->bias_updates) {
         p[n].name = "biases";
         p[n].values = l->biases;
         p[n].gradient = l->bias_updates;
+        ON_GPU(p[n], l->bias_updates_gpu);
         p[n++].count = filters;
     }
     if (l->scales && l->scale_updates) {
         p[n].name = "scales";
         p[n].values = l->scales;
         p[n].gradient = l->scale_updates;
+        ON_GPU(p[n], l->scale_updates_gpu);
         p[n++].count = filters;
     }
     return n;

@@ -57,6 +57,12 @@ void snn_parallel_begin(network *net, const char *cfg, const char *data)
     free_list(options);
     if (!snn_ranks_agree(*net->seen)) snn_fatal("expected the same weights in all processes");
     snn_set_seen(net, *net->seen / (size_t)snn_ranks());
+    for (i = 0; i < net->n; ++i) {
+        const layer *parts[SNN_MOST_PARTS];
+        if (snn_weighted_parts(&net->layers[i], parts) >= 0) continue;
+        snn_fatal("%s: layer %d [%s]: expected one whose gradients are known, for a training on several processes", cfg, i,
+                  snn_layer_name(&net->layers[i]));
+    }
     share_batch = net->batch;
     if (snn_exact_is_asked()) snn_ranks_take_whole((uint64_t)net->batch);
     for (i = 0; i < net->n; ++i) place_noise(&net->layers[i]);
@@ -130,20 +136,38 @@ static int is_last_pass(const network *net)
     return *net->seen / (size_t)net->batch % (size_t)net->subdivisions == 0;
 }
 
-typedef void (*visitor)(float *values, size_t count);
+typedef void (*visitor)(const snn_parameters *p);
 
 static void each_gradient(const layer *l, visitor visit)
 {
+    const layer *parts[SNN_MOST_PARTS];
     snn_parameters p[SNN_MOST_PARAMETERS];
-    int k, n = snn_parameters_of(l, p);
-    for (k = 0; k < n; ++k) visit(p[k].gradient, p[k].count);
+    int i, k, n, count = snn_weighted_parts(l, parts);
+    for (i = 0; i < count; ++i) {
+        n = snn_parameters_of(parts[i], p);
+        for (k = 0; k < n; ++k) visit(&p[k]);
+    }
 }
 
-static void begin_sum(float *values, size_t count)
+#ifdef GPU
+/* On a GPU, where MPI reads its memory; else through the CPU's copy. */
+static void begin_sum(const snn_parameters *p)
 {
-    bad_gradient |= !snn_all_finite(values, count);
-    snn_ranks_sum_begin(values, count);
+    if (snn_on_gpu() && snn_ranks_read_gpu()) {
+        snn_ranks_sum_begin(p->gradient_gpu, p->count);
+        return;
+    }
+    if (snn_on_gpu()) cuda_pull_array(p->gradient_gpu, p->gradient, p->count);
+    else bad_gradient |= !snn_all_finite(p->gradient, p->count);
+    snn_ranks_sum_begin(p->gradient, p->count);
 }
+#else
+static void begin_sum(const snn_parameters *p)
+{
+    bad_gradient |= !snn_all_finite(p->gradient, p->count);
+    snn_ranks_sum_begin(p->gradient, p->count);
+}
+#endif
 
 static void sum_layer(const network *net, int i)
 {
@@ -167,6 +191,20 @@ static void divide(float *values, size_t count)
     for (i = 0; i < count; ++i) values[i] *= share;
 }
 
+static void divide_sum(const snn_parameters *p)
+{
+#ifdef GPU
+    if (snn_on_gpu() && snn_ranks_read_gpu()) {
+        snn_scale_gpu(p->gradient_gpu, 1 / (float)snn_ranks(), p->count);
+        return;
+    }
+#endif
+    divide(p->gradient, p->count);
+#ifdef GPU
+    if (snn_on_gpu()) cuda_push_array(p->gradient_gpu, p->gradient, p->count);
+#endif
+}
+
 static void sum_means(const layer *l)
 {
     snn_centre *c = snn_step_centre(l);
@@ -187,21 +225,21 @@ static void divide_means(const layer *l)
 #endif
 }
 
-/* On a GPU through the CPU's copies. Layers below one that stops back-propagation have not
- * begun. */
+/* Layers below one that stops back-propagation have not begun, and on a GPU none has. */
 static void average(network *net)
 {
     int i;
+#ifdef GPU
+    if (snn_on_gpu()) cudaDeviceSynchronize();      /* gradients are there for MPI to read */
+#endif
     for (i = 0; i < net->n; ++i) {
-        snn_pull_weights(&net->layers[i]);
         sum_layer(net, i);
         sum_means(&net->layers[i]);
     }
     snn_ranks_sum_end();
     memset(begun, 0, (size_t)net->n);
     for (i = 0; i < net->n; ++i) {
-        each_gradient(&net->layers[i], divide);
-        if (snn_on_gpu()) snn_push_weights(&net->layers[i]);
+        each_gradient(&net->layers[i], divide_sum);
         divide_means(&net->layers[i]);
     }
 }

@@ -26,24 +26,31 @@ static struct {
 void snn_exact_ask(int asked) { is_asked = asked; }
 int snn_exact_is_asked(void) { return is_asked; }
 
+static void add_arrays(const layer *l)
+{
+    snn_parameters p[SNN_MOST_PARAMETERS];
+    int k, n = snn_parameters_of(l, p);
+    for (k = 0; k < n; ++k) {
+        array *a = &sums.arrays[sums.count++];
+        a->gradient = p[k].gradient;
+        a->count = p[k].count;
+        a->momentum = (float *)snn_alloc(a->count, sizeof *a->momentum);
+        a->sum = (double *)snn_alloc(a->count, sizeof *a->sum);
+    }
+}
+
 void snn_exact_begin(network *net)
 {
-    int i, k;
+    int i;
     if (!is_asked) return;
     if (snn_on_gpu()) snn_fatal("[net] exact_sum: expected a training on the CPU (-nogpu), or 0");
-    sums.arrays = (array *)snn_alloc((size_t)net->n * SNN_MOST_PARAMETERS, sizeof *sums.arrays);
+    sums.arrays = (array *)snn_alloc((size_t)net->n * SNN_MOST_PARTS * SNN_MOST_PARAMETERS, sizeof *sums.arrays);
     for (i = 0; i < net->n; ++i) {
-        snn_parameters p[SNN_MOST_PARAMETERS];
-        int n = snn_parameters_of(&net->layers[i], p);
         snn_centre *c = snn_step_centre(&net->layers[i]);
+        const layer *parts[SNN_MOST_PARTS];
+        int k, count = snn_weighted_parts(&net->layers[i], parts);
         if (c) c->is_summed = 1;
-        for (k = 0; k < n; ++k) {
-            array *a = &sums.arrays[sums.count++];
-            a->gradient = p[k].gradient;
-            a->count = p[k].count;
-            a->momentum = (float *)snn_alloc(a->count, sizeof *a->momentum);
-            a->sum = (double *)snn_alloc(a->count, sizeof *a->sum);
-        }
+        for (k = 0; k < count; ++k) add_arrays(parts[k]);
     }
 }
 

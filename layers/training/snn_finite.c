@@ -83,7 +83,8 @@ static int is_suspect(const network *net)
 void snn_check_step(network *net)
 {
     snn_fault f;
-    int is_own = snn_ranks() == 1 || snn_exact_is_asked();      /* gradients are not summed up yet */
+    /* Gradients are this process's own, and not summed up yet. */
+    int is_own = snn_ranks() == 1 || snn_exact_is_asked() || snn_on_gpu();
     int is_faulty = (is_own ? is_suspect(net) : snn_parallel_is_suspect(net)) && snn_find_nonfinite(net, &f);
     snn_parallel_step(net, is_faulty);
     if (!is_faulty) return;

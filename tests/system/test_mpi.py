@@ -33,9 +33,9 @@ def mpirun(count, command):
     return ["mpirun", "--oversubscribe", "-n", str(count), *command]
 
 
-def run(command):
+def run(command, **environment):
     return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, check=False,
-                          env=ENVIRONMENT)
+                          env={**ENVIRONMENT, **environment})
 
 
 def losses(p):
@@ -121,6 +121,29 @@ def exact_sum_is_the_same_sum(work, options):
         results.append(losses(p)[:EARLY])
     off = np.abs(results[1] / results[0] - 1).max()
     holds("exact_sum_is_the_same_sum", 0 < off < TOLERANCE, f"off by {off}")
+
+
+@test
+def processes_on_a_gpu_learn_what_one_learns(work, options):
+    """The kernels' build on the processor, where MPI reads the device's memory as it does the other."""
+    if not options.gpu:
+        harness.report("SKIP", "processes_on_a_gpu_learn_what_one_learns", "no --gpu")
+        return
+    results = []
+    for name, count, reads in ("one", 1, "0"), ("through-the-host", 2, "0"), ("device", 2, "1"):
+        p = place(work, options, "gpu-" + name)
+        p.darknet = options.gpu
+        p.command("detector", "-quiet", iterations=12)
+        p.write("net.cfg", p.read("net.cfg").decode().replace("[convolutional]\nfilters=8", "[convolutional]\ncentre=1\nfilters=8"))
+        done = run(mpirun(count, [p.darknet, "detector", "train", p.file("net.data"), p.file("net.cfg"), "-quiet"]),
+                   SNN_MPI_GPU=reads)
+        assert done.returncode == 0, done.stderr
+        results.append((losses(p), weights(p), final(p)))
+    for name, (loss, weight, _) in zip(("through_the_host", "device"), results[1:]):
+        off = np.abs(loss / results[0][0] - 1)[:EARLY].max()
+        holds(f"gpu_{name}_losses_are_those_of_one", off < TOLERANCE, f"off by {off}")
+        apart = np.abs(weight - results[0][1]).max() / np.abs(weight).max()
+        holds(f"gpu_{name}_weights_are_near", apart < .02, f"{apart} of the largest")
 
 
 @test
@@ -230,6 +253,7 @@ def resume_without_exact_sum_is_exact_on_as_many_processes(work, options):
 if __name__ == "__main__":
     parser = harness.parser(__doc__)
     parser.add_argument("darknet", type=harness.program)
+    parser.add_argument("--gpu", type=harness.program, help="a build with MPI=1 GPU=host, or GPU=1 and a card")
     parser.add_argument("--kills", type=int, default=2, help="processes that are killed, at random moments")
     args = parser.parse_args()
     if not shutil.which("mpirun"):
