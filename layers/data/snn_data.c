@@ -156,6 +156,16 @@ void snn_data_read(size_t *mistakes, const char *file, const char *key, int need
     snn_data_images(mistakes, d, key);
 }
 
+void snn_data_read_named(size_t *mistakes, const char *file, const char *key, snn_data *d)
+{
+    const snn_setting *labels;
+    if (!snn_data_open(mistakes, file, d)) return;
+    snn_data_classes(mistakes, d);
+    labels = need(mistakes, d, "labels", "the file with the classes' names");
+    if (labels && d->classes) snn_data_names(mistakes, d, labels);
+    snn_data_images(mistakes, d, key);
+}
+
 void snn_data_free(snn_data *d)
 {
     free(d->settings);

@@ -45,6 +45,8 @@ void snn_data_images(size_t *mistakes, snn_data *d, const char *key);
  * is looked at by snn_set_check. Free with snn_data_free, also after mistakes. */
 void snn_data_read(size_t *mistakes, const char *file, const char *key,
                    int needs_names, snn_data *d);
+/* The same for a classifier, whose names are in labels=. */
+void snn_data_read_named(size_t *mistakes, const char *file, const char *key, snn_data *d);
 void snn_data_free(snn_data *d);
 
 #ifdef __cplusplus

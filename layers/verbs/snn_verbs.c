@@ -63,9 +63,9 @@ static const verb verbs[] = {
       "train list, and the first layer that leaves the fixed point",
       "darknet snn probe build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg "
       "--plot probe.png" },
-    { "look", snn_look, "DATA [CFG] [--out FILE.html]",
-      "a detector's data set as a page: counts, sizes, anchors that fit, images with boxes, "
-      "mistakes",
+    { "look", snn_look, "DATA [CFG] [--out FILE.html] [--as boxes|masks|classes]",
+      "a data set as a page: counts by class, sizes of boxes and anchors that fit, pictures with "
+      "their boxes or masks, mistakes; --as: what it has, where neither a cfg nor its files tell",
       "darknet snn look build/data/uneven/scenes.data cfg/tiny-yolo-snn.cfg --out look.html" },
     { "gradcheck", snn_gradcheck, "CFG [--layer N]",
       "back-propagation against central differences, upstream's layers included",

@@ -298,14 +298,8 @@ static void show_masks(const snn_accuracy *m, snn_page *p)
 static void begin_classifier(snn_accuracy *m, size_t *mistakes, char *data)
 {
     const snn_task task = { SNN_CLASSES, 0, NULL };
-    const snn_setting *labels;
     size_t i;
-    if (!snn_data_open(mistakes, data, &m->set)) return;
-    snn_data_classes(mistakes, &m->set);
-    labels = snn_data_find(&m->set, "labels");
-    if (labels) snn_data_names(mistakes, &m->set, labels);
-    else snn_mistake(mistakes, data, 0, "labels: expected the file with the classes' names, got none");
-    snn_data_images(mistakes, &m->set, "valid");
+    snn_data_read_named(mistakes, data, "valid", &m->set);
     if (*mistakes) return;
     snn_set_check(mistakes, &m->set, &task);
     if (m->net->layers[m->net->n - 1].outputs < m->set.classes) {

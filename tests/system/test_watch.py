@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 
+import cv2
 import numpy as np
 
 import harness
@@ -192,6 +193,50 @@ def look_counts_a_data_set(work, options):
           ("mistake", "expected a class from 0 to 3" in report["text"], True))
     anchors = re.search(r"^anchors=(\d+),(\d+), (\d+),(\d+)$", said, re.M)
     holds("look_fits_anchors", anchors and all(9 <= int(n) <= 20 for n in anchors.groups()), said)
+
+
+def section_of(page, title):
+    return next(s for s in page["sections"] if s["title"] == title)
+
+
+@test
+def look_shows_masks_and_classes(work, options):
+    """Of the cfg's kind, and without a cfg of what the files tell; the masks' share is counted by hand."""
+    p = place(work, options, "look-others")
+    shares = [cv2.imread(p.file(f"mask/{i}_{('blue', 'red')[i % 2]}.png"), cv2.IMREAD_UNCHANGED).mean() for i in range(24)]
+    p.snn("look", p.data("segmenter"), p.cfg("segmenter"), "--out", p.file("masks.html"))
+    page = p.page("masks.html")
+    rows = section_of(page, "Classes")["rows"]
+    check("look_counts_masks", ("classes", [row[0] for row in rows], ["background", "square"]),
+          ("percent", rows[1][1], round(100 * float(np.mean(shares)), 2)), ("images", [row[3:] for row in rows], [[24, 12]] * 2),
+          ("pictures", len(section_of(page, "Images with the most classes")["items"]), 16))
+    p.snn("look", p.data("segmenter"), "--as", "masks", "--out", p.file("again.html"))
+    holds("look_as_masks_needs_no_cfg", p.page("again.html") == page)
+    os.rename(p.file("labels"), p.file("none"))
+    p.snn("look", p.data("segmenter"), "--out", p.file("again.html"))
+    holds("look_sees_masks_where_no_labels_are", p.page("again.html") == page)
+    os.rename(p.file("mask"), p.file("nor"))
+    p.snn("look", p.data("classifier"), "--out", p.file("classes.html"))
+    page = p.page("classes.html")
+    check("look_counts_classes", ("rows", section_of(page, "Classes")["rows"], [["red", 12, 6, 50], ["blue", 12, 6, 50]]),
+          ("pictures", [i["caption"] for i in section_of(page, "The first image of each class")["items"]], ["red", "blue"]))
+
+
+@test
+def look_warns_of_a_cfg_of_other_classes(work, options):
+    p = place(work, options, "look-warns")
+    with open(p.cfg("detector"), encoding="utf-8") as f:
+        text = f.read()
+    other = p.write("other.cfg", text.replace("classes=4", "classes=3").replace("filters=18", "filters=16"))
+    for name, cfg, want in [
+            ("classes", other, f'{p.file("net.data")}:1: warning: classes: expected 3, as the net in {other}, got "4"'),
+            ("kind", p.cfg("classifier", name="third"), f'{p.file("third.cfg")}: warning: expected a net that finds boxes, '
+             "as the data set has, got one that finds classes")]:
+        done = subprocess.run([p.darknet, "snn", "look", p.data("detector"), cfg, "--as", "boxes", "--out", p.file("look.html")],
+                              capture_output=True, text=True, timeout=300, check=False)
+        report = section_of(p.page("look.html"), "What the check says")["text"]
+        check(f"look_warns_of_{name}", ("status", done.returncode, 0), ("stderr", want in done.stderr.splitlines(), True),
+              ("page", want in report.splitlines(), True))
 
 
 if __name__ == "__main__":
