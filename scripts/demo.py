@@ -19,6 +19,9 @@ import os
 import sys
 import time
 
+from lib import needs
+if __name__ == "__main__":
+    needs.modules("numpy", "cv2")
 from lib import pictures
 from lib import training
 

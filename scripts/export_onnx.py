@@ -24,13 +24,16 @@ import json
 import os
 import sys
 
+from lib import needs
+if __name__ == "__main__":
+    needs.modules("numpy", "onnx")
 from lib import cfg
 from lib import net as nets
 from lib import weights
 
 
 def task_of(net):
-    last = net.layers[-1]
+    last = net.heads[-1]
     if last.kind in nets.HEADS:
         return "detector"
     return "segmenter" if last.shape[1] * last.shape[2] > 1 else "classifier"
@@ -40,7 +43,7 @@ def fit_of(net, task):
     """How the host fits an image into the net's input when it measures such a net."""
     if task == "classifier":
         return "crop"
-    if net.layers[-1].kind == "detection":
+    if net.heads[-1].kind == "detection":
         return "stretch"
     if net.tree == "alexeyab" and task == "detector":
         return "letterbox" if net.head.get("letter_box", "0") != "0" else "stretch"
@@ -64,7 +67,7 @@ def read_names(file):
 
 def metadata_of(net, options, outputs, names):
     task = task_of(net)
-    last = net.layers[-1]
+    last = net.heads[-1]
     classes = last.options.classes if task == "detector" else last.shape[0]
     if names and len(names) != classes:
         raise cfg.Mistakes([f"{options.names}: expected {classes} names for {net.file}, got {len(names)}"])
@@ -170,12 +173,6 @@ def main(arguments=None):
     parser.add_argument("--names")
     parser.add_argument("--tree", choices=("pjreddie", "alexeyab"))
     options = parser.parse_args(arguments)
-    try:
-        import onnx     # noqa: F401
-    except ImportError as error:
-        print(f"snn export: expected Python's onnx (apt-get install python3-onnx, or pip install onnx): {error}",
-              file=sys.stderr)
-        return 1
     try:
         net = nets.Net(options.cfg, options.size, options.tree)
         check(net, options)

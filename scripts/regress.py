@@ -50,6 +50,9 @@ import os
 import sys
 import time
 
+from lib import needs
+if __name__ == "__main__":
+    needs.modules("numpy", "matplotlib")
 from lib import bootstrap
 from lib import cfg_edit
 from lib import regress_plan

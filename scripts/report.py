@@ -20,6 +20,9 @@ import os
 import sys
 import time
 
+from lib import needs
+if __name__ == "__main__":
+    needs.modules("numpy", "matplotlib")
 from lib import cfg_edit
 from lib import experiments
 import regress

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Draws the boxes that an exported detector finds in a picture, by OpenCV alone.
 
     scripts/examples/opencv_boxes.py MODEL.onnx PICTURE OUT.png [THRESHOLD]

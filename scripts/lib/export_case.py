@@ -67,24 +67,35 @@ def export(cfg_file, weights_file, model, *options):
 
 
 class Case:
-    """A net in a folder of its own: cfg, weights, input, the host's outputs, the model."""
+    """A net in a folder of its own: cfg, weights, input, the host's outputs, the model. `trained`: a weights file to
+    use in place of weights that no training made."""
 
-    def __init__(self, folder, text, size=None, batch=1, tree=None):
+    def __init__(self, folder, text, size=None, batch=1, tree=None, trained=None):
         self.cfg, self.weights, self.model = (os.path.join(folder, name) for name in ("net.cfg", "net.weights", "net.onnx"))
         self.input, self.output = os.path.join(folder, "input"), os.path.join(folder, "output")
-        keys = {"batch": batch, "subdivisions": 1, "time_steps": 1}
-        if size:
-            keys.update(width=size[0], height=size[1])
-        with open(self.cfg, "w") as f:
-            f.write(with_keys(text, **keys))
+        self.text, self.size, self.tree = text, size, tree
+        self.set_batch(batch)
         self.net = nets.Net(self.cfg, tree=tree)
-        self.tree, self.batch = tree, batch
-        fill_weights(self.net)
+        if trained:
+            weights.read(self.net, trained)
+        else:
+            fill_weights(self.net)
         weights.write(self.net, self.weights)
+        self.image = self.picture()
+
+    def set_batch(self, batch):
+        """Writes the cfg; what the host runs has as many images."""
+        self.batch = batch
+        keys = {"batch": batch, "subdivisions": 1, "time_steps": 1}
+        if self.size:
+            keys.update(width=self.size[0], height=self.size[1])
+        with open(self.cfg, "w") as f:
+            f.write(with_keys(self.text, **keys))
+
+    def picture(self):
         c, h, w = self.net.shape
-        self.image = picture((batch, c, h, w))
-        if not self.net.is_image:
-            self.image = self.image.reshape(batch, c)
+        image = picture((self.batch, c, h, w))
+        return image if self.net.is_image else image.reshape(self.batch, c)
 
     def host(self, driver):
         """The outputs of the heads."""
@@ -129,6 +140,21 @@ def compare(text, driver, size, batch, tree=None, options=("--batch", "dynamic")
     """The largest error over the net's heads."""
     with tempfile.TemporaryDirectory() as folder:
         case = Case(folder, text, size, batch, tree)
-        want = case.host(driver)
-        got = case.run(*options)
-        return max(error_of(g, w) for g, w in zip(got, want)) if len(got) == len(want) else 9.
+        return largest(case.run(*options), case.host(driver))
+
+
+def compare_batches(text, driver, size, batches, tree=None, trained=None, images=None):
+    """The same for several batches of one model. images(shape): in place of picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        case = Case(folder, text, size, batches[0], tree, trained)
+        case.export("--batch", "dynamic")
+        runner, errors = session(case.model), []
+        for batch in batches:
+            case.set_batch(batch)
+            case.image = images((batch, *case.net.shape)) if images and case.net.is_image else case.picture()
+            errors.append(largest(runner.run(None, {"input": case.image}), case.host(driver)))
+        return errors
+
+
+def largest(got, want):
+    return max(error_of(g, w) for g, w in zip(got, want)) if len(got) == len(want) else 9.

@@ -476,8 +476,9 @@ class Net:
 
     @property
     def heads(self):
-        """The layers whose outputs are the net's: those of boxes, or the last one."""
-        return [layer for layer in self.layers if layer.kind in HEADS] or [self.layers[-1]]
+        """The layers whose outputs are the net's: those of boxes, or the last one before a [cost], which has none."""
+        boxes = [layer for layer in self.layers if layer.kind in HEADS]
+        return boxes or [layer for layer in self.layers if layer.kind != "cost"][-1:] or self.layers[-1:]
 
 
 def tree_of(head, sections):

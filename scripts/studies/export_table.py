@@ -1,55 +1,132 @@
 #!/usr/bin/env python3
 """How far ONNX Runtime's outputs of exported nets are from the host's, as a table.
 
-    scripts/studies/export_table.py DRIVER CFG... [--sizes 64x64,96x64] [--tree pjreddie|alexeyab]
+    scripts/studies/export_table.py DRIVER CFG... [--train DARKNET --data DATA] [--tree pjreddie|alexeyab]
 
-DRIVER is tests/system/outputs_driver.c, built by `make build/tests/outputs_driver`.
-A row of Markdown for each cfg: the largest difference, as a share of the largest
-value, for each size with batches of 1 and 3. Weights are random, but written as a
-training leaves them (scripts/lib/export_case.py). Exit status 1 where one is above
-1e-4. Run it with build/venv/bin/python.
+DRIVER is tests/system/outputs_driver.c, built by `make build/tests/outputs_driver`,
+or linked with another tree's objects. A row of Markdown for each cfg: the largest
+difference, as a share of the largest value, for two sizes with batches of 1 and 3;
+each model passes onnx.checker. Sizes are 64x64 and 96x64, or the next that a net
+can have. Weights are random, but written as a training leaves them
+(scripts/lib/export_case.py); with --train each net that DARKNET can train has the
+weights of a short training on DATA's images (scripts/lib/export_training.py).
+Behind the table stand the cfgs that were refused, and why. Exit status 1 where a
+difference is above 1e-4 or something failed. Run it with build/venv/bin/python.
 """
 import argparse
 import os
 import sys
+import tempfile
+from types import SimpleNamespace
+
+import cv2
+import numpy
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import cfg             # noqa: E402
-from lib import export_case     # noqa: E402
+import export_onnx                  # noqa: E402
+from lib import cfg                 # noqa: E402
+from lib import export_case         # noqa: E402
+from lib import export_training     # noqa: E402
+from lib import net as nets         # noqa: E402
+from lib import training            # noqa: E402
+
+SIZES = ((64, 64), (96, 64)), ((128, 128), (256, 128)), ((256, 256), (288, 256)), ((448, 448), (480, 448))
 
 
-def table(files, driver, tree, sizes):
-    print("| cfg | " + " | ".join(f"{w}x{h}, batch {b}" for w, h in sizes for b in (1, 3)) + " |")
-    print("| --- |" + " ---: |" * (2 * len(sizes)))
-    worst = 0
-    for file in files:
-        with open(file, errors="replace") as f:
-            text = f.read()
-        cells = []
+def parameters(net):
+    """How many of the layers that do not depend on the image's size."""
+    return sum(int(numpy.prod(shape)) for layer in net.layers if layer.kind not in ("connected", "local")
+               for _, shape in layer.parameters)
+
+
+def sizes_of(file, tree):
+    """The smallest two sizes at which the net is what it is at its own; raises cfg.Mistakes where it has no ONNX form."""
+    plain = SimpleNamespace(decode=False)
+    own = nets.Net(file, tree=tree)
+    export_onnx.check(own, plain)
+    for sizes in SIZES:
+        try:
+            if all(parameters(nets.Net(file, size, tree)) == parameters(own) for size in sizes):
+                return sizes
+        except cfg.Mistakes:
+            pass
+    (_, h, w) = own.shape
+    return (w, h), (w + 32, h)
+
+
+def row(file, options):
+    """(the row's cells, its worst difference); 9 where something failed."""
+    with open(file, errors="replace", encoding="utf-8") as f:
+        text = f.read()
+    tree = options.tree or nets.Net(file).tree
+    cells, kinds, worst = [], [], 0.
+    sizes, own = sizes_of(file, tree), nets.Net(file, tree=tree)
+    # Weights of fully connected layers are those of one size.
+    fixed = not any(layer.kind in ("connected", "local") for layer in own.layers)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = None
         for size in sizes:
-            for batch in (1, 3):
-                try:
-                    error = export_case.compare(text, driver, size, batch, tree)
-                    worst = max(worst, error)
-                    cells.append(f"{error:.1e}")
-                except cfg.Mistakes as mistakes:
-                    cells.append(mistakes.args[0][0].split(": ", 1)[1][:60])
-                except RuntimeError as error:
-                    cells.append(" ".join(str(error).split())[-70:])
-        print(f"| {os.path.basename(file)} | " + " | ".join(cells) + " |", flush=True)
-    print(f"\nworst: {worst:.1e}")
-    return int(worst > export_case.TOLERANCE)
+            if options.train and not (weights and fixed):
+                weights = train(file, text, size, tree, os.path.join(folder, f"{size[0]}x{size[1]}"), options)
+            kinds.append("trained" if weights else "random")
+            try:
+                errors = export_case.compare_batches(text, options.driver, size, (1, 3), tree, weights, options.images)
+                cells += [f"{error:.1e}" for error in errors]
+            except RuntimeError as failure:
+                cells += [" ".join(str(failure).split())[-70:], ""]
+                errors = [9.]
+            worst = max(worst, *errors)
+    kinds = kinds[:1] if kinds[0] == kinds[1] else kinds
+    return [os.path.basename(file), ", ".join(kinds), ", ".join(f"{w}x{h}" for w, h in sizes), *cells], worst
+
+
+def train(file, text, size, tree, folder, options):
+    """The weights file, or None where there is no such training."""
+    os.mkdir(folder)
+    try:
+        return export_training.trained(options.train, options.data, text, size, tree, folder)
+    except (RuntimeError, cfg.Mistakes) as error:
+        print(f"{os.path.basename(file)}: {' '.join(str(error).split())[-200:]}", file=sys.stderr, flush=True)
+        return None
+
+
+def photographs(files):
+    """Photographs as a net takes them: a function of the input's shape."""
+    def read(shape):
+        batch, channels, h, w = shape
+        images = [cv2.resize(cv2.imread(file), (w, h))[..., ::-1] for file in files[:batch]]
+        if channels != 3:
+            images = [image.mean(2, keepdims=True).repeat(channels, 2) for image in images]
+        return numpy.ascontiguousarray(numpy.stack(images).transpose(0, 3, 1, 2), numpy.float32) / 255
+    return read
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("driver")
     parser.add_argument("cfgs", nargs="+")
-    parser.add_argument("--sizes", default="64x64,96x64")
+    parser.add_argument("--train", metavar="DARKNET")
+    parser.add_argument("--data")
     parser.add_argument("--tree", choices=("pjreddie", "alexeyab"))
     options = parser.parse_args()
-    sizes = [tuple(map(int, word.split("x"))) for word in options.sizes.split(",")]
-    return table(options.cfgs, options.driver, options.tree, sizes)
+    if bool(options.train) != bool(options.data):
+        parser.error("--train needs --data, and --data --train")
+    options.images = photographs(training.read_list(options.data, "valid")) if options.data else None
+    print("| cfg | weights | sizes | first, batch 1 | batch 3 | second, batch 1 | batch 3 |\n| --- | --- | --- |" + " ---: |" * 4)
+    refused, worst, count = [], 0., 0
+    for file in options.cfgs:
+        try:
+            cells, error = row(file, options)
+        except cfg.Mistakes as mistakes:
+            first, *others = mistakes.args[0]
+            refused.append(os.path.basename(first.split(": ")[0]) + ": " + first.split(": ", 1)[1]
+                           + (f" (and {len(others)} more)" if others else ""))
+            continue
+        worst, count = max(worst, error), count + 1
+        print("| " + " | ".join(cells) + " |", flush=True)
+    print(f"\n{count} nets, worst: {worst:.1e}\n\n{len(refused)} refused:\n")
+    print("\n".join(refused))
+    return int(worst > export_case.TOLERANCE)
 
 
 if __name__ == "__main__":

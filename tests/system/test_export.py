@@ -64,6 +64,7 @@ SHARED = {
     + section("dropout", probability=.3) + section("connected", output=12, activation="linear")
     + section("softmax", groups=3, temperature=1.5),
     "average": conv(6) + section("avgpool") + section("softmax"),
+    "cost": conv(4) + section("avgpool") + conv(5, 1, "linear") + section("softmax") + section("cost", type="sse"),
     "planes": section("local_whitening", size=0) + conv(8) + section("batchnorm") + conv(5, 1, "linear")
     + section("softmax", spatial=1),
     "upsample": conv(4, stride=2) + section("upsample", stride=2) + section("upsample", stride=3, scale=.5)
@@ -119,6 +120,7 @@ ALEXEYAB = {
     "weighted_sums": conv(6) + conv(6) + conv(6) + "".join(
         section("shortcut", **{"from": "-2,-3", "weights_type": kind, "weights_normalization": how, "activation": "leaky"})
         + conv(6) for kind, how in (("per_feature", "relu"), ("per_channel", "softmax"))),
+    "sums_of_more_channels": conv(6) + conv(12) + conv(6) + section("shortcut", **{"from": -2, "activation": "leaky"}),
     "grouped_routes": conv(8) + section("route", layers=-1, groups=2, group_id=1) + conv(4)
     + section("route", layers="-1,-3", groups=2, group_id=0),
     "reorg3d": section("crop", crop_height=16, crop_width=20) + conv(16) + section("reorg3d", stride=2) + conv(16, 1, **{"stride": 1}),
@@ -304,6 +306,24 @@ def the_verb_runs_the_script(work):
           ("status of options", run(case.cfg, case.weights, out, "--batch", "x")[0], 2))
     status, text = run(case.cfg, case.weights, out, SNN_SCRIPTS=work.folder)
     check("verb_says_what_it_needs", ("status", status, 1), ("said", "expected export_onnx.py in scripts/" in text, True))
+
+
+@test
+def a_python_without_modules_is_said(work):
+    """Debian's Python takes over where it has them; where none has, what to install is said."""
+    debians = os.path.join(work.folder, "debians")
+    for name, has, want in (("begins_again", "true", (0, "again: export_onnx.py a.cfg")),
+                            ("says_what_to_install", "false", (1, f"export_onnx.py: expected Python's numpy and onnx, which "
+                             f"{sys.executable} and {debians} lack: apt-get install python3-numpy python3-onnx, or "
+                             f"{sys.executable} -m pip install numpy onnx"))):
+        with open(debians, "w") as f:
+            f.write(f'#!/bin/sh\n[ "$1" = -c ] && exec {has}\necho "again: $*"\n')
+        os.chmod(debians, 0o755)
+        done = subprocess.run([sys.executable, "-c", "import sys\n"
+                               f"sys.path.insert(0, {SCRIPTS!r})\nsys.argv = ['export_onnx.py', 'a.cfg']\n"
+                               "from lib import needs\nneeds.lacking = list\n"
+                               f"needs.DEBIANS = {debians!r}\nneeds.modules('numpy', 'onnx')"], capture_output=True, text=True)
+        check(f"python_{name}", ("status and text", (done.returncode, (done.stdout + done.stderr).strip()), want))
 
 
 @test

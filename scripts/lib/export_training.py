@@ -1,0 +1,108 @@
+"""Weights of any cfg after a training of some iterations, for those who compare what reads such weights."""
+import glob
+import os
+import subprocess
+
+from lib import cfg
+from lib import net as nets
+from lib import training
+from lib import weights
+
+ITERATIONS, IMAGES, RATE = 4, 4, .0005
+# The share of each step in batch normalization's statistics, which begin at 0: layers/host/.
+ROLLING = {"pjreddie": .01, "alexeyab": .1}
+# One size, no pictures joined of others, no rate that only rises.
+NET = {"batch": IMAGES, "subdivisions": 1, "max_batches": ITERATIONS, "policy": "constant", "burn_in": 0,
+       "mosaic": 0, "mixup": 0, "cutmix": 0, "dynamic_minibatch": 0, "ema_alpha": 0, "time_steps": 1}
+ALWAYS = ("batch", "subdivisions", "max_batches", "policy", "burn_in")
+OPTIONS = {"pjreddie": [], "alexeyab": ["-dont_show"]}
+
+
+def task_of(net):
+    """The command of the host that trains the net, or None: upstream trains [detection] on files of fixed names."""
+    last = net.layers[-1]
+    if last.kind in nets.HEADS:
+        return "detector" if last.kind != "detection" else None
+    ends = [layer.kind for layer in net.layers[-2:]]
+    return "classifier" if last.shape[1:] == (1, 1) and net.shape[0] == 3 and "softmax" in ends else None
+
+
+def write_data(net, data, folder):
+    """A .data file for the net, of the images of `data`, which has boxes; each image's class is that of its first box."""
+    images = training.read_list(data, "train")
+    last = net.layers[-1]
+    classes = last.options.classes if task_of(net) == "detector" else last.shape[0]
+    names = [f"_class{k:05}_" for k in range(classes)]
+    if task_of(net) == "classifier":
+        linked = []
+        for number, image in enumerate(images[:16 * IMAGES]):
+            with open(os.path.splitext(image.replace("/images/", "/labels/"))[0] + ".txt", encoding="utf-8") as f:
+                name = names[int((f.read().split() or ["0"])[0]) % classes]
+            linked.append(os.path.join(folder, f"{number:03}{name}{os.path.splitext(image)[1]}"))
+            os.symlink(os.path.abspath(image), linked[-1])
+        images = linked
+    for name, lines in ("train.txt", [os.path.abspath(i) if not i.startswith(folder) else i for i in images]), ("set.names", names):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.writelines(line + "\n" for line in lines)
+    file = os.path.join(folder, "set.data")
+    with open(file, "w", encoding="utf-8") as f:
+        f.write(f"classes={classes}\ntrain={folder}/train.txt\nvalid={folder}/train.txt\nnames={folder}/set.names\n"
+                f"labels={folder}/set.names\nbackup={folder}/backup\n")
+    os.mkdir(os.path.join(folder, "backup"))
+    return file
+
+
+def cfg_of(text, size, rate):
+    head, sections = cfg.parse(text)
+    keys = {**{key: value for key, value in NET.items() if key in ALWAYS or sections[0].get(key) is not None},
+            "learning_rate": rate, "width": size[0], "height": size[1]}
+    for key, value in keys.items():
+        sections[0].set(key, value)
+    for section in sections:
+        if section.get("random") is not None:
+            section.set("random", 0)
+    return cfg.render(head, sections)
+
+
+def run(command, backup):
+    """The weights that a training leaves in its backup folder."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace")
+    found = [name for end in ("_final.weights", ".weights") for name in glob.glob(os.path.join(backup, "trained" + end))]
+    if done.returncode or not found:
+        said = [line for line in done.stdout.splitlines() if line.strip()]
+        raise RuntimeError(f"training: exit status {done.returncode}: " + " ".join(said[-1:]))
+    return found[0]
+
+
+def trained(darknet, data, text, size, tree, folder):
+    """The weights file of a training in `folder`, or None where the net has none here. Its statistics of batch
+    normalization, which a few steps do not gather, are then those of as many steps at next to no rate."""
+    file, backup = os.path.join(folder, "trained.cfg"), os.path.join(folder, "backup")
+    command = [darknet, None, "train", None, file]
+    for rate in RATE, 1e-12:
+        with open(file, "w", encoding="utf-8") as f:
+            f.write(cfg_of(text, size, rate))
+        net = nets.Net(file, tree=tree)
+        task = task_of(net)
+        if task is None or task == "classifier" and size[0] != size[1]:
+            return None     # the host crops squares for classifiers
+        if rate == RATE:
+            command[1], command[3] = task, write_data(net, data, folder)
+            found = run([*command, *OPTIONS[tree]], backup)
+            if not any("variance" in layer.weights for layer in scale_statistics(net, found, 0)):
+                return found
+        else:
+            found = run([*command, found, "-clear", *OPTIONS[tree]], backup)
+            scale_statistics(net, found, 1 / (1 - (1 - ROLLING[tree]) ** ITERATIONS))
+    return found
+
+
+def scale_statistics(net, file, factor):
+    """Multiplies them in a weights file; returns the net's layers."""
+    weights.read(net, file)
+    for layer in net.layers:
+        for name in {"mean", "variance"} & set(layer.weights):
+            layer.weights[name] = layer.weights[name] * factor
+    weights.write(net, file)
+    return net.layers
