@@ -69,17 +69,24 @@ static void copy(float *to, const float *from, size_t count)
     if (to && from) memcpy(to, from, count * sizeof *to);
 }
 
+/* Of a net that only infers, which on AlexeyAB's tree has no gradients: snn_parameters_of
+ * finds none there. */
+static float *values_of(const layer *l, const char *name)
+{
+    return !strcmp(name, "weights") ? l->weights : !strcmp(name, "biases") ? l->biases : l->scales;
+}
+
 /* The weights of one net into another of the same cfg. */
 static void copy_weights(network *to, const network *from)
 {
     int i, k;
     for (i = 0; i < from->n; ++i) {
-        snn_parameters source[SNN_MOST_PARAMETERS], target[SNN_MOST_PARAMETERS];
+        snn_parameters source[SNN_MOST_PARAMETERS];
         layer *l = &from->layers[i], *t = &to->layers[i];
         int count = snn_parameters_of(l, source);
-        if (!count || snn_parameters_of(t, target) != count) continue;
+        if (!count) continue;
         snn_pull_layer(l);
-        for (k = 0; k < count; ++k) copy(target[k].values, source[k].values, source[k].count);
+        for (k = 0; k < count; ++k) copy(values_of(t, source[k].name), source[k].values, source[k].count);
         if (l->batch_normalize || l->type == BATCHNORM) {
             size_t channels = source[count - 1].count;
             copy(t->rolling_mean, l->rolling_mean, channels);

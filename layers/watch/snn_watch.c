@@ -97,9 +97,16 @@ static int take_number(int argc, char **argv, const char *option, int most, int 
     return (int)value;
 }
 
+static int has_number(int argc, char **argv, const char *option)
+{
+    int at = place_of(argc, argv, option);
+    return at && at + 1 < argc && argv[at + 1] && isdigit((unsigned char)argv[at + 1][0]);
+}
+
 void snn_watch_read(int argc, char **argv)
 {
     size_t i;
+    int hosts;
     if (argc < 5 || !argv[4] || strcmp(argv[2], "train")) return;
     for (i = 0; i < sizeof trainers / sizeof *trainers; ++i) {
         const trainer *t = &trainers[i];
@@ -107,14 +114,17 @@ void snn_watch_read(int argc, char **argv)
         asked.command = line_of(argc, argv);
         asked.is_training = 1;
         asked.task = t->task;
-        if (!snn_host_measures(t->task == SNN_DETECTOR)) {
+        /* A number asks for ours where the host has a -map of its own. */
+        hosts = snn_host_measures(t->task == SNN_DETECTOR);
+        if (!hosts || has_number(argc, argv, t->measure)) {
             asked.every = take_number(argc, argv, t->measure, MOST_EVERY, -1, 0);
         }
         asked.patience = take_number(argc, argv, "-patience", MOST_PATIENCE, 0, 0);
         asked.is_quiet = take_flag(argc, argv, "-quiet") || snn_rank();
         asked.is_verbose = take_flag(argc, argv, "-verbose");
         if (asked.patience && !asked.every) {
-            fprintf(stderr, "-patience: expected %s beside it, which measures\n", t->measure);
+            fprintf(stderr, "-patience: expected %s%s beside it, which measures%s\n", t->measure, hosts ? " N" : "",
+                    hosts ? "; without N this tree's own does" : "");
             exit(2);
         }
     }

@@ -1,7 +1,8 @@
 /* A training that one can watch: `detector train`, `segmenter train`, `classifier train`.
  *
  *     -map [N], -iou [N], -top [N]   measures on the list `valid` every N iterations, and keeps
- *                                    NAME_best.weights, with its state, in the backup folder
+ *                                    NAME_best.weights, with its state, in the backup folder.
+ *                                    AlexeyAB's and hank-ai's -map without N is the host's own
  *     -patience K                    ends the training after K measures without a better one
  *     -quiet, -verbose               no line for an iteration; all of the host's lines
  *
