@@ -1,6 +1,7 @@
 #include "snn_freeze.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
+#include "snn_mends.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,8 +41,10 @@ static void forward_along_slope(snn_layer_arg l, snn_state s)
 {
     layer linear = l;
     linear.activation = LINEAR;
+    snn_set_blur(&linear, 0);
     points[s.index].forward(linear, s);
     follow_slope(&l, &points[s.index], l.output);
+    snn_blur(&l, s);
 }
 
 static void forward_type_along_slope(snn_layer_arg l, snn_state s)
@@ -53,6 +56,7 @@ static void forward_taken(snn_layer_arg l, snn_state s)
 {
     size_t i, n = values_of(&l);
     for (i = 0; i < n; ++i) l.output[i] = s.input[points[s.index].taken[i]];
+    snn_blur(&l, s);
 }
 
 static float *copy_of(const float *x, size_t n)
@@ -98,6 +102,7 @@ static void freeze_layer(const snn_trial *p, int index)
     const float *input = index ? p->net->layers[index - 1].output : p->input;
     const snn_layer_type *type = snn_type_of(l);
     ACTIVATION a = l->activation;
+    int blur = snn_set_blur(l, 0);
     at->forward = l->forward;
     if (type && type->applies != LINEAR) {
         at->before = copy_of(input, values_of(l));
@@ -119,6 +124,8 @@ static void freeze_layer(const snn_trial *p, int index)
     } else {
         snn_trial_forward(p, index);
     }
+    snn_set_blur(l, blur);
+    if (blur) snn_trial_forward(p, index);
 }
 
 void snn_freeze(const snn_trial *p)

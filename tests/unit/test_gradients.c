@@ -11,6 +11,9 @@ typedef struct {
 
 #define CONV(rest) "[convolutional]\nfilters=4\nsize=3\nstride=1\npad=1\n" rest "\n"
 #define LECUN "init=lecun_normal\n"
+/* Three terms, the second one with other readers. */
+#define SUM_OF(weights) CONV(LECUN "activation=linear") CONV(LECUN "activation=tanh") CONV(LECUN "activation=linear") \
+    "[shortcut]\nfrom=-2,-3\n" weights "\nactivation=tanh\n[shortcut]\nfrom=-3\nactivation=linear\n"
 
 static const net_case cases[] = {
     { "selu", 1, 5, 7, 11, 1e-3, "[selu]\n" },
@@ -125,6 +128,30 @@ static const net_case cases[] = {
     { "deconvolutional", 2, 3, 4, 5, 1e-3,
       "[deconvolutional]\nfilters=4\nsize=4\nstride=2\npadding=1\n" LECUN
       "activation=selu\n" },
+#endif
+#if defined SNN_ALEXEYAB && !defined SNN_HANK
+    /* What patches/ mends there, fix-... by fix-...; kinks are left out, as steps cross them. */
+    { "weighted sum by relu", 2, 3, 5, 6, 1e-3, SUM_OF("weights_type=per_channel\nweights_normalization=relu") },
+    { "weighted sum by softmax", 2, 3, 5, 6, 1e-3, SUM_OF("weights_type=per_feature\nweights_normalization=softmax") },
+    { "weighted sum of each channel by softmax", 2, 3, 5, 6, 1e-3,
+      SUM_OF("weights_type=per_channel\nweights_normalization=softmax") },
+    { "mean of windows", 2, 3, 7, 6, 1e-3, CONV(LECUN "activation=tanh") "[local_avgpool]\nsize=3\nstride=1\n" },
+    { "mean of windows, a stride", 2, 3, 7, 6, 1e-3, CONV(LECUN "activation=tanh") "[local_avgpool]\nsize=4\nstride=2\n" },
+    { "blurred", 2, 3, 7, 6, 1e-3, CONV(LECUN "antialiasing=1\nactivation=tanh") CONV(LECUN "activation=linear") },
+    { "blurred by 2 x 2", 2, 3, 8, 6, 1e-3,
+      CONV(LECUN "activation=linear") "[convolutional]\nfilters=4\nsize=3\nstride=2\npad=1\nantialiasing=2\n"
+      LECUN "activation=mish\n" CONV(LECUN "activation=linear") },
+    { "blurred pool", 2, 3, 8, 6, 1e-4,
+      CONV(LECUN "activation=linear") "[maxpool]\nsize=2\nstride=2\nantialiasing=1\n" CONV(LECUN "activation=linear") },
+    { "largest of channels", 2, 3, 5, 6, 1e-4,
+      CONV(LECUN "activation=linear") "[maxpool]\nmaxpool_depth=1\nout_channels=2\nsize=1\nstride=1\n" },
+    { "softmax over channels", 2, 3, 5, 6, 1e-3,
+      CONV(LECUN "activation=normalize_channels_softmax") CONV(LECUN "activation=normalize_channels_softmax_maxval") },
+    { "normalized channels", 2, 3, 5, 6, 1e-4, CONV(LECUN "activation=normalize_channels") CONV(LECUN "activation=linear") },
+    { "attention, and another reader", 2, 3, 5, 6, 1e-3,
+      CONV(LECUN "activation=linear") CONV(LECUN "activation=logistic") "[sam]\nfrom=-2\nactivation=linear\n"
+      "[route]\nlayers=-1,-3\n" },
+    { "relu6", 2, 3, 5, 6, 1e-4, CONV(LECUN "activation=relu6") CONV(LECUN "activation=linear") },
 #endif
     { "two consumers", 3, 3, 5, 7, 2e-4,
       CONV(LECUN "activation=selu") "[selu]\n" "[route]\nlayers=-2\n"
