@@ -122,10 +122,11 @@ static void begin_weights(const struct snn_cfg_context *cfg, int index, snn_init
     if (form == SNN_STANDARDIZED_PARTS && index) add_parts(cfg, index - 1, &parts);
     snn_init_parts(l, form, snn_value_or(s, net, &snn_host_keys[SNN_INIT_GAIN]),
                    (uint32_t)snn_value(net, &snn_host_keys[SNN_SEED]), index, &parts);
+    snn_init_biases(l, snn_value_or(s, net, &snn_host_keys[SNN_INIT_BIAS]));
     free(parts.channels);
 }
 
-/* init=, init_gain=, agc=, centre=, noise= of a layer with weights. One that shares
+/* init=, init_gain=, init_bias=, agc=, centre=, noise= of a layer with weights. One that shares
  * another's takes part in what that one's keys say. */
 static void finish_weights(const struct snn_cfg_context *cfg, int index, layer *l)
 {

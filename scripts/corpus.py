@@ -17,8 +17,8 @@ sends to another family's Darknet:
     shapes      the host parses both nets, and each layer of the variant puts out what its
                 parent's does
     moments     on real images, at initialisation, outputs are finite and the least and the
-                largest second moment of a convolution's output in [0.3, 3]; that of the
-                layers before the losses, which start small, in units of init_gain
+                largest second moment of the output of a layer with filters in [0.3, 3]; that
+                of the layers before the losses, which start small, in units of init_gain
                 squared and of what they read, a mean over the image where that is small;
                 layers that make a gate are left out
     steps       20 training steps on real images, mini-batches of 2, have a finite loss
@@ -43,6 +43,7 @@ from lib import training
 
 STEPS, BATCH, IMAGES, SIDE = 20, 2, 8, 128
 LEAST_MOMENT, MOST_MOMENT = .3, 3
+FILTERS = ("convolutional", "deconvolutional", "local", "connected")
 
 
 class Wrong(Exception):
@@ -91,8 +92,7 @@ class Corpus:
 
     def shapes(self, path):
         """[(type, numbers)] of a net's layers, as the host has made them."""
-        lines = [line.split() for line in self.run(self.driver, path).splitlines() if line.startswith("layer ")]
-        return [(line[1], line[2:]) for line in lines]
+        return re.findall(r"layer (\S+)((?: -?\d+)+)$", self.run(self.driver, path), re.M)
 
     def row(self, path):
         """The row of one cfg. `reason` is None where all is well."""
@@ -150,9 +150,11 @@ class Corpus:
         except Wrong as wrong:
             raise Wrong(f"the parent: {wrong}")
         new = self.shapes(variant)
-        at = 1 if new and new[0][0] == "crop" else 0
-        left = new[:at] + new[at + len(new) - len(old):]
-        row["shapes"] = [numbers for _, numbers in left] == [numbers for _, numbers in old]
+        before, after = (cfg_structure.sections(read(path))[1:] for path in (parent, variant))
+        # What comes before the first filters has the channels of both whitened images.
+        first = next((i for i, (name, _) in enumerate(before) if name in FILTERS), 0)
+        places = cfg_structure.new_places(before, after)
+        row["shapes"] = all(new[place][1] == old[i][1] for i, place in enumerate(places) if i >= first)
         if not row["shapes"]:
             raise Wrong("a layer's shape is not its parent's")
 
@@ -168,10 +170,13 @@ class Corpus:
         for r in rows:
             name, options = layers[int(r["layer"])]
             moment = float(r["second_moment"])
-            if name in ("convolutional", "local") and int(r["layer"]) not in gates:
+            if name in FILTERS and int(r["layer"]) not in gates:
                 is_head = int(r["layer"]) in cfg_structure.heads(layers)
-                moments.append(moment / (float(options.get("init_gain", 1)) ** 2 * before) if is_head else moment)
+                start = float(options.get("init_gain", 1)) ** 2 * before if is_head else 1
+                moments.append(moment / start if start > 0 else 0)
             before = moment
+        if not moments:
+            raise Wrong("expected a layer with filters")
         row["second_moment_min"], row["second_moment_max"] = min(moments), max(moments)
         if not row["finite"]:
             raise Wrong("an output is not finite")

@@ -4,6 +4,7 @@
 #include "snn_gate_shapes.h"
 #include "snn_layers.h"
 #include "snn_messages.h"
+#include "snn_upstream.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -107,6 +108,14 @@ static int check_host(const snn_section *s, const snn_key *keys, int count)
     return mistakes;
 }
 
+/* A section that a host of another family has; NULL: none. pjreddie's own are few. */
+static const char *family_of(const char *section)
+{
+    static const char *const pjreddies[] = { "deconv", "deconvolutional", "iseg", "l2norm", "logistic", NULL };
+    if (!snn_is_listed(host_sections, section)) return NULL;
+    return snn_upstream_other(snn_is_listed(pjreddies, section) ? 'p' : 'a');
+}
+
 static int unknown_section(const snn_section *s)
 {
     const char *names[sizeof host_sections / sizeof *host_sections +
@@ -118,6 +127,10 @@ static int unknown_section(const snn_section *s)
         if (is_host_section(host_sections[i])) names[n++] = host_sections[i];
     }
     names[n] = NULL;
+    if (family_of(s->name)) {
+        return snn_gate_mistake_of(s, NULL, "expected the name of a layer type of this host, got \"%s\", "
+                                   "which needs %s", s->name, family_of(s->name));
+    }
     near = snn_nearest(s->name, names);
     return snn_gate_mistake_of(s, NULL, "expected the name of a layer type, got \"%s\"%s%s%s",
                                s->name, near ? ", did you mean [" : "", near ? near : "",

@@ -76,6 +76,14 @@ int snn_gate_no_image(const snn_foresight *f, int layer, snn_foreseen in)
 
 /* ---- [net] --------------------------------------------------------------- */
 
+/* Until burn_in the rate rises from 0. */
+static int check_burn_in(const snn_section *net)
+{
+    snn_count rise = snn_gate_number(net, "burn_in", 0), all = snn_gate_number(net, "max_batches", 0);
+    if (rise <= 0 || all <= 0 || rise < all) return 0;
+    return snn_gate_warning(net, "burn_in", "less than max_batches=%lld, as the rate only rises until then", all);
+}
+
 static int check_schedule(const snn_section *net)
 {
     const snn_option *policy = snn_find(net, "policy");
@@ -105,7 +113,7 @@ static int check_net(const snn_section *net, snn_foreseen *in, snn_count *batch)
     snn_count w = snn_gate_number(net, "width", 0), h = snn_gate_number(net, "height", 0);
     snn_count c = snn_gate_number(net, "channels", 0), inputs = snn_gate_number(net, "inputs", 0);
     snn_count images = snn_gate_number(net, "batch", 1), parts = snn_gate_number(net, "subdivisions", 1);
-    int mistakes = check_schedule(net);
+    int mistakes = check_burn_in(net) + check_schedule(net);
     *batch = parts > 0 && images >= parts ? images / parts : 1;
     *in = snn_foresee_nothing();
     if (images > 0 && parts > images) {

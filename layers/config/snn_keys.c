@@ -13,6 +13,7 @@ const snn_key snn_host_keys[SNN_HOST_KEYS] = {
       "standardized_normal, standardized_parts",
       SNN_CHOICE, 0, 0, 0, snn_init_names, -1 },
     { "init_gain", "a number from 0 to 1000", SNN_NUMBER, 0, 1000, 0, NULL, 1 },
+    { "init_bias", "a number from -1000 to 1000", SNN_NUMBER, -1000, 1000, 0, NULL, 0 },
     { "agc", "a number from 0 (off) to 1000", SNN_NUMBER, 0, 1000, 0, NULL, 0 },
     { "centre", "0 or 1", SNN_INTEGER, 0, 1, 0, NULL, 0 },
     { "noise", "a number from 0 (off) to 0.5", SNN_NUMBER, 0, .5, 0, NULL, 0 },
@@ -38,7 +39,7 @@ const snn_key *snn_keys_of_host(const snn_section *s, int *count)
         return snn_host_keys;
     }
     if (!strcmp(s->name, "local")) {
-        *count = SNN_AGC;       /* init= and init_gain= alone */
+        *count = SNN_AGC;       /* how weights begin, alone */
         return snn_host_keys;
     }
     *count = strcmp(s->name, "shortcut") ? 0 : SNN_SUM_KEYS;

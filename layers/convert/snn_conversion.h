@@ -51,7 +51,8 @@ typedef struct {
     int is_head;        /* the last one with weights before a loss ... */
     int is_detector;    /* ... of boxes */
     int is_gate;        /* what it puts out multiplies another layer's output ... */
-    int is_bounded_gate;        /* ... by a number around a half */
+    int is_last_of_gate;        /* its activation makes the values of one */
+    int is_steady_gate;         /* ... by numbers that are nearly all the same at the start */
     int is_compared;    /* channels of it: [maxpool] maxpool_depth takes the largest */
     int is_read;        /* by some layer */
     int is_last;        /* no filters read what it puts out */
@@ -63,6 +64,7 @@ typedef struct {
     double stride;      /* pixels of the image for one of its own; 0: unknown */
     double width;       /* of the windows that means were taken over, in its pixels */
     double power;       /* second moment of its output; 1 unless a rule says so */
+    double constant;    /* the share of it that is the same all over a map */
     double sum_power;   /* of [shortcut] without factors */
     snn_term *terms;    /* its output as a sum of other layers', or itself */
     int term_count;
@@ -161,6 +163,9 @@ int snn_weighs_sum(const snn_conversion *c, int layer);
 /* The layer whose activation makes the values of a gate, from `layer` back. */
 int snn_gate_activation(const snn_conversion *c, int layer);
 
+/* Whether the layer is that of a gate which begins open, by init_bias=. */
+int snn_begins_open(const snn_conversion *c, int layer);
+
 void snn_insert_key(snn_conversion *c, int line, const char *key, const char *value);
 void snn_remove_section(snn_conversion *c, const snn_section *s);
 
@@ -173,6 +178,14 @@ int snn_is_bounded(const char *name);
 
 /* Mean square of an activation of standard normals; 1 for unknown ones. */
 double snn_activation_power(const char *name);
+
+/* The bias with which a gate begins away from 0, and what it is then; 0: by itself, or
+ * nothing does. */
+double snn_open_bias(const char *name);
+double snn_opened(const char *name);
+
+/* Mean square of SELU of normals of that variance. */
+double snn_selu_power(double variance);
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,9 @@
  * filters, and gates of few values lose more than they gain by being off. */
 #define MEAN_OF_MAP .035
 #define MEAN_OF_RECTIFIED .16
+/* What a layer of a gate leaves that reads little and has no gain: some half, by its
+ * activation. */
+#define LEFT_IN_GATE .5
 
 /* ---- outputs as sums ----------------------------------------------------- */
 
@@ -82,6 +85,7 @@ static void read_input(const snn_conversion *c, int layer, snn_fate *f)
     f->is_smooth = in->is_smooth;
     f->is_rectified = in->is_rectified;
     f->is_selu = in->is_selu;
+    f->constant = in->constant;
 }
 
 /* A window of n x n pixels over a map: what it leaves, and how alike pixels then are. */
@@ -89,9 +93,16 @@ static void smooth(snn_fate *f, double n)
 {
     double width = sqrt(f->width * f->width + n * n - 1);
     if (n <= 1) return;
-    f->power *= pow(width / f->width, MEAN_EXPONENT);
+    /* What is the same all over the map stays. */
+    f->power *= f->constant + (1 - f->constant) * pow(width / f->width, MEAN_EXPONENT);
     f->width = width;
     f->is_selu = 0;
+}
+
+/* Values side by side are alike, as they come of the same ones: behind a pool. */
+static void widen(snn_fate *f, double n)
+{
+    if (n > 1) f->width = sqrt(f->width * f->width + n * n - 1);
 }
 
 static void step_over(snn_fate *f, double stride)
@@ -126,20 +137,24 @@ static void of_filters(snn_conversion *c, int layer, snn_fate *f)
     const snn_option *activation = snn_find(s, "activation");
     int groups = snn_number_of(s, "groups", 1);
     int is_depthwise = groups > 1 && groups == f->channels;
-    double stride = stride_of(s);
+    double stride = stride_of(s), power_read = f->power;
     f->is_selu = is_selu(c, layer);
     f->is_smooth &= stride == 1 && !is_depthwise;
     f->channels = snn_number_of(s, snn_is_named(s, "connected", "conn") ? "output" : "filters", 1);
     f->power = 1;
+    if (is_depthwise) f->width = 1;     /* differences of neighbours are rough */
     smooth(f, blur_of(s));
     step_over(f, snn_is_named(s, "deconvolutional", "deconv") ? 1 / stride : stride);
-    if (f->is_gate && activation) f->power = snn_activation_power(activation->value);
+    if (f->is_gate && activation) {
+        f->power = f->is_steady_gate && !snn_is_bounded(activation->value) ? LEFT_IN_GATE * power_read
+                   : snn_activation_power(activation->value);
+    }
 }
 
 static void of_route(const snn_conversion *c, int layer, snn_fate *f)
 {
     const snn_node *node = &c->graph->nodes[layer];
-    double power = 0, share = 0;
+    double power = 0, share = 0, constant = 0;
     int k, channels = 0, are_known = 1, groups = snn_number_of(node->section, "groups", 1);
     for (k = 0; k < node->input_count; ++k) {
         const snn_fate *in = &c->fates[node->inputs[k]];
@@ -147,12 +162,14 @@ static void of_route(const snn_conversion *c, int layer, snn_fate *f)
         are_known &= in->channels > 0;
         channels += in->channels;
         power += own * in->power;
+        constant += own * in->power * in->constant;
         share += own;
         f->is_smooth &= in->is_smooth;
         f->is_rectified |= in->is_rectified;
         f->is_selu &= in->is_selu;
     }
     if (share > 0) f->power = power / share;
+    if (power > 0) f->constant = constant / power;
     f->channels = are_known ? channels / (groups > 1 ? groups : 1) : 0;
 }
 
@@ -171,11 +188,13 @@ static void of_product(const snn_conversion *c, int layer, snn_fate *f)
     f->stride = from->stride;
     f->width = from->width;
     f->is_smooth = f->is_selu = 0;
+    f->constant = from->constant;
     gate = snn_gate_activation(c, layer - 1);
     if (gate >= 0) {
         const char *name = snn_find(snn_section_of(c, gate), "activation")->value;
         int channels = c->fates[gate].channels;
-        opened = snn_activation_power(name);
+        opened = snn_becomes_selu(c, gate) ? 1 : snn_activation_power(name);
+        if (snn_begins_open(c, gate)) opened = snn_opened(name) * snn_opened(name);
         if (!strncmp(name, "normalize_channels", 18) && channels > 0) {
             opened = fmin(1, 1.4 / ((double)channels * channels));
         }
@@ -212,8 +231,11 @@ static void of_sum(snn_conversion *c, int layer, snn_fate *f)
 {
     const snn_node *node = &c->graph->nodes[layer];
     int k;
-    double power;
+    double power, all = 0, constant = 0;
     for (k = 0; k < node->input_count; ++k) {
+        double own = pow(factor_of(c, layer, k), 2) * c->fates[node->inputs[k]].power;
+        all += own;
+        constant += own * c->fates[node->inputs[k]].constant;
         f->is_smooth &= c->fates[node->inputs[k]].is_smooth;
         f->is_rectified |= c->fates[node->inputs[k]].is_rectified;
         add_terms(f, &c->fates[node->inputs[k]], factor_of(c, layer, k));
@@ -225,8 +247,9 @@ static void of_sum(snn_conversion *c, int layer, snn_fate *f)
         power = 1;
     }
     f->power = power;
+    if (all > 0) f->constant = constant / all;
     f->is_selu = is_selu(c, layer);
-    if (f->is_selu) f->power = 1;
+    if (f->is_selu) f->power = snn_selu_power(power);
 }
 
 static int passes_on(const snn_section *s)
@@ -249,13 +272,15 @@ static void of_others(const snn_conversion *c, int layer, snn_fate *f)
         }
         f->channels = channels;
     } else if (snn_is_max_pool(s)) {
+        widen(f, snn_number_of(s, "size", stride_of(s)));
         step_over(f, stride_of(s));
         f->is_smooth &= stride_of(s) == 1;
     } else if (snn_is_named(s, "local_avgpool", "local_avg")) {
         smooth(f, snn_number_of(s, "size", snn_number_of(s, "stride", 1)));
         step_over(f, stride_of(s));
     } else if (snn_is_named(s, "avgpool", "avg")) {
-        f->power *= f->is_rectified ? MEAN_OF_RECTIFIED : MEAN_OF_MAP;
+        f->power *= f->constant + (1 - f->constant) * (f->is_rectified ? MEAN_OF_RECTIFIED : MEAN_OF_MAP);
+        f->constant = 1;
         f->stride = f->is_smooth = f->is_selu = 0;
     } else if (snn_is_named(s, "upsample", NULL)) {
         double scale = snn_real_of(s, "scale", 1);
@@ -278,7 +303,7 @@ static void of_others(const snn_conversion *c, int layer, snn_fate *f)
         f->is_selu = 0;
     } else if (snn_is_named(s, "activation", "selu")) {
         f->is_selu = is_selu(c, layer);
-        f->power = 1;
+        f->power = f->is_selu ? snn_selu_power(f->power) : 1;
     } else if (snn_is_named(s, "local_whitening", "batchnorm")) {
         f->power = 1;
         if (!f->is_removed) f->is_selu = 0;

@@ -83,6 +83,29 @@ static int ends_bounded(const snn_conversion *c, int layer)
     return i >= 0 && snn_is_bounded(snn_find(snn_section_of(c, i), "activation")->value);
 }
 
+/* A gate of values around 0 would leave next to nothing of the layer, a different part of
+ * it in each net that is drawn; and a gate behind it a part of that. */
+static int can_begin_open(const snn_conversion *c, int layer)
+{
+    const snn_section *s = snn_section_of(c, layer);
+    const snn_option *o = snn_find(s, "activation");
+    if (c->o->keep[SNN_INIT_RULE] || !o || !snn_is_weighted(s) || !snn_is_initialised(s)) return 0;
+    return snn_open_bias(o->value) != 0;
+}
+
+int snn_begins_open(const snn_conversion *c, int layer)
+{
+    return c->fates[layer].is_last_of_gate && c->fates[layer].is_gate && can_begin_open(c, layer);
+}
+
+/* Around a half by itself, or opened. */
+static int ends_steady(const snn_conversion *c, int layer)
+{
+    int i = snn_gate_activation(c, layer);
+    if (i < 0 || can_begin_open(c, i)) return i >= 0;
+    return ends_bounded(c, layer) && !snn_open_bias(snn_find(snn_section_of(c, i), "activation")->value);
+}
+
 /* A bounded layer that is not a gate to all that read it becomes SELU, and loses its bound. */
 int snn_has_unbounded_gate(const snn_conversion *c)
 {
@@ -106,6 +129,12 @@ static int is_gate_of(const snn_conversion *c, int layer, int reader)
     return is_product(node->section) && layer == reader - 1 && !names_layer(node, layer);
 }
 
+static void note_last_of_gate(snn_conversion *c, int product)
+{
+    int i = snn_gate_activation(c, product - 1);
+    if (i >= 0) c->fates[i].is_last_of_gate = 1;
+}
+
 /* From the last layer to the first: what all readers of a layer make of it. */
 static void find_gates_and_ends(snn_conversion *c)
 {
@@ -116,12 +145,13 @@ static void find_gates_and_ends(snn_conversion *c)
         int is_weighted = snn_is_weighted(node->section), is_last = !is_weighted && c->fates[i].is_last;
         int compares = is_max_of_channels(node->section) || (!is_weighted && c->fates[i].is_compared);
         c->fates[i].is_gate &= c->fates[i].is_read;
-        c->fates[i].is_bounded_gate &= c->fates[i].is_gate;
+        if (i && is_product(node->section)) note_last_of_gate(c, i);
+        c->fates[i].is_steady_gate &= c->fates[i].is_gate;
         for (k = 0; k < node->input_count; ++k) {
             snn_fate *f = &c->fates[node->inputs[k]];
             f->is_gate &= is_gate_of(c, node->inputs[k], i);
-            f->is_bounded_gate |= c->fates[i].is_bounded_gate ||
-                                  (is_product(node->section) && ends_bounded(c, node->inputs[k]));
+            f->is_steady_gate |= c->fates[i].is_steady_gate ||
+                                 (is_product(node->section) && !k && ends_steady(c, node->inputs[k]));
             f->is_last &= is_last;
             f->is_compared |= compares;
             f->is_read = 1;

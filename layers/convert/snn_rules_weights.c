@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Behind a max-pool: filters of sum 0 do not pass its mean on, and of the
@@ -11,6 +12,8 @@
 /* A depthwise filter of sum 0 takes differences of neighbours, which on a map like the
  * image are small. */
 #define SMOOTH_GAIN 1.7
+/* Of the values that the last layer of a gate adds to the bias with which it begins. */
+#define GATE_DEVIATION .3
 #define HEAD_GAIN ".3"
 /* What is nearer to 1 is not worth a line. */
 #define LEAST_GAIN .1
@@ -26,6 +29,19 @@ static int reads_parts(const snn_conversion *c, int layer)
            c->graph->nodes[before].input_count > 1 && snn_reads_pool(c, before);
 }
 
+/* What a depthwise filter of sum 0 leaves of the variance of a map whose values are means
+ * over windows of `width`: values d apart have 1 - d / width in common. 1 less the mean
+ * over pairs of different taps, for windows that are as wide as they are high. */
+static double left_by_differences(double width, int size)
+{
+    double sum = 0, taps = (double)size * size;
+    int d;
+    for (d = 1 - size; d < size; ++d) {
+        sum += (size - abs(d)) * fmax(0, 1 - abs(d) / fmax(width, 1)) / taps;
+    }
+    return size > 1 ? 1 - (sum * sum * taps - 1) / (taps - 1) : 1;
+}
+
 static const char *gain_of(const snn_conversion *c, int layer, int is_behind_pool, char *text,
                            size_t size)
 {
@@ -35,12 +51,30 @@ static const char *gain_of(const snn_conversion *c, int layer, int is_behind_poo
     const snn_fate *in = c->graph->nodes[layer].input_count
         ? &c->fates[c->graph->nodes[layer].inputs[0]] : NULL;
     int groups = snn_number_of(s, "groups", 1);
-    if (f->is_head || f->is_bounded_gate || !(power > 0)) return NULL;
-    gain /= sqrt(power);
-    if (groups > 1 && in && groups == in->channels && in->is_smooth) gain *= SMOOTH_GAIN;
+    if (f->is_head || !(power > 0)) return NULL;
+    if (f->is_steady_gate) {
+        gain = GATE_DEVIATION / sqrt(power);
+        if (!snn_begins_open(c, layer) || gain >= 1) return NULL;
+    } else {
+        gain /= sqrt(power);
+        if (groups > 1 && in && groups == in->channels) {
+            gain *= in->is_smooth ? SMOOTH_GAIN : 1 / sqrt(left_by_differences(in->width, snn_number_of(s, "size", 1)));
+        }
+    }
     if (fabs(gain - 1) < LEAST_GAIN) return NULL;
     snprintf(text, size, "%.3g", gain);
     return text[0] == '0' ? text + 1 : text;
+}
+
+/* A gate without a value that it has by itself begins as good as absent. */
+static void open_gate(snn_conversion *c, int layer)
+{
+    const snn_section *s = snn_section_of(c, layer);
+    char text[32];
+    if (!snn_begins_open(c, layer) || snn_find(s, "init_bias")) return;
+    snprintf(text, sizeof text, "%g", snn_open_bias(snn_find(s, "activation")->value));
+    snn_explain(s, s->line, "init_bias", "%s: the gate begins open, and lets the layer that it multiplies through", text);
+    snn_insert_key(c, s->line, "init_bias", text);
 }
 
 /* lecun_normal is [net]'s. Filters of sum 0 and squared sum 1 where there are few taps,
@@ -60,10 +94,12 @@ void snn_convert_init(snn_conversion *c, int layer)
                     "filters of sum 0, as the mean of a max-pool is not 0");
         snn_insert_key(c, s->line, "init", init);
     }
+    open_gate(c, layer);
     gain = gain_of(c, layer, is_behind_pool, text, sizeof text);
     if (!gain || snn_find(s, "init_gain")) return;
     snn_explain(s, s->line, "init_gain", "%s: %s", gain, is_behind_pool ?
-                "a max-pool takes some of the variance" :
+                "a max-pool takes some of the variance" : c->fates[layer].is_steady_gate ?
+                "a gate that begins nearly the same everywhere" :
                 "what it reads does not have the second moment 1");
     snn_insert_key(c, s->line, "init_gain", gain);
 }

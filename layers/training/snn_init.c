@@ -204,3 +204,12 @@ void snn_init_parts(layer *l, snn_init_form form, double gain, uint32_t seed, in
     if (l->biases) memset(l->biases, 0, f.filters * sizeof(float));
     snn_push_weights(l);
 }
+
+void snn_init_biases(layer *l, double bias)
+{
+    snn_filters f;
+    size_t i;
+    if (!bias || !l->biases || (!snn_filters_of(l, &f) && !snn_local_filters_of(l, &f))) return;
+    for (i = 0; i < f.filters; ++i) l->biases[i] = (float)bias;
+    snn_push_weights(l);
+}

@@ -1,4 +1,4 @@
-/* Weight initialisation: init= and init_gain=.
+/* Weight initialisation: init=, init_gain= and init_bias=.
  *
  * With n the fan-in (deconvolutional layers: size^2 channels / stride^2), m the
  * fan-out, and gain a factor on the standard deviation:
@@ -16,7 +16,7 @@
  *                      that a [route] right before the layer joins: behind pools
  *                      side by side, whose means differ
  *
- * Biases become 0. The same seed and layer give the same weights anywhere.
+ * Biases become 0, or init_bias=. The same seed and layer give the same weights anywhere.
  */
 #ifndef SNN_INIT_H
 #define SNN_INIT_H
@@ -45,6 +45,9 @@ typedef struct {
  * they add up to the channels that a filter sees. */
 void snn_init_parts(layer *l, snn_init_form form, double gain, uint32_t seed, int index,
                     const snn_channel_parts *parts);
+
+/* Sets all biases of the layer. */
+void snn_init_biases(layer *l, double bias);
 
 #ifdef __cplusplus
 }

@@ -66,7 +66,7 @@ static void keep_gain(snn_conversion *c, int layer, double gain)
 static int is_measured(const snn_conversion *c, int layer)
 {
     const snn_fate *f = &c->fates[layer];
-    return snn_is_initialised(snn_section_of(c, layer)) && !f->is_head && !f->is_bounded_gate;
+    return snn_is_initialised(snn_section_of(c, layer)) && !f->is_head && !f->is_steady_gate;
 }
 
 static void fit(snn_conversion *c, const snn_trial *p)

@@ -14,9 +14,10 @@ import random
 import re
 import struct
 import subprocess
+import zlib
 
 import harness
-from harness import ROOT, check
+from harness import ROOT, check, holds
 from lib import cfg_structure
 import corpus
 import samples
@@ -188,9 +189,12 @@ CASES = [
       for gate in ("logistic",)],
     case("a_gate_that_is_not_bounded",
          CONV + f"\n[avgpool]\n{LEAKY}{LEAKY}\n[scale_channels]\nfrom=-4\nactivation=leaky\n" + CONV,
-         CONV_SNN + "\n[avgpool]\n" + LEAKY.replace("]\n", "]\ninit_gain=5.35\n") + LEAKY.replace("]\n", "]\ninit_gain=1.41\n") +
-         "\n[scale_channels]\nfrom=-4\nactivation=leaky\n" + CONV_SNN.replace("]\n", "]\ninit_gain=1.98\n"),
+         CONV_SNN + "\n[avgpool]\n" + LEAKY + LEAKY.replace("]\n", "]\ninit_bias=1\n") +
+         "\n[scale_channels]\nfrom=-4\nactivation=leaky\n" + CONV_SNN.replace("]\n", "]\ninit_gain=1.41\n"),
          binary=ALEXEYAB + "[scale_channels]"),
+    case("a_gate_around_0", CONV + CONV.replace("relu", "tanh") + "\n[sam]\nfrom=-2\n" + CONV,
+         CONV_SNN + CONV_SNN.replace("selu", "tanh").replace("]\n", "]\ninit_bias=1\ninit_gain=.3\n") + "\n[sam]\nfrom=-2\n" +
+         CONV_SNN.replace("]\n", "]\ninit_gain=1.31\n"), binary=ALEXEYAB + "[sam]"),
     case("spatial_attention", CONV + CONV.replace("relu", "logistic") + "\n[sam]\nfrom=-2\n" + CONV,
          CONV_SNN + CONV_SNN.replace("selu", "logistic") + "\n[sam]\nfrom=-2\n" + CONV_SNN.replace("]\n", "]\ninit_gain=1.9\n"),
          binary=ALEXEYAB + "[sam]"),
@@ -283,7 +287,7 @@ CASES = [
          CONV_SNN + CONV_SNN.replace("selu", "logistic").replace("]\n", "]\nnoise=0\n") + "\n[sam]\nfrom=-2\n" + BOXES_SNN,
          net=BARE, net_snn=NOISY_SNN, binary=ALEXEYAB + "[sam]"),
     case("no_noise_at_all_where_a_gate_has_no_bound", CONV + HEAD + "\n[sam]\nfrom=-2\n" + BOXES,
-         CONV_SNN + HEAD + "\n[sam]\nfrom=-2\n" + BOXES_SNN.replace("noise=0\n", ""),
+         CONV_SNN + HEAD.replace("]\n", "]\ninit_bias=1\ninit_gain=.3\n") + "\n[sam]\nfrom=-2\n" + BOXES_SNN.replace("noise=0\n", ""),
          net=BARE, net_snn=QUIET_SNN, binary=ALEXEYAB + "[sam]"),
     case("no_noise_at_all_where_a_gate_loses_its_bound",
          CONV + CONV.replace("relu", "logistic") + "\n[sam]\nfrom=-2\n\n[route]\nlayers=-1,-2\n" + BOXES,
@@ -528,6 +532,33 @@ def converts_the_corpus(converter):
     check("corpus_fails_where_the_host_does", ("reason", row["reason"], "the parent: no message"),
           ("good", corpus.is_good(row), False))
     check("convert_refuses_only_recurrent_nets", ("refused", refused, ["gru.cfg", "rnn.cfg", "rnn.train.cfg"]))
+
+
+def noise_png(side, seed):
+    """A colour picture of random pixels."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    draw = random.Random(seed)
+    rows = b"".join(b"\0" + bytes(draw.randrange(256) for _ in range(3 * side)) for _ in range(side))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+@harness.test
+def measures_gains_without_noise(converter):
+    """--data: the gains of a cfg with noise= are those of the same one without."""
+    for i in range(8):
+        write(converter.path(f"{i}.png"), noise_png(32, i))
+    write(converter.path("train.txt"), "".join(converter.path(f"{i}.png") + "\n" for i in range(8)).encode())
+    write(converter.path("set.data"), b"classes=1\ntrain=train.txt\n")
+    # Kept as they are, layers of ReLU halve the second moment: there are gains to write.
+    net = CONV.replace("filters=4", "filters=32\nsize=3\npad=1") * 4 + BOXES
+    found = []
+    for noise in ("0", ".5"):
+        text = BARE.replace("learning", f"noise={noise}\nlearning") + net
+        made = converter.convert(text.encode(), "--data", "set.data", "--keep-activations")
+        found.append(made and re.findall(rb"init_gain=(.*)", made))
+    holds("measures_gains_without_noise", found[0] == found[1] and len(found[0] or []) == 4, f"{found} {converter.wrong}")
 
 
 def made_from(text):

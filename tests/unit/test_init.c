@@ -286,6 +286,16 @@ TEST(an_init_gain_of_0_gives_weights_of_0)
     }
 }
 
+TEST(init_bias_is_every_bias)
+{
+    int i, k;
+    for (i = 0; i < KINDS; ++i) {
+        network *net = kind_net(&kinds[i], "", "init=lecun_normal\ninit_bias=-1.5\n");
+        for (k = 0; k < kinds[i].filters; ++k) CHECK(net->layers[0].biases[k] == -1.5f);
+        net_free(net);
+    }
+}
+
 TEST(lecun_normal_keeps_a_unit_second_moment)
 {
     /* Through the host's own passes, so that fan-in is what adds up there:
@@ -775,6 +785,7 @@ int main(void)
     RUN(standardized_parts_sum_to_0_over_each_layer_that_a_route_joins);
     RUN(local_filters_of_each_place_have_the_variance_of_their_fan_in);
     RUN(an_init_gain_of_0_gives_weights_of_0);
+    RUN(init_bias_is_every_bias);
     RUN(lecun_normal_keeps_a_unit_second_moment);
 #ifndef SNN_ALEXEYAB
     RUN(a_deconvolutional_filter_makes_one_output_channel);
