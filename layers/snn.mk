@@ -52,14 +52,4 @@ ARCH := -gencode arch=$(firstword $(SNN_KNOWN)),code=$(firstword $(SNN_KNOWN))
 $(info ARCH: this nvcc does not know $(sort $(filter-out $(SNN_KNOWN), $(SNN_NAMED))); building for $(firstword $(SNN_KNOWN)) and newer)
 endif
 endif
-
-# pjreddie's tree calls functions that cuDNN 8 removed.
-ifeq ($(CUDNN), 1)
-ifneq ($(wildcard examples/detector.c), )
-SNN_CUDNN := $(lastword $(shell echo CUDNN_MAJOR | $(CC) -E -P -include cudnn_version.h -I/usr/local/cuda/include -x c - 2> /dev/null))
-ifneq ($(filter-out CUDNN_MAJOR 1 2 3 4 5 6 7, $(SNN_CUDNN)), )
-$(error CUDNN=1: expected cuDNN 7 or older for this tree, which calls functions that cuDNN 8 removed, got $(SNN_CUDNN). Build with CUDNN=0, or take AlexeyAB/darknet)
-endif
-endif
-endif
 endif

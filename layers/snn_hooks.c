@@ -11,6 +11,7 @@
 #include "snn_loss.h"
 #include "snn_mem.h"
 #include "snn_planner.h"
+#include "snn_precision.h"
 #include "snn_rand.h"
 #include "snn_residual.h"
 #include "snn_state.h"
@@ -41,6 +42,7 @@ struct snn_cfg_context *snn_cfg_begin(const char *file)
     if (snn_find(net, seed->name)) snn_rand_fix((uint32_t)snn_value(net, seed));
     else snn_rand_free();
     snn_exact_ask((int)snn_value(net, &snn_host_keys[SNN_EXACT_SUM]));
+    snn_set_tf32((int)snn_value(net, &snn_host_keys[SNN_TF32]));
     return c;
 }
 

@@ -5,6 +5,7 @@
 
 #include "snn_host_names.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #ifdef __cplusplus
@@ -209,6 +210,26 @@ void snn_activate_selu(float *x, int n);
 void snn_gradient_selu(const float *y, int n, float *delta);
 float snn_selu_activate(float x);
 float snn_selu_slope(float y);
+
+/* On a GPU: adds to each pixel of `planes` planes of w x h the stride x stride pixels of the
+ * larger planes that [upsample] made of it, times `scale`, always in the same order. */
+void snn_upsample_gather_gpu(const float *larger, float *x, int w, int h, size_t planes, int stride, float scale);
+
+/* On a GPU: to += `half`, an array of half-precision numbers. */
+void snn_add_half_gpu(const void *half, float *to, size_t count);
+
+/* Before a product: sets a cuBLAS handle to the precision that the cfg says. */
+void snn_blas_precision(void *handle);
+
+#ifdef CUDNN
+/* In pjreddie's tree, when a convolution's descriptors are set: its precision, and the best
+ * algorithms that have room in its workspace (snn_cudnn.h). */
+void snn_cudnn_search(layer *l);
+#endif
+
+/* The seed of a device's own random numbers, upstream's [dropout] and [crop]: by seed= in
+ * [net] where it is given, as rand() is. */
+unsigned long long snn_device_seed(int device);
 
 #ifdef __cplusplus
 }

@@ -64,6 +64,16 @@ SNN_HD float snn_bits_float(uint32_t bits)
     return x;
 }
 
+/* A half-precision number (IEEE 754 binary16). Shifted to where a float has them, exponent
+ * and fraction are 2^112 times too small, which a product mends exactly, below the normal
+ * numbers too; infinity and NaN get their exponent back. */
+SNN_HD float snn_of_half(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half & 0x8000u) << 16, rest = (uint32_t)(half & 0x7fffu) << 13;
+    uint32_t size = rest < 0x0f800000u ? snn_float_bits(snn_bits_float(rest) * 0x1p112f) : rest | 0x7f800000u;
+    return snn_bits_float(sign | size);
+}
+
 /* The truth of a value that counts nowhere: the host's SECRET_NUM. */
 #define SNN_IGNORED_TRUTH -1234.f
 

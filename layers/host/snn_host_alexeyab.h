@@ -259,9 +259,10 @@ static inline size_t snn_iteration(const network *net)
     return (size_t)*net->cur_iteration + 1;
 }
 
-/* The loss that the network keeps, or NULL; the images that it has seen, and by them the
- * iteration. */
+/* The loss that the network keeps, or NULL; what gradients are multiplied by on a GPU; the
+ * images that the network has seen, and by them the iteration. */
 static inline float *snn_net_cost(network *net) { (void)net; return NULL; }
+static inline float snn_loss_scale(const network *net) { return net->loss_scale; }
 static inline void snn_set_seen(network *net, size_t seen)
 {
     *net->seen = seen;

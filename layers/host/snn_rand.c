@@ -59,6 +59,10 @@ void snn_rand_fix(uint32_t seed)
 
 void snn_rand_free(void) { is_fixed = 0; }
 
+int snn_rand_is_fixed(void) { return is_fixed; }
+
+unsigned long long snn_device_seed(int device) { return mix(state.seed + STEP * ((uint64_t)device + 1)); }
+
 snn_rand_state snn_rand_now(void) { return state; }
 
 void snn_rand_resume(snn_rand_state s)

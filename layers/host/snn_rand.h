@@ -22,6 +22,7 @@ extern "C" {
 /* A network begins whose cfg has seed= in [net], or has none. */
 void snn_rand_fix(uint32_t seed);
 void snn_rand_free(void);
+int snn_rand_is_fixed(void);
 
 /* All that later numbers depend on. */
 typedef struct {

@@ -6,6 +6,7 @@
 #include "snn_layers.h"
 #include "snn_math.h"
 #include "snn_mem.h"
+#include "snn_overflow.h"
 #include "snn_parameters.h"
 #include "snn_ranks.h"
 #include "snn_summary.h"
@@ -86,6 +87,7 @@ void snn_check_step(network *net)
     /* Gradients are this process's own, and not summed up yet. */
     int is_own = snn_ranks() == 1 || snn_exact_is_asked() || snn_on_gpu();
     int is_faulty = (is_own ? is_suspect(net) : snn_parallel_is_suspect(net)) && snn_find_nonfinite(net, &f);
+    if (is_faulty && snn_ranks() == 1 && snn_leave_step_out(net, &f)) return;
     snn_parallel_step(net, is_faulty);
     if (!is_faulty) return;
     snn_fatal("iteration %zu: layer %d [%s]: expected finite %s, got %zu of %zu that "

@@ -3,17 +3,12 @@
 #ifndef SNN_FINITE_H
 #define SNN_FINITE_H
 
+#include "snn_fault.h"
 #include "snn_host.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef struct {
-    int layer;
-    const char *what;       /* "weights", "activations" or "gradients" */
-    size_t nonfinite, count;
-} snn_fault;
 
 /* After a forward and a backward pass: the first values that are not finite, in
  * the order in which the passes made them. Returns 0, *f unset, where there

@@ -2,6 +2,7 @@
 #include "snn_commands.h"
 #include "snn_folders.h"
 #include "snn_gate.h"
+#include "snn_host.h"
 #include "snn_hooks.h"
 #include "snn_messages.h"
 #include "snn_set.h"
@@ -332,9 +333,32 @@ static void check_others(check *c)
     check_images(c, "train", segments ? SNN_MASKS : SNN_IMAGES);
 }
 
+#ifdef GPU
 static void check_gpus(const snn_command *w)
 {
-#ifndef GPU
+    int devices = 0;
+    const char *at = w->gpus;
+    char *end;
+    if (!at) return;
+    if (!snn_on_gpu()) {
+        fprintf(stderr, "darknet: -gpus: expected it without -nogpu or -i -1, got \"%s\"\n", w->gpus);
+        exit(2);
+    }
+    if (cudaGetDeviceCount(&devices) != cudaSuccess) devices = 0;
+    for (;; at = end + 1) {
+        long number = strtol(at, &end, 10);
+        if (end == at || number < 0 || number >= devices || (*end && *end != ',')) {
+            fprintf(stderr, "darknet: -gpus: expected numbers from 0 to %d with commas between them, as there %s %d CUDA "
+                    "device%s, got \"%s\"\n", devices - 1, devices == 1 ? "is" : "are", devices, devices == 1 ? "" : "s",
+                    w->gpus);
+            exit(2);
+        }
+        if (!*end) return;
+    }
+}
+#else
+static void check_gpus(const snn_command *w)
+{
     if (!w->gpus) return;
     if (strchr(w->gpus, ',')) {
         fprintf(stderr, "darknet: -gpus: expected a build with CUDA (GPU=1), got \"%s\" in one without\n", w->gpus);
@@ -342,10 +366,8 @@ static void check_gpus(const snn_command *w)
     }
     fprintf(stderr, "darknet: warning: -gpus: expected a build with CUDA (GPU=1), got \"%s\" in one without: "
             "training on the CPU\n", w->gpus);
-#else
-    (void)w;
-#endif
 }
+#endif
 
 static void check_length(check *c, const char *what, const char *path)
 {

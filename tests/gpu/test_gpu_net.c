@@ -63,6 +63,22 @@ static const char *const heads[] = {
 };
 #endif
 
+/* In place of the host's cuda_make_array: an array that is made without values holds NaN,
+ * so that what is read before it is written shows. pjreddie's tree clears it, AlexeyAB's
+ * leaves what was there. */
+float *__real_cuda_make_array(float *x, size_t n);
+float *__wrap_cuda_make_array(float *x, size_t n);
+float *__wrap_cuda_make_array(float *x, size_t n)
+{
+    float *made = __real_cuda_make_array(x, n), *nans;
+    if (x || !made || !n) return made;
+    nans = malloc(n * sizeof *nans);
+    memset(nans, 0xff, n * sizeof *nans);
+    cuda_push_array(made, nans, n);
+    free(nans);
+    return made;
+}
+
 /* -1: the CPU. */
 static void use_device(int index)
 {

@@ -680,6 +680,76 @@ TEST(every_one_of_many_gradients_is_read)
     free(all);
 }
 
+/* The loop of the CPU: row by row of the larger image. */
+static void gather(const float *larger, float *x, int w, int h, int planes, int stride, float scale)
+{
+    int i, row, column;
+    for (i = 0; i < planes; ++i) {
+        for (row = 0; row < h * stride; ++row) {
+            for (column = 0; column < w * stride; ++column) {
+                x[(i * h + row / stride) * w + column / stride] += scale * *larger++;
+            }
+        }
+    }
+}
+
+/* Not added by atomics, whose order is another one in each run. */
+TEST(gradients_of_upsample_have_the_bits_of_the_cpu)
+{
+    static const struct { int w, h, planes, stride; float scale; } cases[] = {
+        { 1, 1, 1, 2, 1 }, { 16, 16, 1, 2, 1 }, { 257, 1, 1, 2, 1 }, { 13, 7, 10, 2, .5f }, { 5, 9, 4, 3, 1 }, { 3, 2, 7, 1, 2 },
+        { 4, 4, 3, 8, 1 },
+    };
+    size_t i, k;
+    for (i = 0; i < COUNT(cases); ++i) {
+        int stride = cases[i].stride, w = cases[i].w, h = cases[i].h, planes = cases[i].planes;
+        size_t count = (size_t)(w * h * planes), more = count * (size_t)(stride * stride);
+        float *larger = normals(more, 1), *want = normals(count, 2), *got = normals(count, 2);
+        float *larger_gpu = array_on_gpu(larger, more), *got_gpu = array_on_gpu(got, count);
+        gather(larger, want, w, h, planes, stride, cases[i].scale);
+        snn_upsample_gather_gpu(larger_gpu, got_gpu, w, h, (size_t)planes, stride, cases[i].scale);
+        cuda_pull_array(got_gpu, got, count);
+        for (k = 0; k < count; ++k) CHECK(got[k] == want[k]);
+        cuda_free(larger_gpu);
+        cuda_free(got_gpu);
+        free(larger);
+        free(want);
+        free(got);
+    }
+}
+
+static double of_half(unsigned half)
+{
+    int exponent = (int)(half >> 10 & 31), fraction = (int)(half & 1023);
+    double size = exponent == 31 ? (fraction ? NAN : INFINITY)
+                : exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+    return half >> 15 ? -size : size;
+}
+
+TEST(every_half_precision_number_is_added)
+{
+    enum { ALL = 1 << 16 };
+    uint16_t *half = snn_alloc(ALL, sizeof *half);
+    float *to = snn_alloc(ALL, sizeof *to), *half_gpu, *to_gpu;
+    int i;
+    for (i = 0; i < ALL; ++i) {
+        half[i] = (uint16_t)i;
+        to[i] = i % 2 ? .5f : 0;
+    }
+    half_gpu = array_on_gpu((float *)(void *)half, ALL / 2);
+    to_gpu = array_on_gpu(to, ALL);
+    snn_add_half_gpu(half_gpu, to_gpu, ALL);
+    cuda_pull_array(to_gpu, to, ALL);
+    for (i = 0; i < ALL; ++i) {
+        float want = (float)of_half((unsigned)i) + (i % 2 ? .5f : 0);
+        CHECK(to[i] == want || (isnan(to[i]) && isnan(want)));
+    }
+    cuda_free(half_gpu);
+    cuda_free(to_gpu);
+    free(half);
+    free(to);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -702,5 +772,7 @@ int main(void)
     RUN(losses_agree_with_the_cpu);
     RUN(one_gradient_that_is_no_number_is_found);
     RUN(every_one_of_many_gradients_is_read);
+    RUN(gradients_of_upsample_have_the_bits_of_the_cpu);
+    RUN(every_half_precision_number_is_added);
     return test_report();
 }

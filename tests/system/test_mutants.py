@@ -60,6 +60,9 @@ KERNELS = [
      "i += (size_t)gridDim.x * blockDim.x)", "i += count)"),
     ("gradients_of_scales_unread", "snn_finite_kernels.cu", "snn_finite_kernels.cu",
      "find(l->scale_updates_gpu", "find(NULL"),
+    ("upsample_gathers_a_row_less", "snn_upsample_kernels.cu", "snn_upsample_kernels.cu", "r < stride;", "r + 1 < stride;"),
+    ("upsample_gradient_overwrites_on_the_gpu", "snn_upsample_kernels.cu", "snn_upsample_kernels.cu", "sum = x[i];", "sum = 0;"),
+    ("half_precision_overwrites", "snn_half_kernels.cu", "snn_half_kernels.cu", "to[i] +=", "to[i] ="),
 ]
 
 # The CPU's loops, which users run: the same, with the unit test that must fail.

@@ -10,6 +10,8 @@
 
 #include <map>
 #include <mutex>
+#include <string>
+#include <vector>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,9 +35,17 @@
 #endif
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
-int cuda_host_devices = 1;
+static int devices_asked_for(void)
+{
+    const char *text = getenv("CUDA_HOST_DEVICES");
+    return text ? atoi(text) : 1;
+}
+
+int cuda_host_devices = devices_asked_for();
 int cuda_host_reversed;
 int cuda_host_shared_most = 99 << 10;
+int cuda_host_dry;
+struct cuda_host_counts cuda_host_count;
 void *cuda_host_shared;
 
 static void fail(const char *why)
@@ -152,7 +162,19 @@ static void run_block(void)
     }
 }
 
-void cuda_host_launch(dim3 blocks, dim3 block, size_t bytes,
+static std::map<std::string, long> kernels;      /* how often each was launched */
+
+void cuda_host_print_kernels(void)
+{
+    std::vector<std::pair<long, std::string>> sorted;
+    for (const auto &k : kernels) sorted.push_back({ k.second, k.first });
+    std::sort(sorted.rbegin(), sorted.rend());
+    for (const auto &k : sorted) printf("    %6ld %s\n", k.first, k.second.c_str());
+}
+
+void cuda_host_forget_kernels(void) { kernels.clear(); }
+
+void cuda_host_launch(const char *name, int is_ours, dim3 blocks, dim3 block, size_t bytes,
                       const std::function<void()> &kernel)
 {
     std::lock_guard<std::mutex> lock(busy);
@@ -161,6 +183,9 @@ void cuda_host_launch(dim3 blocks, dim3 block, size_t bytes,
     blockDim = block;
     threads = block.x * block.y * block.z;
     if (!count || !threads || threads > THREADS) fail("a launch of no such size");
+    ++*(is_ours ? &cuda_host_count.ours : &cuda_host_count.host);
+    ++kernels[name];
+    if (cuda_host_dry) return;
     running = &kernel;
     for (k = 0; k < count; ++k) {
         size_t b = cuda_host_reversed ? count - 1 - k : k;
@@ -192,8 +217,7 @@ static void check_guards(char *x, size_t bytes)
     FORBID(x + bytes, GUARDS);
 }
 
-/* That the bytes are within an array. */
-static void check_array(const void *at, size_t bytes)
+void cuda_host_check_array(const void *at, size_t bytes)
 {
     std::lock_guard<std::mutex> lock(mapping);
     char *x = (char *)(size_t)at;
@@ -241,7 +265,8 @@ cudaError_t cudaMalloc(void **p, size_t bytes)
 {
     std::lock_guard<std::mutex> lock(mapping);
     char *x = (char *)aligned_alloc(16, (bytes + GUARDS + 15) / 16 * 16);
-    memset(x, 0xff, bytes);
+    ++cuda_host_count.arrays;
+    memset(x, cuda_host_dry ? 0 : 0xff, bytes);
     memset(x + bytes, guard, GUARDS);
     FORBID(x + bytes, GUARDS);
     arrays[x] = bytes;
@@ -265,8 +290,9 @@ cudaError_t cudaFree(void *p)
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes,
                        enum cudaMemcpyKind kind)
 {
-    if (kind != cudaMemcpyHostToDevice) check_array(from, bytes);
-    if (kind != cudaMemcpyDeviceToHost) check_array(to, bytes);
+    cuda_host_count.copies += kind != cudaMemcpyDeviceToDevice;
+    if (kind != cudaMemcpyHostToDevice) cuda_host_check_array(from, bytes);
+    if (kind != cudaMemcpyDeviceToHost) cuda_host_check_array(to, bytes);
     memcpy(to, from, bytes);
     return cudaSuccess;
 }
@@ -294,6 +320,11 @@ cublasStatus_t cublasCreate(cublasHandle_t *handle)
     return CUBLAS_STATUS_SUCCESS;
 }
 
+cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t)
+{
+    return CUBLAS_STATUS_SUCCESS;
+}
+
 cublasStatus_t cublasSgemm(cublasHandle_t, cublasOperation_t of_a,
                            cublasOperation_t of_b, int m, int n, int k,
                            const float *alpha, const float *a, int lda,
@@ -301,6 +332,8 @@ cublasStatus_t cublasSgemm(cublasHandle_t, cublasOperation_t of_a,
                            int ldc)
 {
     int row, column, i;
+    ++cuda_host_count.products;
+    if (cuda_host_dry) return CUBLAS_STATUS_SUCCESS;
     for (column = 0; column < n; ++column) {
         for (row = 0; row < m; ++row) {
             float *at = &c[(size_t)column * ldc + row], sum = 0;

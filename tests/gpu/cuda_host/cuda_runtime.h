@@ -30,10 +30,22 @@ extern "C" {
 typedef struct { unsigned x, y, z; } dim3;
 #endif
 
-/* Devices are one; tests may ask for more. */
+/* Devices are one, or what the environment says in CUDA_HOST_DEVICES; tests may ask for more. */
 extern int cuda_host_devices;
 extern int cuda_host_reversed;
 extern int cuda_host_shared_most;       /* bytes of shared memory for a block that asks */
+
+/* What a process has asked of its devices so far: launches of the plugin's kernels and of
+ * the host's, products of matrices and of cuDNN, copies from and to the host, arrays. */
+struct cuda_host_counts { long ours, host, products, copies, arrays; };
+extern struct cuda_host_counts cuda_host_count;
+/* Launches of kernels by name since the last call of the second, most first. */
+void cuda_host_print_kernels(void);
+void cuda_host_forget_kernels(void);
+
+/* Where it is set, kernels and products are counted and not run, and new arrays hold 0:
+ * a step of a large net in no time. */
+extern int cuda_host_dry;
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
@@ -83,8 +95,11 @@ static inline float atomicAdd(float *to, float v)
 using std::max;
 using std::min;
 
+/* Ends the process where the bytes are not within one array of the device. */
+void cuda_host_check_array(const void *at, size_t bytes);
+
 extern void *cuda_host_shared;      /* the block's dynamic shared memory */
-void cuda_host_launch(dim3 blocks, dim3 threads, size_t bytes,
+void cuda_host_launch(const char *name, int is_ours, dim3 blocks, dim3 threads, size_t bytes,
                       const std::function<void()> &kernel);
 
 /* A launch with more dynamic shared memory than 48 KB fails where the kernel was not
@@ -94,11 +109,11 @@ void cuda_host_check_shared(const void *kernel, size_t bytes);
 
 /* kernel<<<blocks, threads>>>(...), as tests/gpu/cuda_host/nvcc writes it. */
 #define CUDA_HOST_LAUNCH(kernel, blocks, threads, ...) \
-    cuda_host_launch((blocks), (threads), 0, [=] { kernel(__VA_ARGS__); })
+    cuda_host_launch(#kernel, 0, (blocks), (threads), 0, [=] { kernel(__VA_ARGS__); })
 
 #define SNN_LAUNCH(kernel, blocks, threads, bytes, ...) \
     (cuda_host_check_shared((const void *)kernel, (bytes)), \
-     cuda_host_launch((blocks), (threads), (bytes), [=] { kernel(__VA_ARGS__); }))
+     cuda_host_launch(#kernel, 1, (blocks), (threads), (bytes), [=] { kernel(__VA_ARGS__); }))
 #define SNN_DYNAMIC_SHARED(type, name) type *name = (type *)cuda_host_shared
 #define SNN_ALLOW_SHARED(kernel, bytes) cuda_host_allow_shared((const void *)kernel, (bytes))
 #endif
