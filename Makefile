@@ -113,8 +113,8 @@ PACKAGES := gcc g++ make pkg-config dpkg-dev libopencv-dev libopenblas-dev libdn
 	python3 python3-venv python3-numpy python3-opencv python3-skimage python3-matplotlib \
 	dataset-fashion-mnist
 
-# Some tests alone need these: processes, and a browser that draws pages.
-TEST_PACKAGES := libopenmpi-dev openmpi-bin chromium
+# Some tests alone need these: processes, a browser that draws pages, and what builds hank-ai's tree.
+TEST_PACKAGES := libopenmpi-dev openmpi-bin chromium cmake
 
 deps:  ## install the Debian packages needed (root or sudo)
 	$(Q)scripts/install_deps.sh $(PACKAGES)
@@ -317,7 +317,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		"tests/system/test_export.py $(TESTS)/outputs_driver --darknet build/darknet" \
 		"tests/system/test_field.py build/darknet" \
 		"tests/system/test_strip.py build/darknet" \
-		"tests/system/test_family.py build/upstream/darknet --only anchors" \
+		"tests/system/test_family.py build/upstream/darknet" \
 		"tests/system/test_finite.py build/darknet" \
 		"tests/system/test_finite.py build/tree-gpuhost/darknet" \
 		"tests/system/test_documents.py build/darknet" \

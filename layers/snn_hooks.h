@@ -54,15 +54,12 @@ int snn_knows_section(const char *name);
 /* Marks the keys of [net] that are ours as used. */
 void snn_mark_net(struct list *section);
 
-/* `labels` is where the host looks for those of `picture`: beside it. Where there are
- * none, and the picture is in a folder images/, the file in labels/; then 1. */
-int snn_find_labels(const char *picture, char *labels);
+/* Before the host looks at the command line: snn_main and snn_begin. Its options of ours
+ * are taken out of it, and the host gets what is left: returns argc. */
+int snn_hank_begin(int argc, char **argv);
 
-/* snn_train_begin, with the files that the training is of (weights: NULL where there are none). */
-void snn_train_begin_with(network *net, const char *data, const char *cfg, const char *weights);
-
-/* snn_main, with what the host says on stderr. */
-int snn_hank_main(int argc, char **argv);
+/* Whether this process is the first, or the only one, of a training's. */
+int snn_is_first(void);
 #endif
 
 /* After any layer was made and before its weights are loaded: init, agc, the
@@ -150,6 +147,9 @@ void snn_check_weights(network *net, const char *file, int start, int cutoff);
 FILE *snn_save_begin(network *net, const char *file);
 void snn_save_end(network *net, const char *file, FILE *out, int cutoff);
 
+/* Of images that this process has seen, those of all processes of its training. */
+unsigned long long snn_saved_images(int images);
+
 /* When the host's own command begins a training: plans the net for it (snn_plan.h), and
  * goes on with the state of a backup (snn_state.h); and what one watches of it (watch/). */
 void snn_train_begin(network *net);
@@ -235,7 +235,11 @@ unsigned long long snn_device_seed(int device);
 }
 #endif
 
-#ifdef SNN_CXX_HOOKS
+#if defined SNN_CXX_HOOKS && defined __cplusplus
+/* snn_list_line and snn_label_file for a host that has strings. */
+bool snn_next_line(std::istream &list, std::string &line);
+std::string snn_labels_of(const std::string &picture);
+
 /* In place of hank-ai's engines, one in each file and thread, that it seeds from the
  * system and that nothing could save. */
 struct snn_engine {

@@ -1,15 +1,13 @@
 /* What a host in C++, hank-ai/darknet, calls besides snn_hooks.c. */
 #include "snn_hooks.h"
 
-#ifdef SNN_CXX_HOOKS
+#if defined SNN_CXX_HOOKS && defined __cplusplus
 
 #include "snn_gate.h"
 #include "snn_host.h"
 #include "snn_keys.h"
 #include "snn_layers.h"
-#include "snn_watch.h"
-
-#include <unistd.h>
+#include "snn_ranks.h"
 
 /* ---- reading a cfg (snn_hooks.h) ----------------------------------------- */
 
@@ -56,35 +54,30 @@ void snn_reader_end(const void *reader, network *net)
     if (cfg) snn_cfg_end(cfg, net);
 }
 
-/* ---- training data (snn_hooks.h) ----------------------------------------- */
+/* ---- the user's data (snn_hooks.h) --------------------------------------- */
 
-int snn_find_labels(const char *picture, char *labels)
+bool snn_next_line(std::istream &list, std::string &line)
 {
-    const char *folder = strstr(picture, "/images/"), *dot = strrchr(picture, '.');
-    if (!access(labels, R_OK) || !folder || !dot || strchr(dot, '/')) return 0;
-    sprintf(labels, "%.*s/labels/%.*s.txt", (int)(folder - picture), picture,
-            (int)(dot - folder) - 8, folder + 8);
-    return 1;
+    bool is_first = list.tellg() == 0;
+    while (std::getline(list, line)) {
+        const char *blanks = " \t\r\n";
+        if (is_first && !line.compare(0, 3, "\xEF\xBB\xBF")) line.erase(0, 3);
+        is_first = false;
+        line.erase(0, line.find_first_not_of(blanks));
+        line.erase(line.find_last_not_of(blanks) + 1);
+        if (!line.empty()) return true;
+    }
+    return false;
 }
 
-void snn_train_begin_with(network *net, const char *data, const char *cfg, const char *weights)
+std::string snn_labels_of(const std::string &picture)
 {
-    /* The host takes files and options in any order, and its own -map; here they have one. */
-    const char *words[] = { "darknet", "detector", "train", data, cfg, weights };
-    snn_watch_read(weights ? 6 : 5, (char **)words);
-    snn_train_begin(net);
+    char path[4096];
+    snn_label_file(picture.c_str(), path);
+    return path;
 }
 
-/* ---- verbs --------------------------------------------------------------- */
-
-int snn_hank_main(int argc, char **argv)
-{
-    /* The host says what it does on the stream that a verb's results go to. */
-    if (argc < 2 || strcmp(argv[1], "snn")) return 0;
-    std::cerr << std::fixed;
-    Darknet::CfgAndState::get().output = &std::cerr;
-    return snn_main(argc, argv);
-}
+int snn_is_first(void) { return !snn_rank(); }
 
 /* ---- SELU, by the names of activations.hpp, which includes no header of ours: all of
  * the host includes it ------------------------------------------------------ */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a maintainer runs on a Darknet tree of any family: patch, build, unit tests, gradients,
-training, resuming, mAP, unpatch.
+training, mAP by the plugin and by the tree itself, the tree's library, resuming, unpatch.
 
     scripts/family.py TREE [--iterations 60] [--data build/data-quick/uneven/scenes.data] [--kills 1]
 
@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -22,11 +23,13 @@ import patch
 from lib import training
 
 ROOT = patch.ROOT
-UNIT = "math activations layers gradients whitening init centre residual lsuv ap fast".split()
-# One of each kind that the demo has; all families have their layers.
-CFGS = ("tiny-yolo.cfg", "tiny-yolo-snn.cfg", "tiny-yolo-pool-snn.cfg", "tiny-yolo-residual.cfg",
-        "tiny-yolo-residual-snn.cfg", "yolov3-tiny.cfg", "yolov3-tiny-snn.cfg")
+UNIT = "math activations layers gradients whitening init centre noise residual lsuv ap fast watch".split()
+# All families have their layers.
+CFGS = ("tiny-yolo.cfg", "tiny-yolo-aided.cfg", "tiny-yolo-snn.cfg", "tiny-yolo-pool.cfg", "tiny-yolo-pool-snn.cfg",
+        "tiny-yolo-residual.cfg", "tiny-yolo-residual-snn.cfg", "yolov3-tiny.cfg", "yolov3-tiny-snn.cfg", "fashion-snn.cfg")
 TRAINED = "tiny-yolo-snn.cfg"
+LIBRARY_IMAGES, LIBRARY_THRESHOLD = 20, .02
+SAME = 1e-4             # scores, and boxes as parts of the image
 
 
 class Failure(Exception):
@@ -210,6 +213,81 @@ def measure(tree):
         return round(json.load(f)["map50"], 4)
 
 
+def own_map(tree):
+    """What the tree's own command says of the same weights; pjreddie's has none."""
+    if tree.name == "pjreddie":
+        return "none"
+    said = run([tree.darknet, "detector", "map", *tree.net], os.path.dirname(tree.net[1]))
+    found = re.findall(r"mean average precision \(mAP@\S+\) ?= ?\D*([\d.]+)", without_colours(said))
+    if not found:
+        raise Failure("detector map: no mean average precision in what it said")
+    return found[-1]
+
+
+def without_colours(text):
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
+
+
+def detections_of(tree, images):
+    """{(image, class): [(score, x, y, w, h)]}: what snn map finds above the threshold, boxes in pixels, best first."""
+    data, net, weights = tree.net
+    file = os.path.join(tree.folder, "detections.json")
+    run([tree.darknet, "snn", "map", data, net, weights, "--detections", file])
+    with open(file) as f:
+        rows = json.load(f)
+    found = {}
+    for row in rows:
+        if row["image_id"] <= images and row["score"] > LIBRARY_THRESHOLD:
+            x, y, w, h = row["bbox"]
+            key = (row["image_id"] - 1, row["category_id"] - 1)
+            found.setdefault(key, []).append((row["score"], x + w / 2, y + h / 2, w, h))
+    return {key: sorted(value, reverse=True) for key, value in found.items()}
+
+
+def library(tree):
+    """hank-ai's libdarknet.so, loaded by a program of one's own: the detections of snn map."""
+    if not tree.is_cmake:
+        return "for hank-ai's alone"
+    program = os.path.join(tree.folder, "library_hank")
+    folder = os.path.join(tree.built, "build/src-lib")
+    opencv = run(["pkg-config", "--libs", "opencv4"]).split()
+    run(["g++", "-std=c++17", "-O1", *tree.flags_of_cmake(), os.path.join(ROOT, "tests/system/library_hank.cpp"),
+         f"-L{folder}", f"-Wl,-rpath,{folder}", "-ldarknet", *opencv, *libraries(), "-o", program])
+    data, net, weights = tree.net
+    images = training.read_list(data, "valid")[:LIBRARY_IMAGES]
+    said = run([program, net, training.read_data(data)["names"], weights, str(LIBRARY_THRESHOLD), *images])
+    wanted, sizes = detections_of(tree, len(images)), [picture_size(i) for i in images]
+    total = sum(map(len, wanted.values()))
+    if not total:
+        raise Failure(f"snn map finds nothing above {LIBRARY_THRESHOLD}")
+    for way in ("cxx", "c", "darkhelp"):
+        found = {}
+        for line in said.splitlines():
+            words = line.split()
+            if words[0] == way:
+                image, category = int(words[1]), int(words[2])
+                w, h = sizes[image]
+                score, *box = map(float, words[3:])
+                found.setdefault((image, category), []).append((score, *(v * s for v, s in zip(box, (w, h, w, h)))))
+        differ = [key for key in set(found) | set(wanted) if not same(sorted(found.get(key, []), reverse=True),
+                                                                     wanted.get(key, []), max(sizes[key[0]]))]
+        if differ:
+            raise Failure(f"{way}: other detections than snn map's in image, class {sorted(differ)[:3]}")
+    return f"{total} detections three times as snn map has them"
+
+
+def picture_size(file):
+    """Width and height of a PNG."""
+    with open(file, "rb") as f:
+        return struct.unpack(">II", f.read(24)[16:])
+
+
+def same(found, wanted, side):
+    return len(found) == len(wanted) and all(
+        abs(f[0] - w[0]) < SAME and all(abs(a - b) < SAME * side for a, b in zip(f[1:], w[1:]))
+        for f, w in zip(found, wanted))
+
+
 def resume(tree):
     said = run([sys.executable, os.path.join(ROOT, "tests/system/test_resume.py"), tree.darknet,
                 "--kills", str(tree.options.kills), "--only", "killed_training"])
@@ -225,7 +303,7 @@ def main():
     parser.add_argument("--out", default=os.path.join(ROOT, "build/family"), help="a folder that is made anew")
     parser.add_argument("--cfgs", nargs="*", default=CFGS, help="those of cfg/ that gradients are checked of")
     parser.add_argument("--unit", nargs="*", default=UNIT, help="unit tests")
-    parser.add_argument("--cmake", nargs="*", default=[], help="options for a tree that CMake builds")
+    parser.add_argument("--cmake", action="append", default=[], help="an option for a tree that CMake builds: --cmake=-DX=Y")
     options = parser.parse_args()
     options.data = os.path.abspath(options.data)
     if not os.path.isdir(options.tree):
@@ -238,7 +316,8 @@ def main():
     rows, stopped = [], False
     for name, check in (("patch", tree.patch), ("build", tree.build), ("unit tests", lambda: unit_tests(tree)),
                         ("gradients", lambda: gradients(tree)), ("train", lambda: train(tree)),
-                        ("map", lambda: measure(tree)), ("resume", lambda: resume(tree)), ("unpatch", tree.unpatch)):
+                        ("map", lambda: measure(tree)), ("own map", lambda: own_map(tree)),
+                        ("library", lambda: library(tree)), ("resume", lambda: resume(tree)), ("unpatch", tree.unpatch)):
         if stopped and name != "unpatch":
             continue
         try:

@@ -27,6 +27,8 @@ FILE *snn_save_begin(network *net, const char *file)
     return out;
 }
 
+unsigned long long snn_saved_images(int images) { return snn_images_of_all((uint64_t)images); }
+
 /* Reads back what was written; exits where it is not what it must be. A pipe or
  * a device cannot be read back. */
 static void verify(snn_weights *w, const char *file, FILE *out)

@@ -43,14 +43,16 @@ static const snn_plain_command snn_plain_commands[] = {
     { NULL, 0, NULL }
 };
 
-/* First words of either family, for the nearest to a misspelt one; ends with NULL. */
-static const char *const snn_first_words[] = {
-    "snn", "detector", "classifier", "segmenter", "isegmenter", "regressor", "average", "yolo", "super",
-    "lsd", "detect", "cifar", "go", "rnn", "coco", "classify", "art", "tag", "3d", "test", "nightmare",
-    "rgbgr", "reset", "denormalize", "statistics", "normalize", "rescale", "ops", "speed", "oneoff",
-    "oneoff2", "print", "partial", "visualize", "mkimg", "imtest", "voxel", "vid", "compare", "dice",
-    "writing", "captcha", NULL
-};
+/* First words, for the nearest to a misspelt one; ends with NULL. */
+#ifndef SNN_FIRST_WORDS
+#define SNN_FIRST_WORDS \
+    "snn", "detector", "classifier", "segmenter", "isegmenter", "regressor", "average", "yolo", "super", \
+    "lsd", "detect", "cifar", "go", "rnn", "coco", "classify", "art", "tag", "3d", "test", "nightmare", \
+    "rgbgr", "reset", "denormalize", "statistics", "normalize", "rescale", "ops", "speed", "oneoff", \
+    "oneoff2", "print", "partial", "visualize", "mkimg", "imtest", "voxel", "vid", "compare", "dice", \
+    "writing", "captcha",
+#endif
+static const char *const snn_first_words[] = { SNN_FIRST_WORDS NULL };
 
 /* Options with a value, and those with one that may be left out, which is then a
  * number; apart by blanks. Others have none. */

@@ -360,9 +360,11 @@ static inline detection *snn_boxes(network *net, int w, int h, float threshold, 
 /* ---- the command line and data ------------------------------------------- */
 
 /* COMMAND VERB ARGUMENTS: snn_host_command's rows. */
+#ifndef SNN_HANK
 #define SNN_HOST_COMMANDS \
     { "detector", "test train valid recall map calc_anchors draw demo" }, \
     { "classifier", "predict try train demo gun threat test label valid validmulti valid10 validcrop validfull" },
+#endif
 
 /* Whether labels are looked for beside an image of a folder "images" first. */
 #define SNN_LABELS_BESIDE 1

@@ -49,6 +49,14 @@ void snn_mark_used(struct list *section, const char *key);
 
 static inline int *snn_gpu_index(void) { return &Darknet::CfgAndState::get().gpu_index; }
 
+/* ---- the command line ---------------------------------------------------- */
+
+#define SNN_HOST_COMMANDS { "detector", "test train valid recall map calc_anchors" },
+#define SNN_FIRST_WORDS \
+    "snn", "3d", "average", "cfglayers", "denormalize", "detect", "detector", "help", "imtest", "nightmare", \
+    "normalize", "oneoff", "ops", "partial", "rescale", "reset", "rgbgr", "speed", "statistics", "test", \
+    "version", "visualize",
+
 /* Its own names are whole; it has no [local]. */
 #define SNN_FAMILY_LAYER_NAMES
 #define SNN_LACKS_LOCAL 1

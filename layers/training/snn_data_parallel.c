@@ -2,6 +2,7 @@
 #include "snn_exact_sum.h"
 #include "snn_files.h"
 #include "snn_hooks.h"
+#include "snn_layers.h"
 #include "snn_mem.h"
 #include "snn_parameters.h"
 #include "snn_plan.h"

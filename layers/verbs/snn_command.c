@@ -57,6 +57,11 @@ void snn_unknown_command(char **argv)
 
 static int is_number(const char *text) { return text && isdigit((unsigned char)*text); }
 
+int snn_takes_value(const char *option, const char *next)
+{
+    return has_word(SNN_OPTIONS_WITH_VALUE, option) || (has_word(SNN_OPTIONS_WITH_NUMBER, option) && is_number(next));
+}
+
 /* What is no option, from argv[from] on; the host takes options out wherever they
  * stand. NULLs stand for what it has taken out already. */
 static void read_arguments(int argc, char **argv, int from, snn_command *w)
@@ -71,8 +76,7 @@ static void read_arguments(int argc, char **argv, int from, snn_command *w)
         if (!strcmp(argv[i], "-gpus")) w->gpus = next;
         if (!strcmp(argv[i], "-out")) w->out = next;
         if (!strcmp(argv[i], "-t") && next) w->top = atoi(next);
-        if (has_word(SNN_OPTIONS_WITH_VALUE, argv[i]) ||
-            (has_word(SNN_OPTIONS_WITH_NUMBER, argv[i]) && is_number(next))) ++i;
+        if (snn_takes_value(argv[i], next)) ++i;
     }
 }
 

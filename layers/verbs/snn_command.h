@@ -11,6 +11,9 @@ extern "C" {
  * status 2. */
 void snn_unknown_command(char **argv);
 
+/* Whether the next word is the option's value. */
+int snn_takes_value(const char *option, const char *next);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,23 +1,25 @@
 #!/usr/bin/env python3
-"""The anchors of every family, and scripts/family.py on a tree.
+"""The anchors of every family, the plugin as C++ and in a tree that CMake builds, and scripts/family.py on a tree.
 
-    tests/system/test_family.py build/upstream/darknet
+    tests/system/test_family.py build/upstream/darknet [--whole]
 
-hank-ai's and AlexeyAB's trees are in no registry: `make family DARKNET=dir` is for them. Here the
-command runs on Debian's, with few of its unit tests.
+hank-ai's and AlexeyAB's trees are in no registry: `make family DARKNET=dir` is for them. Here stand-ins are made of
+the anchors, and with --whole the command runs on Debian's tree, with few of its unit tests.
 """
+import glob
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 
 import harness
-from harness import ROOT, check, test
+from harness import ROOT, Skip, check, holds, test
 
 import patch
 
-ROWS = ["patch", "build", "unit tests", "gradients", "train", "map", "resume", "unpatch"]
+ROWS = ["patch", "build", "unit tests", "gradients", "train", "map", "own map", "library", "resume", "unpatch"]
 
 
 def family(tree, folder, *options):
@@ -45,8 +47,187 @@ def anchors_name_what_the_hooks_have(_tree, _folder):
               ("some", len(called) > 15, True))
 
 
+def arguments_of(text, begin):
+    """How many arguments stand in the parentheses that open at text[begin]; None where they do not close."""
+    depth = commas = 0
+    for at in range(begin, len(text)):
+        depth += text[at] in "([{"
+        depth -= text[at] in ")]}"
+        commas += text[at] == "," and depth == 1
+        if not depth:
+            inner = text[begin + 1:at].strip()
+            return commas + 1 if inner and inner != "void" else 0
+    return None
+
+
+@test
+def anchors_call_hooks_with_what_they_take(_tree, _folder):
+    taken = {}
+    for path in glob.glob(os.path.join(ROOT, "layers/**/*.h"), recursive=True):
+        with open(path) as f:
+            text = f.read()
+        for found in re.finditer(r"^[\w: *&]*[ *](snn_\w+)(?=\()", text, re.M):
+            taken.setdefault(found[1], set()).add(arguments_of(text, found.end()))
+    for kind in patch.read_families(os.path.join(ROOT, "patches")):
+        wrong = [f"{e['name']}: {found[1]}" for e in kind["edits"] for found in re.finditer(r"\b(snn_\w+)\(", e["put"])
+                 if found[1] in taken and arguments_of(e["put"], found.end() - 1) not in taken[found[1]]]
+        check(f"arguments_of_{kind['name']}", ("wrong", wrong, []))
+
+
+# ---- stand-ins: trees that hold what the anchors want, and nothing else -------------------------
+
+CMAKE = """\
+CMAKE_MINIMUM_REQUIRED (VERSION 3.24)
+PROJECT (standin LANGUAGES C CXX)
+SET (CMAKE_CXX_STANDARD 17)
+SET (CMAKE_INTERPROCEDURAL_OPTIMIZATION TRUE)
+FIND_PACKAGE (OpenMP COMPONENTS C CXX REQUIRED)
+SET (DARKNET_USE_OPENMP ON)
+ADD_COMPILE_OPTIONS (-O3 -ffp-contract=fast -funsafe-math-optimizations)
+ADD_SUBDIRECTORY (src-lib)
+MESSAGE (STATUS "program links: ${DARKNET_LINK_LIBS}")
+"""
+CMAKE_SOURCES = """\
+FILE (GLOB LIBHOSTSRC *.cpp)
+LIST (SORT LIBHOSTSRC)
+ADD_LIBRARY (darknetobjlib OBJECT ${LIBHOSTSRC})
+SET (DARKNET_OBJECTS $<TARGET_OBJECTS:darknetobjlib>)
+"""
+
+
+def patcher(*arguments):
+    return subprocess.run([harness.PYTHON, os.path.join(ROOT, "scripts/patch.py"), *arguments], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def stand_in(kind, folder):
+    """A tree of the family with its required files; what the edits match stands there one below the other."""
+    for name in kind["requires"] + [e["file"] for e in kind["edits"]]:
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        matched = [e["match"] for e in kind["edits"] if e["file"] == name]
+        with open(os.path.join(folder, name), "w") as f:
+            f.write("\n\n".join(matched) + "\n")
+    return folder
+
+
+def content(folder):
+    found = {}
+    for path in glob.glob(os.path.join(folder, "**"), recursive=True):
+        if os.path.isfile(path):
+            with open(path) as f:
+                found[os.path.relpath(path, folder)] = f.read()
+    return found
+
+
+@test
+def anchors_of_a_family_do_not_meet(_tree, folder):
+    """An anchor that is a part of another one, or of what another one puts there, is found twice in every tree."""
+    for kind in patch.read_families(os.path.join(ROOT, "patches")):
+        tree = stand_in(kind, os.path.join(folder, "anchors-" + kind["name"]))
+        before = content(tree)
+        done = patcher(tree)
+        after = content(tree)
+        missing = [e["name"] for e in kind["edits"] if e["put"] not in after[e["file"]]]
+        again = patcher(tree)
+        twice = content(tree) == after
+        undone = patcher(tree, "--reverse")
+        check(f"anchors_of_{kind['name']}", ("applied", done.returncode, 0), ("said", done.stdout if done.returncode else "", ""),
+              ("missing", missing, []), ("again", again.returncode, 0), ("nothing changed", twice, True),
+              ("undone", undone.returncode, 0), ("as before", content(tree) == before, True))
+
+
+@test
+def every_file_is_cxx_too(tree, _folder):
+    """hank-ai's tree compiles the plugin as C++17. Debian's headers are C that C++ takes."""
+    folders = [os.path.join(ROOT, "layers"), *glob.glob(os.path.join(ROOT, "layers/*/"))]
+    includes = [f"-I{i}" for i in (*folders, os.path.join(tree, "include"), os.path.join(tree, "src"))]
+    refused = []
+    for file in sorted(glob.glob(os.path.join(ROOT, "layers/**/*.c"), recursive=True)):
+        done = subprocess.run(["g++", "-fsyntax-only", "-w", "-std=c++17", "-x", "c++", *includes, file], text=True,
+                              stderr=subprocess.PIPE)
+        if done.returncode:
+            refused += [line for line in done.stderr.splitlines() if "error" in line][:1]
+    check("every_file_is_cxx_too", ("refused", refused, []))
+
+
+def cmake_tree(folder):
+    """The stand-in for hank-ai's tree, which CMake can configure, patched."""
+    if not shutil.which("cmake"):
+        raise Skip("no cmake")
+    kind = next(k for k in patch.read_families(os.path.join(ROOT, "patches")) if k["name"] == "hank")
+    tree = stand_in(kind, folder)
+    for name, text in (("CMakeLists.txt", CMAKE), ("src-lib/CMakeLists.txt", CMAKE_SOURCES),
+                       ("src-lib/darknet_internal.hpp", "#pragma once\n")):
+        with open(os.path.join(tree, name), "w") as f:
+            f.write(text)
+    assert not patcher(tree).returncode
+    return tree
+
+
+def configured(tree, *options):
+    """{base name of a plugin's file: its command}, and what the program links."""
+    done = subprocess.run(["cmake", "-S", tree, "-B", os.path.join(tree, "build"), "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+                           *options], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise AssertionError(done.stdout)
+    with open(os.path.join(tree, "build/compile_commands.json")) as f:
+        rows = json.load(f)
+    links = re.search(r"program links: (.*)", done.stdout)
+    return {os.path.basename(row["file"]): row["command"] for row in rows}, links[1] if links else ""
+
+
+def last(command, *options):
+    """The one of the options that stands last in the command, and counts."""
+    return max(options, key=lambda o: command.rfind(" " + o))
+
+
+@test
+def cmake_compiles_the_plugin_with_ieee_arithmetic(_tree, folder):
+    tree = cmake_tree(os.path.join(folder, "cmake-flags"))
+    commands, _ = configured(tree)
+    ours = {os.path.basename(f) for f in glob.glob(os.path.join(ROOT, "layers/**/*.c"), recursive=True)}
+    check("cmake_finds_every_file", ("missing", sorted(ours - set(commands)), []))
+    one = commands["snn_mem.c"]
+    check("cmake_sets_flags", ("language", " -x c++ " in one or "c++" in shlex.split(one)[0], True),
+          ("unsafe", last(one, "-fno-unsafe-math-optimizations", "-funsafe-math-optimizations"), "-fno-unsafe-math-optimizations"),
+          ("contract", last(one, "-ffp-contract=off", "-ffp-contract=fast"), "-ffp-contract=off"),
+          ("optimized as a whole", "-flto" in one, False), ("host's", "-flto" in commands["data.cpp"], True))
+    # What needs no Darknet compiles here.
+    for file in sorted(glob.glob(os.path.join(ROOT, "layers/base/*.c"))):
+        name = os.path.basename(file)
+        if "snn_host" in open(file).read():
+            continue
+        done = subprocess.run(commands[name], shell=True, cwd=os.path.join(tree, "build/src-lib"), text=True,
+                              stderr=subprocess.PIPE)
+        holds(f"cmake_compiles_{name}", not done.returncode, done.stderr)
+
+
+@test
+def cmake_finds_onednn_and_mpi_where_they_are_asked_for(_tree, folder):
+    tree = cmake_tree(os.path.join(folder, "cmake-options"))
+    has_dnnl = os.path.exists("/usr/include/dnnl.h") or os.path.exists("/usr/include/oneapi/dnnl/dnnl.h")
+    for name, options, fast, several in (("plain", (), has_dnnl, False), ("without", ("-DCPU_FAST=OFF",), False, False),
+                                         ("with_mpi", ("-DMPI=ON", "-DCPU_FAST=ON"), has_dnnl, True)):
+        if several and not shutil.which("mpicc"):
+            raise Skip("no mpicc")
+        shutil.rmtree(os.path.join(tree, "build"), ignore_errors=True)
+        commands, links = configured(tree, *options)
+        one = commands["snn_mem.c"]
+        check(f"cmake_{name}", ("SNN_CPU_FAST", "-DSNN_CPU_FAST" in one, fast), ("SNN_MPI", "-DSNN_MPI" in one, several),
+              ("links oneDNN", "dnnl" in links, fast), ("links MPI", "mpi" in links, several),
+              ("host's", "SNN_MPI" in commands["data.cpp"], False))
+
+
+# ---- scripts/family.py ----------------------------------------------------------------------------
+
+def whole():
+    if not options.whole:
+        raise Skip("--whole: it builds and trains")
+
+
 @test
 def all_rows_pass_on_a_tree(tree, folder):
+    whole()
     done = family(tree, folder, "--unit", "math", "activations", "--cfgs", "tiny-yolo-snn.cfg", "--iterations", "30")
     result = written(folder)
     check("all_rows_pass", ("status", done.returncode, 0), ("said", done.stdout if done.returncode else "", ""),
@@ -56,6 +237,7 @@ def all_rows_pass_on_a_tree(tree, folder):
 
 @test
 def a_tree_that_is_wrong_fails(tree, folder):
+    whole()
     broken = os.path.join(folder, "broken")
     shutil.copytree(tree, broken)
     with open(os.path.join(broken, "src/gemm.c"), "a") as f:
@@ -75,5 +257,6 @@ def a_tree_that_is_wrong_fails(tree, folder):
 if __name__ == "__main__":
     parser = harness.parser(__doc__)
     parser.add_argument("tree")
+    parser.add_argument("--whole", action="store_true", help="builds and trains as well")
     options = parser.parse_args()
     harness.run(options.only, options.tree, harness.folder())
