@@ -1,4 +1,5 @@
 #include "snn_conversion.h"
+#include "snn_data.h"
 #include "snn_gate.h"
 
 #include <errno.h>
@@ -106,6 +107,17 @@ static void refuse_layers(snn_conversion *c)
     }
 }
 
+static size_t count_images(const char *data_file, int *mistakes)
+{
+    size_t found = 0, count;
+    snn_data data;
+    if (snn_data_open(&found, data_file, &data)) snn_data_images(&found, &data, "train");
+    count = data.images.count;
+    snn_data_free(&data);
+    *mistakes += (int)found;
+    return count;
+}
+
 /* Reads the cfg three ways: as sections, as a graph, as lines. */
 int snn_conversion_begin(snn_conversion *c, const snn_convert_options *o)
 {
@@ -121,6 +133,7 @@ int snn_conversion_begin(snn_conversion *c, const snn_convert_options *o)
     c->graph = snn_graph_of(c->cfg);
     c->fates = (snn_fate *)snn_alloc((size_t)c->graph->count, sizeof *c->fates);
     refuse_layers(c);
+    if (o->data) c->images = count_images(o->data, &c->mistakes);
     return !c->graph->mistakes && !c->mistakes;
 }
 

@@ -79,12 +79,14 @@ typedef struct {
     int whitens;        /* layers that are inserted to whiten the input ... */
     int whitened;       /* ... before this one */
     int sets_pace;      /* rate, schedule and noise are those of the rules */
+    size_t images;      /* of the data file's train list; 0: unknown */
     int mistakes;
 } snn_conversion;
 
 /* ---- the steps ----------------------------------------------------------- */
 
-/* Reads the cfg. 0 where it cannot be converted; each mistake is on stderr. */
+/* Reads the cfg, and counts the data file's images where it is given. 0 where it cannot be
+ * converted; each mistake is on stderr. */
 int snn_conversion_begin(snn_conversion *c, const snn_convert_options *o);
 void snn_conversion_end(snn_conversion *c);
 

@@ -15,6 +15,8 @@
 #define MOST_STEP .004
 /* Of a channel's scale; batch normalization's own noise is of that size. */
 #define NOISE ".3"
+/* It pays where each image is seen so often; scripts/RESULTS.md has the figures. */
+#define NOISE_EPOCHS 20.
 
 /* Keys of [net] go before its learning rate, or to its end. */
 static int line_of(const snn_conversion *c)
@@ -76,10 +78,18 @@ void snn_net_centre(snn_conversion *c)
     snn_insert_key(c, line_of(c), "centre", "1");
 }
 
-/* Whether noise= is written: for boxes. Nets that segment learn more from each image, and
+/* How often the training sees each image; 0 where nobody has said. */
+static double epochs_of(const snn_conversion *c)
+{
+    const snn_section *net = snn_net_of(c);
+    double seen = snn_real_of(net, "max_batches", 0) * snn_real_of(net, "batch", 1);
+    return c->images ? seen / (double)c->images : 0;
+}
+
+/* Whether noise= is an answer: for boxes. Nets that segment learn more from each image, and
  * lost half a point by it. Where channels multiply each other without a bound, factors are
  * squared again and again: with four linear [sam] a second moment of .8 became 424. */
-static int adds_noise(const snn_conversion *c)
+static int wants_noise(const snn_conversion *c)
 {
     int i, has_boxes = 0;
     for (i = 0; i < c->graph->count; ++i) has_boxes |= c->fates[i].is_detector;
@@ -87,11 +97,21 @@ static int adds_noise(const snn_conversion *c)
            !snn_has_unbounded_gate(c);
 }
 
+static int adds_noise(const snn_conversion *c)
+{
+    double epochs = epochs_of(c);
+    return wants_noise(c) && (epochs == 0 || epochs >= NOISE_EPOCHS);
+}
+
 /* In place of batch normalization's jitter, which keeps a net from learning few images by
  * heart. */
 void snn_net_noise(snn_conversion *c)
 {
     const snn_section *net = snn_net_of(c);
+    if (wants_noise(c) && !adds_noise(c)) {
+        snn_explain(net, net->line, "noise", "none, as %zu images are seen %.2g times each: it is for %g times and "
+                    "more, against learning few images by heart", c->images, epochs_of(c), NOISE_EPOCHS);
+    }
     if (!adds_noise(c)) return;
     snn_explain(net, line_of(c), "noise", NOISE ": each channel times a random factor, in training: without "
                 "batch normalization nothing else keeps a net from learning few images by heart");

@@ -32,7 +32,8 @@ static const verb verbs[] = {
       "[--keep-centre] [--keep-input] [--keep-head] [--keep-sums] [--keep-rate] [--keep-noise] "
       "[--data DATA] [--weights IN.weights OUT.weights]",
       "makes a cfg with batch normalization one without: each change with its "
-      "reason; --data measures init_gain= on images of the data file's train list; "
+      "reason; --data measures init_gain= on images of the data file's train list, and "
+      "leaves noise= out where each of them is seen less than 20 times; "
       "--weights folds trained weights for a warm start",
       "darknet snn convert cfg/tiny-yolo.cfg tiny-yolo-snn.cfg "
       "--learning-rate .04" },

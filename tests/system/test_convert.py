@@ -455,6 +455,30 @@ def refuses_mistakes(converter):
               ("options left out", [o for o in OPTIONS if o not in wrong], []))
 
 
+def bitmap(width, height, seed):
+    """A picture of noise, as a BMP file."""
+    row = 3 * width + -3 * width % 4
+    pixels = random.Random(seed).randbytes(row * height)
+    return (struct.pack("<2sIHHI", b"BM", 54 + len(pixels), 0, 0, 54) +
+            struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels)
+
+
+@harness.test
+def noise_is_for_many_epochs(converter):
+    text = (BARE + "max_batches=90\n" + CONV + BOXES).encode()
+    write(converter.path("one.bmp"), bitmap(32, 32, 1))
+    write(converter.path("set.data"), f"train={converter.path('list.txt')}\nclasses=1\n".encode())
+    for images, is_noisy in ((4, True), (5, False)):    # 22.5 and 18 epochs
+        write(converter.path("list.txt"), f"{converter.path('one.bmp')}\n".encode() * images)
+        made = converter.convert(text, "--data", "set.data") or b""
+        reason = "in.cfg:1: [net] noise: none, as 5 images are seen 18 times each: it is for 20 times and more"
+        check(f"noise_for_{images}_images", ("in [net]", b"noise=.3\n" in made, is_noisy),
+              ("anywhere", b"noise" in made, is_noisy), ("reason", reason in converter.said, not is_noisy))
+    os.remove(converter.path("list.txt"))
+    check("convert_says_which_list_is_absent", ("converted", converter.convert(text, "--data", "set.data"), None),
+          ("message", converter.wrong, f"{converter.path('list.txt')}: expected a list of images, got \"No such file or directory\"\n"))
+
+
 # -------------------------------------------------------------------- the corpus
 
 PARENT = """[net]
