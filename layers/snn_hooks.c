@@ -128,14 +128,28 @@ static void begin_weights(const struct snn_cfg_context *cfg, int index, snn_init
     free(parts.channels);
 }
 
-/* init=, init_gain=, init_bias=, agc=, centre=, noise= of a layer with weights. One that shares
- * another's takes part in what that one's keys say. */
+/* Upstream's own where a cfg has none. */
+#define LEARNING_RATE .001
+
+/* agc=, which max_step= holds lower at high rates: a filter at its bound moves by the rate
+ * times agc=, and the rate may be anything as long as that is small. */
+static double clip_of(const snn_section *s, const snn_section *net)
+{
+    const snn_option *written = snn_find(net, "learning_rate");
+    double rate = written ? atof(written->value) : LEARNING_RATE;
+    double agc = snn_value_or(s, net, &snn_host_keys[SNN_AGC]);
+    double most = snn_value_or(s, net, &snn_host_keys[SNN_MAX_STEP]);
+    return most > 0 && agc * rate > most ? most / rate : agc;
+}
+
+/* init=, init_gain=, init_bias=, agc=, max_step=, centre=, noise= of a layer with weights. One
+ * that shares another's takes part in what that one's keys say. */
 static void finish_weights(const struct snn_cfg_context *cfg, int index, layer *l)
 {
     const snn_section *s = &cfg->cfg->sections[index + 1], *net = &cfg->cfg->sections[0];
     const snn_key *keys = snn_host_keys;
     int form = (int)snn_value_or(s, net, &keys[SNN_INIT]);
-    double agc = snn_value_or(s, net, &keys[SNN_AGC]);
+    double agc = clip_of(s, net);
     int centre = snn_value_or(s, net, &keys[SNN_CENTRE]) > 0;
     snn_noise noise = { (float)snn_value_or(s, net, &keys[SNN_NOISE]), 0, 0 };
     noise.key = snn_random_key((uint32_t)snn_value(net, &keys[SNN_SEED]), SNN_STREAM_NOISE, index);

@@ -2,16 +2,19 @@
 """Says what a converted cfg is worth on your own data with nothing tuned, beside its parent at its best.
 
     scripts/untuned.py DATA PARENT.cfg [--sizes 75,150,300,all] [--seeds 1,2,3]
-        [--parent-rates .001,.003,.01,.03] [--variant-rates ""] [--convert OPTIONS]
-        [--mini-batches 32,2,1] [--iterations N] [--set CHANGE ...] [--hours H]
+        [--parent-rates .001,.003,.01,.03] [--aided-rates ""] [--variant-rates ""] [--convert OPTIONS]
+        [--nets parent,aided,variant] [--mini-batches 32,2,1] [--iterations N] [--set CHANGE ...] [--hours H]
         [--out build/untuned] [--workers 2] [--darknet build/darknet]
 
   --sizes          the first N images of the training list; "all", or more than there are: all of them
   --parent-rates   the parent runs at its own rate and at these; the best is the one with the highest mean on
                    the `valid` images themselves, which is in the parent's favour
+  --aided-rates    with these, the parent that has the variant's aids runs too, at its best of the rate of `snn
+                   convert` and these: the parent with the variant's input, last layer, clipping and schedule
   --variant-rates  the variant runs at the rate that `snn convert` writes; with these, at them too, which
                    shows how wide the range of good rates is and decides nothing
   --convert        options of `snn convert`, in one word
+  --nets           those that run; what another call has left in OUT is not in the tables
   --set            a change of the parent's cfg before it is converted (scripts/cfg_edit.py)
 
 Each run is measured on the `valid` images and on (150 of) those it was trained on, so that how well it fits and
@@ -33,6 +36,8 @@ from lib import training
 
 FITTED = 150        # training images that are measured
 RANGE = .03         # a rate is good where it is within that of the best
+# What `snn convert` leaves as it is in the parent with the aids.
+AIDED = ("--keep-batchnorm", "--keep-activations", "--keep-dropout", "--keep-init", "--keep-centre", "--keep-sums")
 COLUMNS = ("size", "mini_batch", "net", "rate", "seed", "test", "train", "final_loss", "nonfinite")
 
 
@@ -45,7 +50,8 @@ def arguments():
     parser.add_argument("data")
     parser.add_argument("cfg")
     for name, default in (("sizes", "75,150,300,all"), ("seeds", "1,2,3"), ("parent-rates", ".001,.003,.01,.03"),
-                          ("variant-rates", ""), ("mini-batches", "")):
+                          ("aided-rates", ""), ("variant-rates", ""), ("mini-batches", ""),
+                          ("nets", "parent,aided,variant")):
         parser.add_argument("--" + name, default=default, type=lambda text: [w for w in text.split(",") if w])
     parser.add_argument("--convert", default="")
     parser.add_argument("--iterations", type=int, default=0)
@@ -79,7 +85,7 @@ def subset(options, size):
 
 
 def cfgs_of(options):
-    """{"parent": file, "variant": file}, with all changes made and converted."""
+    """{"parent": file, "aided": file, "variant": file}, with all changes made and converted."""
     with open(options.cfg, encoding="utf-8") as f:
         text = cfg_edit.edit(f.read(), options.set)
     if options.iterations:
@@ -88,13 +94,14 @@ def cfgs_of(options):
         if steps:
             keys["steps"] = ",".join(str(round(int(s) * options.iterations / old)) for s in steps.split(","))
         text = training.with_net_keys(text, keys)
-    files = {net: os.path.join(options.out, net + ".cfg") for net in ("parent", "variant")}
+    files = {net: os.path.join(options.out, net + ".cfg") for net in ("parent", "aided", "variant")}
     write(files["parent"], text)
-    done = subprocess.run([options.darknet, "snn", "convert", files["parent"], files["variant"], *options.convert.split()],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode:
-        raise Mistake(done.stdout)
-    return files
+    for net, how in (("aided", AIDED), ("variant", options.convert.split())):
+        done = subprocess.run([options.darknet, "snn", "convert", files["parent"], files[net], *how],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode:
+            raise Mistake(done.stdout)
+    return {net: file for net, file in files.items() if net in options.nets and (net != "aided" or options.aided_rates)}
 
 
 class Run(training.Training):
@@ -129,7 +136,7 @@ def runs_of(options, files):
             with open(cfg, encoding="utf-8") as f:
                 text = f.read()
             own, batch = training.net_value(text, "learning_rate"), int(training.net_value(text, "batch", "1"))
-            more = options.parent_rates if net == "parent" else options.variant_rates
+            more = {"parent": options.parent_rates, "aided": options.aided_rates, "variant": options.variant_rates}[net]
             for mini in options.mini_batches or [str(batch // int(training.net_value(text, "subdivisions", "1")))]:
                 for rate in [own] + [r for r in more if float(r) != float(own)]:
                     for seed in options.seeds:
@@ -161,21 +168,28 @@ def own_rate(runs_by_rate):
     return next((rate for rate, runs in runs_by_rate.items() if runs[0].is_own), None)
 
 
+def against(first, second):
+    """The second runs' mean less the first ones', with its interval."""
+    images = len(training.read_list(second[0].path("train.data"), "valid"))
+    c = bootstrap.compare([r.scored() for r in first], [r.scored() for r in second], bootstrap.draws(images), .02)
+    return f"{c.difference:+.3f} ({c.low:+.3f} to {c.high:+.3f})"
+
+
 def table(groups):
-    lines = ["| images | mini-batch | parent, its rate | parent, best rate | variant, its rate | difference to the best (95 %) "
-             "| on its training images: parent, variant |", "| ---: | ---: | ---: | ---: | ---: | --- | ---: |"]
+    lines = ["| images | mini-batch | parent, its rate | parent, best rate | aided, best rate | variant, its rate "
+             "| to the parent's best (95 %) | to the aided one's | on its training images: parent, variant |",
+             "| ---: | ---: | ---: | ---: | ---: | ---: | --- | --- | ---: |"]
     for (size, mini), of in groups.items():
-        parent, variant = of.get("parent", {}), of.get("variant", {})
+        parent, aided, variant = (of.get(net, {}) for net in ("parent", "aided", "variant"))
         if own_rate(variant) is None or not parent:
             continue
-        best = max(parent, key=lambda rate: mean(parent[rate], "test"))
+        best, help_ = (max(net, key=lambda rate: mean(net[rate], "test"), default=None) for net in (parent, aided))
         own, mine = own_rate(parent), variant[own_rate(variant)]
-        images = len(training.read_list(mine[0].path("train.data"), "valid"))
-        c = bootstrap.compare([r.scored() for r in parent[best]], [r.scored() for r in mine], bootstrap.draws(images), .02)
         at_own = f"{mean(parent[own], 'test'):.3f} ({own:g})" if own is not None else ""
-        lines.append(f"| {size} | {mini} | {at_own} "
-                     f"| {c.first:.3f} ({best:g}) | {c.second:.3f} ({own_rate(variant):g}) "
-                     f"| {c.difference:+.3f} ({c.low:+.3f} to {c.high:+.3f}) "
+        helped = f"{mean(aided[help_], 'test'):.3f} ({help_:g})" if aided else ""
+        lines.append(f"| {size} | {mini} | {at_own} | {mean(parent[best], 'test'):.3f} ({best:g}) | {helped} "
+                     f"| {mean(mine, 'test'):.3f} ({own_rate(variant):g}) | {against(parent[best], mine)} "
+                     f"| {against(aided[help_], mine) if aided else ''} "
                      f"| {mean(parent[best], 'train'):.3f}, {mean(mine, 'train'):.3f} |")
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@
  * were lost; scripts/RESULTS.md has the curves. */
 #define RATE ".04"
 #define STEP .004
+#define STEP_TEXT ".004"
 /* For classifiers, with the rates that they come with: at most so much. */
 #define CLIP .1
 #define MOST_STEP .004
@@ -66,6 +67,10 @@ void snn_net_agc(snn_conversion *c)
     snn_explain(net, line_of(c), "agc", "%s: no step changes a filter by more than a share of "
                 "itself, as nothing brings it back to scale", agc);
     snn_insert_key(c, line_of(c), "agc", agc);
+    if (c->o->agc || snn_find(net, "max_step")) return;
+    snn_explain(net, line_of(c), "max_step", STEP_TEXT ": nor by more than that at any other learning rate, "
+                "so that a higher one loses nothing");
+    snn_insert_key(c, line_of(c), "max_step", STEP_TEXT);
 }
 
 /* Steps as if the inputs of layers had mean 0. */

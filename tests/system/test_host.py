@@ -250,6 +250,17 @@ def training_works_at_batch_1_and_with_subdivisions(work):
 
 
 @harness.test
+def max_step_holds_rate_times_agc_whatever_the_rate(work):
+    def weights(name, **net):
+        return train(work, name, work.cfg(name, seed=1, max_batches=5, **net), count=5)
+    held = weights("held", learning_rate=.4, agc=.1, max_step=.004)
+    assert same_bytes(held, weights("as-held", learning_rate=.4, agc=.01, max_step=0)), "max_step=.004 at .4 is not agc=.01"
+    assert not same_bytes(held, weights("not-held", learning_rate=.4, agc=.1, max_step=0)), "max_step=.004 at .4 holds nothing"
+    below = weights("below", learning_rate=.02, agc=.1, max_step=.004)
+    assert same_bytes(below, weights("as-below", learning_rate=.02, agc=.1, max_step=0)), "max_step=.004 at .02 raises agc=.1"
+
+
+@harness.test
 def training_works_with_alpha_dropout_between_layers(work):
     for name, keys in (("values", "probability=.2"), ("channels", "probability=.2\nspatial=1")):
         for batch in (1, 4):
