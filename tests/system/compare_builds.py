@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Whether two builds train and infer alike, bit for bit, over the sample cfgs.
 
-    tests/system/compare_builds.py BASE_DARKNET NEW_DARKNET [--cfgs WORD] [--iterations N]
+    tests/system/compare_builds.py BASE_DARKNET NEW_DARKNET [--folder DIR] [--cfgs WORD] [--iterations N]
 
 Each is an executable in the tree that it was built in, with libdarknet.so beside it. Every
 cfg/*.cfg (AlexeyAB's tree: that is no segmenter's) trains for a few iterations on small scenes, three times: with another seed,
 another mini-batch and another number of threads each. Compared are the losses that are
 printed, the weights that are saved, and every layer's output in an inference with these
-(compare_inference.c). One more case resizes the net on its way. --cfgs: those that have
-WORD in their name.
+(compare_inference.c). One more case resizes the net on its way. --folder: cfgs of that
+folder in place of cfg/, where the base knows fewer keys. --cfgs: those that have WORD in their name.
 """
 import collections
 import glob
@@ -127,9 +127,9 @@ def is_alike(*arguments):
     assert not why, why
 
 
-def cases(word, iterations, least_batch):
+def cases(folder, word, iterations, least_batch):
     """(name, cfg text, threads)."""
-    for path in sorted(glob.glob(os.path.join(ROOT, "cfg", "*.cfg"))):
+    for path in sorted(glob.glob(os.path.join(folder, "*.cfg"))):
         name = os.path.basename(path)[:-4]
         with open(path) as f:
             text = re.sub(r"(?m)^random=1", "random=0", f.read())
@@ -153,7 +153,7 @@ def builds_are_alike(options):
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     builds = [Build(path, os.path.join(folder, name)) for path, name in ((options.base, "base"), (options.new, "new"))]
     is_alexeyab = builds[0].is_alexeyab
-    for name, text, threads in cases(options.cfgs, options.iterations, 1 + is_alexeyab):
+    for name, text, threads in cases(options.folder, options.cfgs, options.iterations, 1 + is_alexeyab):
         if is_alexeyab and task_of(text) == "segmenter":
             harness.report("SKIP", name, "AlexeyAB's tree has no segmenter")
             continue
@@ -164,6 +164,7 @@ if __name__ == "__main__":
     parser = harness.parser(__doc__)
     parser.add_argument("base", type=harness.program)
     parser.add_argument("new", type=harness.program)
+    parser.add_argument("--folder", default=os.path.join(ROOT, "cfg"), metavar="DIR")
     parser.add_argument("--cfgs", default="", metavar="WORD")
     parser.add_argument("--iterations", type=int, default=3)
     args = parser.parse_args()

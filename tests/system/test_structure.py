@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The structure of layers/: what layers/README.md says of it holds.
+"""The structure of layers/: what layers/README.md says of it holds; and what the build asks.
 
     tests/system/test_structure.py [--tree build/tree]
 
@@ -138,6 +138,21 @@ def only_the_table_compares_names_of_layer_types(_):
         found = compares.findall(text)
         holds(f"{name}_compares_no_name_of_a_layer_type", not found,
               f"{folder_of(name)}/{name} compares with {found}: that is a field of the row in snn_layers.c")
+
+
+@test
+def the_build_asks_whether_onednn_is_there(_):
+    """Without its header, as with a compiler that finds none, neither Makefile takes it."""
+    says = "says: ; @echo $(CPU_FAST)"
+    environment = {k: v for k, v in os.environ.items() if k not in ("CPU_FAST", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    for name in "Makefile", "layers/snn.mk":
+        for compiler in "gcc", "gcc -nostdinc":
+            there = not subprocess.run([*compiler.split(), "-E", "-include", "dnnl.h", "-x", "c", "/dev/null"],
+                                       capture_output=True, check=False).returncode
+            done = subprocess.run(["make", "-s", "-f", name, f"--eval={says}", "says", f"CC={compiler}"], cwd=ROOT,
+                                  env=environment, capture_output=True, text=True, check=False)
+            holds(f"{name}_with_{compiler.replace(' ', '_')}", done.stdout.strip() == str(int(there)),
+                  f"expected CPU_FAST {int(there)}, got {done.stdout!r} {done.stderr[-300:]}")
 
 
 def includes_kernels(name, seen):
