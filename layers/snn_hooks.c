@@ -225,6 +225,20 @@ int snn_has_display(void)
     return 0;
 }
 
+int snn_letter(char **text)
+{
+    unsigned char c = (unsigned char)*(*text)++;
+    /* UTF-8: the bytes that follow the first one of a character. */
+    while (c >= 0x80 && (**text & 0xC0) == 0x80) ++*text;
+    return c >= ' ' && c < 127 ? c : '?';
+}
+
+void snn_append(char *text, size_t room, const char *more)
+{
+    size_t n = strlen(text);
+    if (n < room) snprintf(text + n, room - n, "%s", more);
+}
+
 image snn_label_image(char *file)
 {
     char place[3][4096];

@@ -181,6 +181,13 @@ void snn_check_list(const char *file, int lines);
 /* Exits with status 1 where the file is no image, or is cut short. */
 void snn_check_image(const char *file);
 
+/* The index of the picture of the character at *text, "?" for one beyond ASCII; *text
+ * moves behind it. */
+int snn_letter(char **text);
+
+/* strcat into `room` bytes; what has no room is left out. */
+void snn_append(char *text, size_t room, const char *more);
+
 /* The host's picture of a character for a detection's name: looked for where
  * the host says, in data/labels, and beside the executable; a blank one where
  * it is nowhere. `file` ends in /labels/NAME.png. */

@@ -10,16 +10,41 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+void snn_put_text(FILE *out, const char *text)
+{
+    for (; *text; ++text) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '\r') fputs("\\r", out);
+        else if ((c < ' ' && c != '\t') || c == 127) fprintf(out, "\\x%02X", c);
+        else fputc(c, out);
+    }
+}
+
+const char *snn_why(int error)
+{
+    if (error == ENODATA) return "an empty file";
+    return error == EILSEQ ? "no text: a byte of 0, as in UTF-16" : strerror(error);
+}
+
 static void report(const char *file, int line, const char *kind, const char *format,
                    va_list args)
 {
+    char *text;
+    va_list again;
+    int n;
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    text = (char *)snn_alloc((size_t)n + 1, 1);
+    vsnprintf(text, (size_t)n + 1, format, args);
     /* Threads that load images meet mistakes at the same time: whole lines. */
     flockfile(stderr);
     if (line) fprintf(stderr, "%s:%d: %s", file, line, kind);
     else fprintf(stderr, "%s: %s", file, kind);
-    vfprintf(stderr, format, args);
+    snn_put_text(stderr, text);
     fputc('\n', stderr);
     funlockfile(stderr);
+    free(text);
 }
 
 void snn_report(const char *file, int line, const char *format, ...)
@@ -75,8 +100,7 @@ int snn_exists(const char *file)
 int snn_need_file(size_t *mistakes, const char *file)
 {
     if (snn_is_readable(file)) return 1;
-    snn_mistake(mistakes, file, 0, "expected a file with content, got \"%s\"",
-                strerror(errno));
+    snn_mistake(mistakes, file, 0, "expected a file with content, got \"%s\"", snn_why(errno));
     return 0;
 }
 

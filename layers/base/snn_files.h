@@ -13,6 +13,14 @@ extern "C" {
 
 enum { SNN_MOST_MISTAKES = 20 };
 
+/* Text of the user's on a terminal: control characters, which would garble the line
+ * or hide in it, as \r or \x1B. */
+void snn_put_text(FILE *out, const char *text);
+
+/* strerror for files of text: "an empty file" and "no text ..." where errno is what
+ * snn_is_readable and snn_text_read leave. */
+const char *snn_why(int error);
+
 /* "file:line: " and the message as one line to stderr; "file: " where the line is 0. */
 void snn_report(const char *file, int line, const char *format, ...) SNN_PRINTF(3, 4);
 

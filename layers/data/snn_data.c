@@ -1,5 +1,7 @@
 #include "snn_data.h"
+#include "snn_cfg.h"
 #include "snn_hooks.h"
+#include "snn_paths.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,6 +55,25 @@ void snn_strip_setting(char *line)
 
 /* ---- the file ------------------------------------------------------------ */
 
+/* Keys of the families' commands and of ours. Others may be another program's. */
+static const char *const known_keys[] = {
+    "classes", "train", "valid", "test", "names", "labels", "backup", "results", "eval", "top", "ignore", "tree",
+    "tag", "map", "leaves", "difficult", "savelast", "saveweights", NULL
+};
+
+static void check_key(size_t *mistakes, const snn_data *d, const char *key, int line)
+{
+    const snn_setting *before = snn_data_find(d, key);
+    const char *near = snn_is_listed(known_keys, key) ? NULL : snn_nearest(key, known_keys);
+    if (near) {
+        snn_warning(mistakes, d->file, line, "expected a key that is read, got \"%s\", did you mean \"%s\"?", key, near);
+    }
+    if (before) {
+        snn_warning(mistakes, d->file, line, "%s: expected it once, got it in line %d as well, whose value counts", key,
+                    before->line);
+    }
+}
+
 int snn_data_open(size_t *mistakes, const char *file, snn_data *d)
 {
     size_t i;
@@ -61,7 +82,7 @@ int snn_data_open(size_t *mistakes, const char *file, snn_data *d)
     d->ignore = -1;
     if (!snn_need_file(mistakes, file)) return 0;
     if (!snn_text_read(file, &d->text)) {
-        snn_mistake(mistakes, file, 0, "expected text, got \"%s\"", strerror(errno));
+        snn_mistake(mistakes, file, 0, "expected text, got \"%s\"", snn_why(errno));
         return 0;
     }
     d->settings = (snn_setting *)snn_alloc(d->text.count, sizeof *d->settings);
@@ -73,6 +94,7 @@ int snn_data_open(size_t *mistakes, const char *file, snn_data *d)
             snn_warning(mistakes, file, d->text.numbers[i], "expected key=value, got \"%s\"", key);
             continue;
         }
+        check_key(mistakes, d, key, d->text.numbers[i]);
         d->settings[d->count].key = key;
         d->settings[d->count].value = value;
         d->settings[d->count++].line = d->text.numbers[i];
@@ -87,6 +109,18 @@ const snn_setting *snn_data_find(const snn_data *d, const char *key)
         if (!strcmp(d->settings[i].key, key)) return &d->settings[i];
     }
     return NULL;
+}
+
+const char *snn_data_value(const snn_data *d, const char *key, const char *fallback)
+{
+    const snn_setting *s = snn_data_find(d, key);
+    return s && *s->value ? s->value : fallback;
+}
+
+int snn_data_line(const snn_data *d, const char *key)
+{
+    const snn_setting *s = snn_data_find(d, key);
+    return s ? s->line : 0;
 }
 
 /* The key's value; NULL and a mistake where there is none. */
@@ -123,8 +157,8 @@ void snn_data_classes(size_t *mistakes, snn_data *d)
 void snn_data_names(size_t *mistakes, snn_data *d, const snn_setting *names)
 {
     if (!snn_text_read(names->value, &d->names)) {
-        snn_mistake(mistakes, names->value, 0, "expected the names of the classes, "
-                    "got \"%s\"", strerror(errno));
+        snn_mistake(mistakes, names->value, 0, "expected the names of the classes, got \"%s\"%s",
+                    snn_why(errno), snn_path_hint(names->value));
     } else if (d->names.count < (size_t)d->classes) {
         snn_mistake(mistakes, names->value, 0, "expected %d names, as many as "
                     "classes= in %s, got %zu", d->classes, d->file, d->names.count);
@@ -137,8 +171,8 @@ void snn_data_images(size_t *mistakes, snn_data *d, const char *key)
     if (!list) return;
     d->list = list->value;
     if (!snn_text_read(d->list, &d->images)) {
-        snn_mistake(mistakes, d->list, 0, "expected a list of images, got \"%s\"",
-                    strerror(errno));
+        snn_mistake(mistakes, d->list, 0, "expected a list of images, got \"%s\"%s", snn_why(errno),
+                    snn_path_hint(d->list));
     } else if (!d->images.count) {
         snn_mistake(mistakes, d->list, 0, "expected a list of images, got an empty one");
     }

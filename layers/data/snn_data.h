@@ -36,6 +36,11 @@ typedef struct {
  * its own name. Each prints its mistakes. */
 int snn_data_open(size_t *mistakes, const char *file, snn_data *d);
 const snn_setting *snn_data_find(const snn_data *d, const char *key);
+
+/* The key's value, or `fallback` where there is none; its line, or 0. */
+const char *snn_data_value(const snn_data *d, const char *key, const char *fallback);
+int snn_data_line(const snn_data *d, const char *key);
+
 void snn_data_classes(size_t *mistakes, snn_data *d);
 void snn_data_names(size_t *mistakes, snn_data *d, const snn_setting *names);
 void snn_data_images(size_t *mistakes, snn_data *d, const char *key);

@@ -5,6 +5,7 @@
 #include "snn_math.h"
 
 #include <errno.h>
+#include <float.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -153,7 +154,8 @@ static int check_box(const place *p, snn_label *l)
                  names[i], i < 2 ? "[" : "(", i % 2 ? "height" : "width", value[i]);
             return 0;
         }
-        if (i >= 2 && value[i] <= 0) {
+        /* The host has floats, and numbers below the least normal one are its 0. */
+        if (i >= 2 && value[i] < FLT_MIN) {
             tell(p, SNN_WRONG, "%s in (0, 1], got \"%g\"", names[i], value[i]);
             return 0;
         }
@@ -171,16 +173,28 @@ static int check_box(const place *p, snn_label *l)
     return l->width > 0 && l->height > 0;
 }
 
+/* A line for a message: bytes beyond ASCII, blanks that are none among them, as \xC2. */
+static const char *shown(const char *text, char room[256])
+{
+    enum { LONGEST = 60 };
+    size_t n = 0, i;
+    for (i = 0; i < LONGEST && text[i]; ++i) {
+        n += (size_t)sprintf(room + n, text[i] & 0x80 ? "\\x%02X" : "%c", text[i] & 0xFF);
+    }
+    strcpy(room + n, text[i] ? "..." : "");
+    return room;
+}
+
 static int read_line(const place *p, const char *text, int classes, snn_label *l)
 {
+    char room[256];
     double value[4];
     char *end;
     long category;
     int i, is_right = snn_parse_integer(text, &end, &category);
     for (i = 0; i < 4 && is_right; ++i) is_right = snn_parse_number(end, &end, &value[i]);
     if (!is_right || *(end + strspn(end, " \t\r"))) {
-        tell(p, SNN_WRONG, "a class and four numbers x y width height, got \"%.60s%s\"", text,
-             strlen(text) > 60 ? "..." : "");
+        tell(p, SNN_WRONG, "a class and four numbers x y width height, got \"%s\"", shown(text, room));
         return 0;
     }
     if (category < 0 || category >= classes) {

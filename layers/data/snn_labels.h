@@ -45,6 +45,7 @@ typedef enum {
     SNN_BEYOND_IMAGE,       /* boxes that reach out of their image: clipped */
     SNN_NO_LABEL_FILE,      /* images without: as without objects */
     SNN_MORE_THAN_MAX,      /* more boxes in an image than the net takes */
+    SNN_TOO_SMALL,          /* boxes that the host leaves out */
     SNN_NO_END,             /* JPEGs without an end marker, with all of their pixels */
     SNN_FINDINGS
 } snn_finding;

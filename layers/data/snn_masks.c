@@ -105,7 +105,8 @@ static uint16_t *read_values(listener *to, const char *file, int *w, int *h)
     uint16_t *values;
     if (!bytes || size > INT_MAX / 2 || !is_png(bytes, size) ||
         (kind = bytes[25]) == PNG_COLOUR || kind == (PNG_COLOUR | PNG_ALPHA)) {
-        wrong(to, file, 0, "a grey or palette PNG, pixel = class");
+        wrong(to, file, 0, "a grey or palette PNG, pixel = class, got %s",
+              !bytes ? strerror(errno) : !size ? "an empty file" : is_png(bytes, size) ? "one in colour" : "another file");
         free(bytes);
         return NULL;
     }
@@ -244,7 +245,7 @@ static int read_text(listener *to, const char *file, int w, int h,
     unsigned char *part;
     snn_text text;
     if (!snn_text_read(file, &text)) {
-        wrong(to, file, 0, "a mask, got \"%s\"", strerror(errno));
+        wrong(to, file, 0, "a mask, got \"%s\"", snn_why(errno));
         return 0;
     }
     m->w = w;
@@ -292,7 +293,9 @@ static void tell_none(listener *to, const char *picture)
 {
     char *png = snn_sibling(picture, "mask", ".png");
     char *text = snn_sibling(picture, "mask", ".txt");
-    wrong(to, picture, 0, "a mask, %s or %s, got neither", png, text);
+    if (strcmp(png, picture)) wrong(to, picture, 0, "a mask, %s or %s, got neither", png, text);
+    else wrong(to, picture, 0, "an image in a folder \"images\", with its mask in \"mask\" beside that, or a mask %s, "
+               "got neither", text);
     free(png);
     free(text);
 }

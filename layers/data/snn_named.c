@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { NOWHERE, SOMEWHERE, APART, COMPONENT };
+enum { NOWHERE, SOMEWHERE, APART, STEM, FOLDER };
 
 static int is_letter(char c) { return isalnum((unsigned char)c) || (c & 0x80); }
 
@@ -13,13 +13,14 @@ static int strictest(const char *path, const char *name)
     size_t n = strlen(name);
     const char *p;
     int best = NOWHERE;
-    for (p = path; n && best < COMPONENT && (p = strstr(p, name)) != NULL; ++p) {
+    for (p = path; n && best < FOLDER && (p = strstr(p, name)) != NULL; ++p) {
         const char *end = p + n, *dot = strrchr(end, '.');
         int begins = p == path || p[-1] == '/';
         int here = SOMEWHERE;
         if ((p == path || !is_letter(p[-1])) && !is_letter(*end)) here = APART;
         /* The last dot begins the extension. */
-        if (begins && (*end == '/' || !*end || (dot == end && !strchr(end, '/')))) here = COMPONENT;
+        if (begins && (!*end || (dot == end && !strchr(end, '/')))) here = STEM;
+        if (begins && *end == '/') here = FOLDER;
         if (here > best) best = here;
     }
     return best;
@@ -36,9 +37,9 @@ int snn_class_named(const char *path, char *const *names, int count, int several
             found = i;
         } else if (found != SNN_SEVERAL_NAMES) {
             /* Of names within others, the longest: "dog" and "dogs". */
-            if (best < COMPONENT && strstr(names[i], names[found])) {
+            if (best < STEM && strstr(names[i], names[found])) {
                 found = i;
-            } else if (best == COMPONENT || !strstr(names[found], names[i])) {
+            } else if (best >= STEM || !strstr(names[found], names[i])) {
                 several[0] = found;
                 several[1] = i;
                 found = SNN_SEVERAL_NAMES;

@@ -1,9 +1,9 @@
 /* Which class an image's path names, for classifiers.
  *
  * A name counts where it is, from strictest to loosest, one of the path's
- * folders or the file's name without extension; or a part of the path with no
- * letter or digit beside it ("1_dog.jpg"); or any part of it. The strictest that
- * any name fulfils decides, so that "race_car/1.jpg" is no "car". */
+ * folders; the file's name without extension; a part of the path with no letter
+ * or digit beside it ("1_dog.jpg"); or any part of it. The strictest that any name
+ * fulfils decides, so that "race_car/1.jpg" is no "car", and "0/1.png" a 0. */
 #ifndef SNN_NAMED_H
 #define SNN_NAMED_H
 

@@ -126,6 +126,16 @@ static int reads_endless_jpegs(void)
 #endif
 }
 
+/* stb_image decodes baseline and progressive JPEGs; OpenCV's library more. */
+static int reads_jpegs_of(int marker)
+{
+#ifdef OPENCV
+    return marker >= 0xC0;
+#else
+    return marker >= 0xC0 && marker <= 0xC2;
+#endif
+}
+
 /* ISO/IEC 10918-1, annex B: segments up to the first scan. */
 static const char *read_jpeg(FILE *f, const char *file, snn_picture *p)
 {
@@ -148,8 +158,10 @@ static const char *read_jpeg(FILE *f, const char *file, snn_picture *p)
             if (marker == 0xE1 && length > 6 && !memcmp(body, "Exif\0\0", 6)) {
                 p->orientation = orientation_of(body + 6, length - 6);
             } else if (marker != 0xE1 && length >= 5) {
+                if (!reads_jpegs_of(marker)) return "a JPEG of a kind that a build without OpenCV does not read";
                 p->h = (int)big_endian(body + 1, 2);
                 p->w = (int)big_endian(body + 3, 2);
+                if (!p->w || !p->h) return "a JPEG of no pixels";
             }
         } else if (fseek(f, (long)length, SEEK_CUR)) {
             return cut;
@@ -215,6 +227,7 @@ static const char *read_png(FILE *f, int thorough, snn_picture *p)
             } else if (n >= 8) {
                 p->w = (int)(big_endian(body, 4) & INT32_MAX);
                 p->h = (int)(big_endian(body + 4, 4) & INT32_MAX);
+                if (!p->w || !p->h) return "a PNG of no pixels";
             }
         }
         if (!memcmp(head + 4, "IEND", 4)) return NULL;
@@ -240,20 +253,58 @@ static const char *read_bmp(FILE *f, const unsigned char *head, snn_picture *p)
         ? "a BMP that ends before its end: it is cut short" : NULL;
 }
 
-/* What only OpenCV reads, or only stb_image: known by how it begins. */
-static int is_known(const unsigned char *head)
+/* What OpenCV reads and stb_image does not: known by how it begins. */
+static int is_for_opencv(const unsigned char *head)
 {
-#ifdef OPENCV
     return !memcmp(head, "II*\0", 4) || !memcmp(head, "MM\0*", 4) ||
            (!memcmp(head, "RIFF", 4) && !memcmp(head + 8, "WEBP", 4)) ||
            (head[0] == 'P' && head[1] >= '1' && head[1] <= '7') ||
            !memcmp(head, "\0\0\0\x0CjP  ", 8) || !memcmp(head, "\xFF\x4F\xFF\x51", 4) ||
            !memcmp(head, "#?RADIANCE", 10) || !memcmp(head, "#?RGBE", 6) ||
            !memcmp(head, "\x76\x2F\x31\x01", 4) || !memcmp(head, "\x59\xA6\x6A\x95", 4);
+}
+
+/* What people take for images. */
+static const char *name_of(const unsigned char *head)
+{
+    if (!memcmp(head + 4, "ftyp", 4)) return "a HEIC or AVIF image, which is not read here";
+    if (!memcmp(head, "version https://git-lfs", 23)) return "a pointer of Git LFS in place of the image";
+    if (head[0] == '<') return "a page or drawing (HTML, XML, SVG), no image";
+    return is_for_opencv(head) ? "an image of a kind that a build without OpenCV does not read" : "a file that is no image";
+}
+
+/* Whether the host can decode a file. A family that does not say so can. */
+extern int snn_opencv_reads(const char *file) __attribute__((weak));
+
+static int can_decode(const char *file)
+{
+#ifdef OPENCV
+    return !snn_opencv_reads || snn_opencv_reads(file);
 #else
-    (void)head;
-    return 0;
+    int w, h, channels;
+    unsigned char *pixels = stbi_load(file, &w, &h, &channels, 3);
+    free(pixels);
+    return pixels != NULL;
 #endif
+}
+
+/* Formats other than JPEG, PNG and BMP. */
+static const char *read_other(const char *file, const unsigned char *head, int thorough, snn_picture *p)
+{
+    int channels;
+#ifdef OPENCV
+    if (!is_for_opencv(head) && !stbi_info(file, &p->w, &p->h, &channels)) return name_of(head);
+#else
+    if (!stbi_info(file, &p->w, &p->h, &channels)) return name_of(head);
+#endif
+    return thorough && !can_decode(file) ? "an image that cannot be decoded: of a kind that is not read here, or cut short"
+                                         : NULL;
+}
+
+/* The host counts an image's values, three channels of them, in ints. */
+static int has_room(const snn_picture *p)
+{
+    return (long long)p->w * p->h <= INT_MAX / 3;
 }
 
 const char *snn_picture_read(const char *file, int thorough, snn_picture *p)
@@ -274,11 +325,11 @@ const char *snn_picture_read(const char *file, int thorough, snn_picture *p)
         wrong = read_png(f, thorough, p);
     } else if (!memcmp(head, "BM", 2)) {
         wrong = read_bmp(f, head, p);
-    } else if (!is_known(head)) {
-        int channels;
-        if (!stbi_info(file, &p->w, &p->h, &channels)) wrong = "a file that is no image";
+    } else {
+        wrong = read_other(file, head, thorough, p);
     }
     fclose(f);
+    if (!wrong && !has_room(p)) wrong = "an image of more than 715 million pixels";
     if (wrong) memset(p, 0, sizeof *p);
     return wrong;
 }

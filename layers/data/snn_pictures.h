@@ -16,7 +16,8 @@ typedef struct {
 } snn_picture;
 
 /* NULL, or what is wrong with the file, as "a JPEG that ends before its end"; p is
- * then zeros. `thorough`: a PNG's check sums as well, which takes reading it. */
+ * then zeros. `thorough`: what takes reading all of it as well, a PNG's check sums and
+ * decoding what is neither JPEG, PNG nor BMP. */
 const char *snn_picture_read(const char *file, int thorough, snn_picture *p);
 
 /* 1 where orientation swaps width and height. */

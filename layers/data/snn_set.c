@@ -2,6 +2,7 @@
 #include "snn_host.h"
 #include "snn_masks.h"
 #include "snn_named.h"
+#include "snn_paths.h"
 #include "snn_pictures.h"
 #include "snn_threads.h"
 
@@ -13,7 +14,7 @@
 /* Progress is shown SLICES times. Lists of fewer than LONG_LIST are read faster than
  * a file is worth; longer ones than THOROUGH would be read for minutes. Of each kind
  * of warning the first SHOWN are printed. */
-enum { SLICES = 10, LONG_LIST = 1000, THOROUGH = 20000, SHOWN = 3, VERSION = 2 };
+enum { SLICES = 10, LONG_LIST = 1000, THOROUGH = 20000, SHOWN = 3, VERSION = 3 };
 
 /* Of one file, in the order of the list. */
 typedef struct note {
@@ -24,14 +25,14 @@ typedef struct note {
 } note;
 
 /* notes   [images], each the last one first
- * boxes   [images]
+ * truths  [images], boxes or pixels to learn from
  * sums    [images], of names, sizes and times */
 typedef struct {
     const snn_data *data;
     const snn_task *task;
     size_t first;
     note **notes;
-    size_t *boxes;
+    size_t *truths;
     uint64_t *sums;
 } survey;
 
@@ -80,16 +81,24 @@ static void check_boxes(teller *t, const char *picture, int number)
     const survey *s = t->set;
     char *file = snn_label_path(picture);
     snn_labels labels;
+    size_t small = 0, i;
     if (!snn_labels_read(file, s->data->classes, &labels, take_note, t)) {
         if (errno == ENOENT) {
             take_notes(t, SNN_NO_LABEL_FILE, s->data->list, number,
                        "labels for %s, in %s or beside it, got none: taken as without objects",
                        picture, file);
         } else {
-            take_notes(t, SNN_WRONG, file, 0, "labels, got \"%s\"", strerror(errno));
+            take_notes(t, SNN_WRONG, file, 0, "labels, got \"%s\"", snn_why(errno));
         }
     }
-    s->boxes[t->image] = labels.count;
+    for (i = 0; i < labels.count; ++i) {
+        small += labels.items[i].width < s->task->least || labels.items[i].height < s->task->least;
+    }
+    s->truths[t->image] = labels.count - small;
+    if (small) {
+        take_notes(t, SNN_TOO_SMALL, file, 0, "boxes of at least %g of the image, got %zu that are smaller: they are left "
+                   "out", s->task->least, small);
+    }
     if (s->task->max_boxes && labels.count > (size_t)s->task->max_boxes) {
         take_notes(t, SNN_MORE_THAN_MAX, file, 0, "at most %d boxes, max= in %s, got %zu: "
                    "those beyond are background", s->task->max_boxes, s->task->cfg, labels.count);
@@ -103,14 +112,16 @@ static void check_mask(teller *t, const char *picture, const snn_picture *p)
     int turned = snn_is_turned(p->orientation);
     int w = turned ? p->h : p->w, h = turned ? p->w : p->h;
     snn_mask mask;
+    size_t i;
     if (!w || !h) {
         image im = load_image_color((char *)picture, 0, 0);
         w = im.w;
         h = im.h;
         free_image(im);
     }
-    if (snn_mask_look(picture, w, h, t->set->data->classes, t->set->data->ignore, &mask, take_note,
-                      t)) snn_mask_free(&mask);
+    if (!snn_mask_look(picture, w, h, t->set->data->classes, t->set->data->ignore, &mask, take_note, t)) return;
+    for (i = 0; i < (size_t)mask.w * (size_t)mask.h; ++i) t->set->truths[t->image] += mask.labels[i] != SNN_IGNORED;
+    snn_mask_free(&mask);
 }
 
 static void check_class(teller *t, const char *picture, int number)
@@ -141,7 +152,8 @@ static void check_image(survey *s, size_t i)
     }
     wrong = snn_picture_read(picture, s->data->images.count <= THOROUGH, &p);
     if (wrong) {
-        take_notes(&t, SNN_WRONG, s->data->list, number, "an image, got \"%s\": %s", picture, wrong);
+        take_notes(&t, SNN_WRONG, s->data->list, number, "an image, got \"%s\": %s%s", picture, wrong,
+                   snn_exists(picture) ? "" : snn_path_hint(picture));
         if (!snn_exists(picture)) return;
     }
     if (p.lacks_end) {
@@ -198,7 +210,7 @@ static void sum_images(void *context, size_t begin, size_t end)
 static uint64_t sum_of(survey *s)
 {
     const snn_data *d = s->data;
-    int about[] = { VERSION, (int)s->task->truths, s->task->max_boxes, d->classes, d->ignore };
+    int about[] = { VERSION, (int)s->task->truths, s->task->max_boxes, s->task->least > 0, d->classes, d->ignore };
     uint64_t sum = add_bytes(UINT64_C(0xCBF29CE484222325), about, sizeof about);
     size_t i;
     for (i = 0; s->task->truths == SNN_CLASSES && i < d->names.count; ++i) {
@@ -261,7 +273,7 @@ static void report(size_t *mistakes, const survey *s, char **warnings)
 {
     static const char *const more[SNN_FINDINGS] = {
         NULL, "boxes that reach out of their image", "images without a file of labels",
-        "images with more boxes than max=", "JPEGs without an end marker"
+        "images with more boxes than max=", "images with boxes that are left out", "JPEGs without an end marker"
     };
     size_t counts[SNN_FINDINGS] = { 0 }, size, i;
     FILE *said = open_memstream(warnings, &size);
@@ -275,8 +287,10 @@ static void report(size_t *mistakes, const survey *s, char **warnings)
             if (n->kind == SNN_WRONG) {
                 snn_mistake(mistakes, n->file, n->line, "expected %s", n->text);
             } else if (counts[n->kind] <= SHOWN) {
-                if (n->line) fprintf(said, "%s:%d: warning: expected %s\n", n->file, n->line, n->text);
-                else fprintf(said, "%s: warning: expected %s\n", n->file, n->text);
+                if (n->line) fprintf(said, "%s:%d: warning: expected ", n->file, n->line);
+                else fprintf(said, "%s: warning: expected ", n->file);
+                snn_put_text(said, n->text);
+                fputc('\n', said);
             }
         }
     }
@@ -304,15 +318,15 @@ static void free_notes(survey *s)
         }
     }
     free(s->notes);
-    free(s->boxes);
+    free(s->truths);
     free(s->sums);
 }
 
-static int has_boxes(const survey *s)
+static int has_truths(const survey *s)
 {
     size_t i;
     for (i = 0; i < s->data->images.count; ++i) {
-        if (s->boxes[i]) return 1;
+        if (s->truths[i]) return 1;
     }
     return 0;
 }
@@ -326,7 +340,7 @@ void snn_set_check(size_t *mistakes, const snn_data *d, const snn_task *task)
     char *warnings;
     if (!count || (task->truths != SNN_IMAGES && !d->classes)) return;
     s.notes = (note **)snn_alloc(count, sizeof *s.notes);
-    s.boxes = (size_t *)snn_alloc(count, sizeof *s.boxes);
+    s.truths = (size_t *)snn_alloc(count, sizeof *s.truths);
     s.sums = (uint64_t *)snn_alloc(count, sizeof *s.sums);
     if (is_long) sum = sum_of(&s);
     if (!is_long || !is_remembered(d->list, sum)) {
@@ -338,8 +352,9 @@ void snn_set_check(size_t *mistakes, const snn_data *d, const snn_task *task)
             if (is_long) fprintf(stderr, "%zu/%zu images checked\n", s.first + n, count);
         }
         report(mistakes, &s, &warnings);
-        if (task->truths == SNN_BOXES && *mistakes == before && !has_boxes(&s)) {
-            snn_mistake(mistakes, d->list, 0, "expected images with labels, got %zu without any", count);
+        if ((task->truths == SNN_BOXES || task->truths == SNN_MASKS) && *mistakes == before && !has_truths(&s)) {
+            snn_mistake(mistakes, d->list, 0, "expected images with labels, got %zu without any%s", count,
+                        task->truths == SNN_MASKS ? ": all of their pixels are to be ignored" : "");
         }
         if (is_long && *mistakes == before) remember(d->list, sum, warnings);
         free(warnings);

@@ -19,14 +19,17 @@ extern "C" {
 typedef enum { SNN_IMAGES, SNN_BOXES, SNN_MASKS, SNN_CLASSES } snn_truths;
 
 /* max_boxes   that the net takes of an image, 0: any number
+ * least       side of a box that it takes, as a part of the image's
  * cfg         where that is said */
 typedef struct {
     snn_truths truths;
     int max_boxes;
+    double least;
     const char *cfg;
 } snn_task;
 
-/* Prints mistakes and warnings. Lists of boxes with no box at all are a mistake. */
+/* Prints mistakes and warnings. Lists with nothing to learn from, no box or no pixel
+ * that counts, are a mistake. */
 void snn_set_check(size_t *mistakes, const snn_data *d, const snn_task *task);
 
 #ifdef __cplusplus

@@ -54,12 +54,16 @@ static const snn_plain_command snn_plain_commands[] = {
 #endif
 static const char *const snn_first_words[] = { SNN_FIRST_WORDS NULL };
 
-/* Options with a value, and those with one that may be left out, which is then a
- * number; apart by blanks. Others have none. */
-#define SNN_OPTIONS_WITH_VALUE " -i -gpus -prefix -thresh -hier -c -s -avg -out -w -h -fps -t -points " \
-    "-mjpeg_port -avgframes -json_port -http_post_host -time_limit_sec -out_filename " \
-    "-json_file_output -iou_thresh -num_of_clusters -width -height -chart -mAP_epochs -layer "
-#define SNN_OPTIONS_WITH_NUMBER " -map -iou -top -patience "
+/* Options of either family, apart by blanks: with a number, with a text, with a number
+ * that may be left out, and those that stand alone. */
+#define SNN_OPTIONS_WITH_NUMBER " -i -thresh -hier -c -s -avg -w -h -fps -t -points -mjpeg_port -avgframes " \
+    "-json_port -time_limit_sec -iou_thresh -num_of_clusters -width -height -mAP_epochs -layer -class " \
+    "-patience "
+#define SNN_OPTIONS_WITH_TEXT " -gpus -prefix -out -http_post_host -out_filename -json_file_output -chart "
+#define SNN_OPTIONS_WITH_CHOICE " -map -iou -top "
+#define SNN_OPTIONS_ALONE " -clear -dont_show -ext_output -benchmark -benchmark_layers -cuda_debug_sync -display " \
+    "-dontdraw_bbox -dontuse_opencv -fullscreen -letter_box -nogpu -save_labels -show -show_imgs -topk " \
+    "-quiet -verbose "
 
 /* What names of weights, of an image to test and of its result are written into. */
 enum { SNN_NAME_BYTES = 256 };

@@ -55,7 +55,7 @@ static void read_truths(snn_box_set *d)
 
 void snn_box_set_read(size_t *mistakes, char *file, snn_box_set *d)
 {
-    const snn_task task = { SNN_BOXES, 0, NULL };
+    const snn_task task = { SNN_BOXES, 0, 0, NULL };
     memset(d, 0, sizeof *d);
     snn_data_read(mistakes, file, "valid", 1, &d->files);
     snn_set_check(mistakes, &d->files, &task);

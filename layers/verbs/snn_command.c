@@ -9,7 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { MOST_VERBS = 32 };
+enum { MOST_VERBS = 80 };
 
 /* ---- words --------------------------------------------------------------- */
 
@@ -59,7 +59,38 @@ static int is_number(const char *text) { return text && isdigit((unsigned char)*
 
 int snn_takes_value(const char *option, const char *next)
 {
-    return has_word(SNN_OPTIONS_WITH_VALUE, option) || (has_word(SNN_OPTIONS_WITH_NUMBER, option) && is_number(next));
+    return has_word(SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_TEXT, option) ||
+           (has_word(SNN_OPTIONS_WITH_CHOICE, option) && is_number(next));
+}
+
+/* Exits with status 2 where an option lacks its value, or has another than a number:
+ * the host would take 0, or the default. */
+static void check_value(const char *option, const char *value)
+{
+    int number = has_word(SNN_OPTIONS_WITH_NUMBER, option);
+    char *end = NULL;
+    if (value && number) strtod(value, &end);
+    if (value && *value && (!end || (end != value && !*end))) return;
+    fprintf(stderr, "darknet: %s: expected %s behind it, got %s%s%s\n", option, number ? "a number" : "a value",
+            value ? "\"" : "", value ? value : "none", value ? "\"" : "");
+    exit(2);
+}
+
+/* An option that no family has: a warning. One with two dashes the host takes for a
+ * file: status 2. */
+static void check_option(const char *option)
+{
+    static const char all[] = SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_TEXT SNN_OPTIONS_WITH_CHOICE SNN_OPTIONS_ALONE;
+    const char *names[MOST_VERBS + 1], *near;
+    char room[sizeof all];
+    int two = option[1] == '-';
+    if (has_word(all, option)) return;
+    take_apart(all, room, names);
+    near = snn_nearest(option + two, names);
+    fprintf(stderr, "darknet: %sexpected an option that is known, got \"%s\"", two ? "" : "warning: ", option);
+    if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
+    fputc('\n', stderr);
+    if (two) exit(2);
 }
 
 /* What is no option, from argv[from] on; the host takes options out wherever they
@@ -68,15 +99,18 @@ static void read_arguments(int argc, char **argv, int from, snn_command *w)
 {
     int i;
     for (i = from; i < argc && argv[i]; ++i) {
+        const char *option = argv[i];
         char *next = i + 1 < argc ? argv[i + 1] : NULL;
-        if (argv[i][0] != '-' || !isalpha((unsigned char)argv[i][1])) {
+        if (argv[i][0] != '-' || !(isalpha((unsigned char)argv[i][1]) || !strncmp(argv[i], "--", 2))) {
             if (w->count < SNN_MOST_ARGUMENTS) w->arguments[w->count++] = argv[i];
             continue;
         }
-        if (!strcmp(argv[i], "-gpus")) w->gpus = next;
-        if (!strcmp(argv[i], "-out")) w->out = next;
-        if (!strcmp(argv[i], "-t") && next) w->top = atoi(next);
-        if (snn_takes_value(argv[i], next)) ++i;
+        if (w->verb) check_option(option);
+        if (w->verb && has_word(SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_TEXT, option)) check_value(option, next);
+        if (snn_takes_value(option, next)) ++i;
+        if (!strcmp(option, "-gpus")) w->gpus = next;
+        if (!strcmp(option, "-out")) w->out = next;
+        if (!strcmp(option, "-t") && next) w->top = atoi(next);
     }
 }
 

@@ -290,7 +290,7 @@ int snn_iou(int argc, char **argv)
 {
     iou_options options;
     snn_data set;
-    const snn_task task = { SNN_MASKS, 0, NULL };
+    const snn_task task = { SNN_MASKS, 0, 0, NULL };
     size_t mistakes = 0;
     int status = EXIT_FAILURE;
     if (!parse_options(argc, argv, &options)) return 2;

@@ -147,7 +147,7 @@ static void check_classes(size_t *mistakes, const look *k)
  * page is made of a set with mistakes, too. */
 static char *check_report(const look *k)
 {
-    const snn_task task = { truths[k->kind], 0, NULL };
+    const snn_task task = { truths[k->kind], 0, 0, NULL };
     FILE *f = tmpfile();
     char *text = (char *)snn_alloc(MOST_REPORT + 1, 1);
     int saved = dup(STDERR_FILENO);

@@ -52,7 +52,7 @@ static snn_trial *pass_of(const snn_data *data, char *cfg, char *weights, int im
 
 snn_trial *snn_sample(char *data_file, char *cfg, char *weights, int images)
 {
-    const snn_task task = { SNN_IMAGES, 0, NULL };
+    const snn_task task = { SNN_IMAGES, 0, 0, NULL };
     snn_data data;
     size_t mistakes = 0;
     snn_trial *p = NULL;

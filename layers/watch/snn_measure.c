@@ -194,7 +194,7 @@ static void show_detections(const snn_accuracy *m, snn_page *p)
 
 static void begin_segmenter(snn_accuracy *m, size_t *mistakes, char *data, char *cfg)
 {
-    const snn_task task = { SNN_MASKS, 0, NULL };
+    const snn_task task = { SNN_MASKS, 0, 0, NULL };
     size_t row;
     snn_data_read(mistakes, data, "valid", 0, &m->set);
     snn_set_check(mistakes, &m->set, &task);
@@ -304,7 +304,7 @@ static void show_masks(const snn_accuracy *m, snn_page *p)
 
 static void begin_classifier(snn_accuracy *m, size_t *mistakes, char *data)
 {
-    const snn_task task = { SNN_CLASSES, 0, NULL };
+    const snn_task task = { SNN_CLASSES, 0, 0, NULL };
     size_t i;
     snn_data_read_named(mistakes, data, "valid", &m->set);
     if (*mistakes) return;

@@ -1,8 +1,8 @@
 /* A data set for `snn map`: the .data file, names, list and labels, one behind
  * the other with a byte of 1 between them. */
 #include "fuzz.h"
+#include "snn_found.h"
 #include "snn_host.h"
-#include "../../layers/verbs/snn_map.c"
 
 #include <fcntl.h>
 
@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *names[] = { "x.names", "list.txt", "x.txt" };
     char *text = (char *)malloc(size + 256), *file;
     size_t mistakes = 0, i, n;
-    data_set set;
+    snn_box_set set;
     static int home = -1;
     memset(&set, 0, sizeof set);
     if (home < 0) home = open(".", O_RDONLY);
@@ -28,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text + n, data, size);
     file = fuzz_write("x.data", text, n + size);
     free(text);
-    RUN(read_data(&mistakes, file, &set));
-    free_data_set(&set);
+    RUN(snn_box_set_read(&mistakes, file, &set));
+    snn_box_set_free(&set);
     if (fchdir(home)) abort();
     return 0;
 }

@@ -10,8 +10,10 @@ import glob
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import time
+import zlib
 
 import cv2
 import numpy as np
@@ -75,11 +77,20 @@ def segmenter():
 
 # ---- files -----------------------------------------------------------------------------------
 
-def picture(extension=".png", w=64, h=48, channels=3):
+def picture(extension=".png", w=64, h=48, channels=3, quality=()):
     """An encoded image, the same each time."""
     pixels = np.random.default_rng(7).integers(0, 255, (h // 8, w // 8, channels), np.uint8)
     pixels = cv2.resize(pixels, (w, h), interpolation=cv2.INTER_NEAREST)
-    return cv2.imencode(extension, pixels)[1].tobytes()
+    return cv2.imencode(extension, pixels, quality)[1].tobytes()
+
+
+def png(w, h, bits, kind, rows, palette=b"", alpha=b"", passes=0):
+    """A PNG of any kind, its rows with the byte before each."""
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, bits, kind, 0, 0, passes)) +
+            (chunk(b"PLTE", palette) if palette else b"") + (chunk(b"tRNS", alpha) if alpha else b"") +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def turned(orientation, w=64, h=48):
@@ -96,16 +107,9 @@ def turned(orientation, w=64, h=48):
 
 def palette_png(indices, palette):
     """A PNG with a palette, of any colours."""
-    import struct
-    import zlib
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     h, w = indices.shape
     rows = b"".join(b"\0" + row.tobytes() for row in indices.astype(np.uint8))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, 3, 0, 0, 0)) +
-            chunk(b"PLTE", bytes(v for colour in palette for v in colour)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return png(w, h, 8, 3, rows, bytes(v for colour in palette for v in colour))
 
 
 def data_text(**changes):
@@ -146,11 +150,14 @@ def masks_set(mask, name="mask/a.png", image=None, **changes):
 
 
 def run(darknet, folder, command, **environment):
-    """Exit status, or the signal's name, and all that was said."""
+    """Exit status, the signal's name or "no end", and all that was said."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "SNN_THREADS": "2", "QT_QPA_PLATFORM": "offscreen", **environment}
     env = {key: value for key, value in env.items() if value is not None}
-    done = subprocess.run([darknet, *command.split()], cwd=folder, env=env, stdin=subprocess.DEVNULL, timeout=120,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    try:
+        done = subprocess.run([darknet, *command.split()], cwd=folder, env=env, stdin=subprocess.DEVNULL, timeout=240,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    except subprocess.TimeoutExpired as ended:
+        return "no end", (ended.stdout or b"").decode(errors="replace")
     status = done.returncode
     return (signal.Signals(-status).name if status < 0 else status), done.stdout.decode(errors="replace")
 
@@ -190,6 +197,26 @@ LABELS = (
     label("UTF-16", GOOD.decode().encode("utf-16"), ["labels/a.txt:1: expected plain text, got UTF-16"]),
     label("zeros of a crash", b"\0" * 64, ["labels/a.txt:1: expected plain text, got a byte of 0"]),
     label("XML", b"<annotation>\n<object/>\n", ["labels/a.txt:1: " + FORM, "labels/a.txt:2: " + FORM]),
+    label("a blank that is none", "0\u00a0.5 .5 .2 .2\n".encode(), ["labels/a.txt:1: " + FORM + '"0\\xC2\\xA0.5 .5 .2 .2"']),
+    label("digits of another width", "\uff10 .5 .5 .2 .2\n".encode(), ["labels/a.txt:1: " + FORM + '"\\xEF\\xBC\\x90 .5']),
+    label("lines of an old Mac", b"0 .5 .5 .2 .2\r1 .2 .2 .1 .1\r", ["labels/a.txt:1: " + FORM + '"0 .5 .5 .2 .2\\r1 .2']),
+    label("hexadecimal class", b"0x1 .5 .5 .2 .2\n", ["labels/a.txt:1: " + FORM]),
+    label("a comment", b"# class x y w h\n0 .5 .5 .2 .2\n", ["labels/a.txt:1: " + FORM]),
+    label("brackets", b"[0, .5, .5, .2, .2]\n", ["labels/a.txt:1: " + FORM]),
+    label("a width that is 0 as a float", b"0 .5 .5 1e-46 .2\n", ['labels/a.txt:1: expected width in (0, 1], got "1e-46"']),
+    label("a width that is 0 as a double", b"0 .5 .5 1e-400 .2\n", ["labels/a.txt:1: expected width in (0, 1]"]),
+    label("minus 0", b"0 .5 .5 .2 -0\n", ["labels/a.txt:1: expected height in (0, 1]"]),
+    label("too large for a double", b"0 1e400 .5 .2 .2\n", ["labels/a.txt:1: " + FORM]),
+    label("a million letters", b"x" * 1000000, ["labels/a.txt:1: " + FORM + '"' + "x" * 60 + '..."']),
+    ("a folder for labels", {"labels/a.txt": None, "labels/a.txt/x": ""}, TRAIN, 1,
+     ['labels/a.txt: expected labels, got "Is a directory"']),
+    label("a long line", b"0 .5 .5 .2 .2" + b" " * 100000 + b"\n", [], 0),
+    label("a number of many digits", b"0 ." + b"5" * 100000 + b" .5 .2 .2\n", [], 0),
+    label("class -0 and +1", b"-0 .5 .5 .2 .2\n+1 .3 .3 .2 .2\n", [], 0),
+    label("the same box twice", b"0 .5 .5 .2 .2\n0 .5 .5 .2 .2\n", [], 0),
+    label("smaller than is learnt", GOOD + b"0 .5 .5 .0005 .2\n",
+          ["labels/a.txt: warning: expected boxes of at least 0.001 of the image, got 1"], 0),
+    label("smaller than is learnt, measured", GOOD + b"0 .5 .5 .0005 .2\n", [], 0, "snn map obj.data net.cfg w.weights"),
     label("several mistakes at once", b"7 .5 .5 .2 .2\n0 .5\n", ["labels/a.txt:1: expected a class", "labels/a.txt:2: " + FORM]),
     label("reaches out of the image", b"0 .95 .5 .3 .2\n", ["labels/a.txt:1: warning: expected a box within the image"], 0),
     label("lies outside the image", b"0 1.5 .5 .3 .2\n", ["labels/a.txt:1: warning: expected a box within the image"], 0),
@@ -201,9 +228,14 @@ LABELS = (
     label("mistake, measured", b"2 .5 .5 .2 .2\n", ['labels/a.txt:1: expected a class from 0 to 1, got "2"'],
           command="snn map obj.data net.cfg w.weights"),
     label("mistake, recalled", b"0 .5 .5 .2\n", ["labels/a.txt:1: " + FORM], command="detector recall obj.data net.cfg w.weights"),
+    ("all boxes smaller than is learnt", {"labels/a.txt": b"0 .5 .5 .0005 .0005\n", "labels/b.txt": None}, TRAIN, 1,
+     ["labels/a.txt: warning: expected boxes", "train.txt: expected images with labels, got 2 without any"]),
     ("all labels missing", {"labels/a.txt": None, "labels/b.txt": None}, TRAIN, 1,
      ["train.txt: expected images with labels, got 2 without any"]),
 )
+
+VALID = "detector valid obj.data net.cfg w.weights"
+FIND = "detector test obj.data net.cfg w.weights images/a.png -thresh .0001 -out p -dont_show"
 
 LISTS = (
     ("list with CRLF", {"train.txt": "images/a.png\r\nimages/b.jpg\r\n"}, TRAIN, 0, []),
@@ -212,7 +244,32 @@ LISTS = (
     ("list with a byte-order mark", {"train.txt": b"\xef\xbb\xbfimages/a.png\nimages/b.jpg\n"}, TRAIN, 0, []),
     ("list with blanks in a path", {"images/a b.png": picture(), "labels/a b.txt": GOOD, "train.txt": "images/a b.png\n"},
      TRAIN, 0, []),
-    ("list of UTF-16", {"train.txt": "images/a.png\n".encode("utf-16")}, TRAIN, 1, ["train.txt: expected a list of images"]),
+    ("list of UTF-16", {"train.txt": "images/a.png\n".encode("utf-16")}, TRAIN, 1,
+     ['train.txt: expected a list of images, got "no text: a byte of 0, as in UTF-16"']),
+    ("list that is an image", {"obj.data": data_text(train="images/b.jpg")}, TRAIN, 1, ["images/b.jpg: expected a list of images, got"]),
+    ("list that is a folder", {"obj.data": data_text(train="images")}, TRAIN, 1,
+     ['images: expected a list of images, got "Is a directory"']),
+    ("list of an old Mac", {"train.txt": "images/a.png\rimages/b.jpg\r"}, TRAIN, 1,
+     ['train.txt:1: expected an image, got "images/a.png\\rimages/b.jpg"']),
+    ("list of Windows", {"train.txt": "images\\a.png\nC:\\data\\b.jpg\n"}, TRAIN, 1,
+     ["train.txt:1: expected an image", "(with / in place of \\)", "train.txt:2: expected an image"]),
+    ("list with quotes", {"train.txt": '"images/a.png"\n'}, TRAIN, 1, ["train.txt:1: expected an image", "(without quotes)"]),
+    ("list with ~", {"train.txt": "~/images/a.png\n"}, TRAIN, 1,
+     ["train.txt:1: expected an image", "(~ and $ are a shell's: the whole path)"]),
+    ("list with a comment", {"train.txt": "# mine\nimages/a.png\n"}, TRAIN, 1, ["train.txt:1: expected an image", "(no comments)"]),
+    ("list of addresses", {"train.txt": "https://example.org/a.png\n"}, TRAIN, 1,
+     ["train.txt:1: expected an image", "(a file of this machine)"]),
+    ("list with boxes", {"train.txt": "images/a.png 10,10,20,20,0\n"}, TRAIN, 1, ["train.txt:1: expected an image", "(the path alone)"]),
+    ("list with classes", {"train.txt": "images/a.png,0\n"}, TRAIN, 1, ["train.txt:1: expected an image", "(the path alone)"]),
+    ("list of labels", {"train.txt": "labels/a.txt\n"}, TRAIN, 1, ['got "labels/a.txt": a file that is no image']),
+    ("list with a folder", {"train.txt": "images\n"}, TRAIN, 1, ['train.txt:1: expected an image, got "images": Is a directory']),
+    ("one image for a batch of four", {"train.txt": "images/a.png\n"}, TRAIN, 0, []),
+    ("an image three times", {"train.txt": "images/a.png\n" * 3}, TRAIN, 0, []),
+    ("paths with . and ..", {"train.txt": "./images/../images//a.png\n"}, TRAIN, 0, []),
+    ("paths beyond ASCII", {"images/\u00e4 \u00f6.png": picture(), "labels/\u00e4 \u00f6.txt": GOOD, "train.txt": "images/\u00e4 \u00f6.png\n"}, TRAIN, 0,
+     []),
+    ("paths with %", {"images/a%s%n.png": picture(), "labels/a%s%n.txt": GOOD, "train.txt": "images/a%s%n.png\n"}, TRAIN, 0, []),
+    ("paths with %, validated", {"images/a%s%n.png": picture(), "train.txt": "images/a%s%n.png\n"}, VALID, 0, []),
     ("list with CRLF, measured", {"train.txt": "images/a.png\r\n\r\nimages/b.jpg\r\n"}, "snn map obj.data net.cfg w.weights", 0, []),
     ("list that is empty", {"train.txt": "\n \n"}, TRAIN, 1, ["train.txt: expected a list of images, got an empty one"]),
     ("list that is missing", {"train.txt": None}, TRAIN, 1, ['train.txt: expected a list of images, got "No such file']),
@@ -225,25 +282,68 @@ LISTS = (
      ["obj.names: expected 2 names"]),
     ("names too few, validated", {"obj.names": "red\n"}, "detector valid obj.data net.cfg w.weights", 1,
      ["obj.names: expected 2 names"]),
+    ("names empty", {"obj.names": ""}, TRAIN, 1, ["obj.names: expected 2 names, as many as classes= in obj.data, got 0"]),
+    ("names of UTF-16", {"obj.names": "red\nblue\n".encode("utf-16")}, FIND, 1,
+     ["obj.names: expected the names of the classes, got \"no text"]),
+    ("names that are a folder", {"obj.data": data_text(names="images")}, FIND, 1,
+     ['images: expected the names of the classes, got "Is a directory"']),
+    ("ten thousand names", {"obj.names": "".join(f"n{i}\n" for i in range(10000))}, FIND, 0, []),
+    ("names beyond ASCII", {"obj.names": "K\u00e4fer\n\u7334\n"}, FIND, 0, ["K\u00e4fer: "]),
+    ("names with %", {"obj.names": "%s%n\n%n%s\n"}, FIND, 0, ["%s%n: "]),
+    ("a name of 5,000 letters", {"obj.names": "x" * 5000 + "\nblue\n"}, FIND, 0, []),
+    ("a name of 5,000 letters, validated", {"obj.names": "x" * 5000 + "\nblue\n"}, VALID, 1,
+     ["obj.names:1: expected a name that a file of results"]),
+    ("names twice, validated", {"obj.names": "red\nred\n"}, VALID, 1, ["obj.names:2: expected a name of its own"]),
+    ("names with a path, validated", {"obj.names": "../red\nblue\n"}, VALID, 1, ["obj.names:1: expected a name that a file of results"]),
     ("names missing", {"obj.names": None}, "detector test obj.data net.cfg w.weights images/a.png -out p", 1,
      ["obj.names: expected the names of the classes"]),
 )
 
 IMAGES = (
-    ("text as image", {"images/a.png": "text"}, TRAIN, 1, ['train.txt:1: expected an image, got "images/a.png": a file that is no image']),
+    ("text as image", {"images/a.png": "text"}, TRAIN, 1,
+     ['train.txt:1: expected an image, got "images/a.png": a file that is no image']),
     ("empty image", {"images/a.png": ""}, TRAIN, 1, ['train.txt:1: expected an image, got "images/a.png": an empty file']),
-    ("JPEG cut short", {"images/b.jpg": picture(".jpg")[:-200]}, TRAIN, 1, ['train.txt:2: expected an image, got "images/b.jpg": a JPEG', "cut short"]),
-    ("PNG cut short", {"images/a.png": picture()[:-200]}, TRAIN, 1, ['train.txt:1: expected an image, got "images/a.png": a PNG', "cut short"]),
-    ("PNG with a broken byte", {"images/a.png": picture()[:60] + b"!!" + picture()[62:]}, TRAIN, 1, ["train.txt:1: expected an image", "broken PNG"]),
+    ("JPEG cut short", {"images/b.jpg": picture(".jpg")[:-200]}, TRAIN, 1,
+     ['train.txt:2: expected an image, got "images/b.jpg": a JPEG', "cut short"]),
+    ("PNG cut short", {"images/a.png": picture()[:-200]}, TRAIN, 1,
+     ['train.txt:1: expected an image, got "images/a.png": a PNG', "cut short"]),
+    ("PNG with a broken byte", {"images/a.png": picture()[:60] + b"!!" + picture()[62:]}, TRAIN, 1,
+     ["train.txt:1: expected an image", "broken PNG"]),
     ("BMP cut short", {"images/a.bmp": picture(".bmp")[:-500], "labels/a.txt": GOOD, "train.txt": "images/a.bmp\n"}, TRAIN, 1,
      ["train.txt:1: expected an image", "cut short"]),
     ("JPEG cut short, tested", {"images/b.jpg": picture(".jpg")[:-200]}, "detector test obj.data net.cfg w.weights images/b.jpg -out p", 1,
      ["images/b.jpg: expected an image, got a JPEG", "cut short"]),
-    ("JPEG that lacks its last bytes of pixels", {"images/b.jpg": picture(".jpg")[:-6]}, TRAIN, 1, ['got "images/b.jpg": a JPEG', "cut short"]),
+    ("JPEG that lacks its last bytes of pixels", {"images/b.jpg": picture(".jpg")[:-6]}, TRAIN, 1,
+     ['got "images/b.jpg": a JPEG', "cut short"]),
     ("JPEG without an end marker", {"images/b.jpg": picture(".jpg")[:-2]}, TRAIN, 0,
      ['train.txt:2: warning: expected a JPEG with an end marker, got none in "images/b.jpg"']),
     ("JPEG without an end marker, tested", {"images/b.jpg": picture(".jpg")[:-2]}, "detector test obj.data net.cfg w.weights images/b.jpg -out p", 0,
      []),
+    ("JPEG with zeros at its end", {"images/b.jpg": picture(".jpg")[:-300] + bytes(300)}, TRAIN, 1, ["a JPEG that ends before its end"]),
+    ("JPEG behind a blank line", {"images/b.jpg": b"\n" + picture(".jpg")}, TRAIN, 1, ["train.txt:2: expected an image"]),
+    ("JPEG with more behind it", {"images/b.jpg": picture(".jpg") + b"thumbnails" * 100}, TRAIN, 0, []),
+    ("JPEG with another behind it", {"images/b.jpg": picture(".jpg") * 2}, TRAIN, 0, []),
+    ("progressive JPEG", {"images/b.jpg": picture(".jpg", quality=[cv2.IMWRITE_JPEG_PROGRESSIVE, 1])}, TRAIN, 0, []),
+    ("PNG of no pixels", {"images/a.png": png(0, 0, 8, 2, b"")}, TRAIN, 1, ["train.txt:1: expected an image", "a PNG of no pixels"]),
+    ("PNG of 10,000 million pixels", {"images/a.png": png(100000, 100000, 8, 2, bytes(100))}, TRAIN, 1,
+     ["train.txt:1: expected an image", "more than 715 million pixels"]),
+    ("PNG of 10,000 million pixels, tested", {"images/a.png": png(100000, 100000, 8, 2, bytes(100))}, FIND, 1,
+     ["images/a.png: expected an image, got an image of more than 715 million pixels"]),
+    ("PNG of one pixel", {"images/a.png": png(1, 1, 8, 2, bytes(4))}, TRAIN, 0, []),
+    ("PNG of one row", {"images/a.png": png(2000, 1, 8, 2, bytes(6001))}, TRAIN, 0, []),
+    ("PNG of one bit", {"images/a.png": png(64, 48, 1, 0, bytes(9 * 48))}, TRAIN, 0, []),
+    ("PNG with a palette", {"images/a.png": png(64, 48, 8, 3, bytes(65 * 48), bytes(3))}, TRAIN, 0, []),
+    ("PNG with a palette and alpha", {"images/a.png": png(64, 48, 8, 3, bytes(65 * 48), bytes(3), b"\0")}, TRAIN, 0, []),
+    ("PNG in passes", {"images/a.png": png(64, 48, 8, 0, bytes(4000), passes=1)}, TRAIN, 0, []),
+    ("GIF cut short", {"images/a.png": b"GIF89a" + bytes(20)}, TRAIN, 1, ["train.txt:1: expected an image"]),
+    ("HEIC", {"images/a.png": b"\0\0\0\x20ftypheic" + bytes(100)}, TRAIN, 1, ["train.txt:1: expected an image", "a HEIC or AVIF image"]),
+    ("page in place of an image", {"images/a.png": "<!DOCTYPE html><html>404"}, TRAIN, 1,
+     ["train.txt:1: expected an image", "a page or drawing"]),
+    ("pointer in place of an image", {"images/a.png": "version https://git-lfs.github.com/spec/v1\n"}, TRAIN, 1,
+     ["a pointer of Git LFS"]),
+    ("PPM cut short", {"images/a.png": b"P6\n64 48\n255\n" + bytes(99)}, TRAIN, 1, ["train.txt:1: expected an image"]),
+    ("folder as image, tested", {"images/a.png": None, "images/a.png/x": ""}, FIND, 1,
+     ["images/a.png: expected an image, got Is a directory"]),
     ("PNG named .jpg", {"images/b.jpg": picture()}, TRAIN, 0, []),
     ("grey image", {"images/a.png": picture(channels=1)}, TRAIN, 0, []),
     ("image with alpha", {"images/a.png": picture(channels=4)}, TRAIN, 0, []),
@@ -263,8 +363,53 @@ DATA = (
     ("backup= that is not there", {"obj.data": data_text(backup="new/er/folder")}, TRAIN, 0, []),
     ("backup= that is a file", {"taken": "x", "obj.data": data_text(backup="taken")}, TRAIN, 1,
      ['obj.data:5: backup: expected a folder for weights that can be written, got "taken"']),
-    ("backup= below a file", {"taken": "x", "obj.data": data_text(backup="taken/in")}, TRAIN, 1, ["obj.data:5: backup: expected a folder"]),
+    ("backup= below a file", {"taken": "x", "obj.data": data_text(backup="taken/in")}, TRAIN, 1,
+     ["obj.data:5: backup: expected a folder"]),
     ("backup= too long", {"obj.data": data_text(backup="b/" * 120)}, TRAIN, 1, ["obj.data:5: backup: expected a path of at most"]),
+    ("tabs", {"obj.data": "classes\t=\t2\ntrain\t= train.txt\t\nnames =\tobj.names\nbackup = backup\n"}, TRAIN, 0, []),
+    ("colons in place of =", {"obj.data": "classes: 2\ntrain: train.txt\n"}, TRAIN, 1,
+     ['obj.data:2: warning: expected key=value, got "train: train.txt"']),
+    ("quotes", {"obj.data": data_text(train='"train.txt"')}, TRAIN, 1, ["expected a list of images", "(without quotes)"]),
+    ("backup= in quotes", {"obj.data": data_text(backup='"backup"')}, TRAIN, 1,
+     ["obj.data:5: backup: expected a folder", "(without quotes)"]),
+    ("backup= with ~", {"obj.data": data_text(backup="~/backup")}, TRAIN, 1,
+     ["obj.data:5: backup: expected a folder", "~ and $ are a shell's"]),
+    ("backup= with $", {"obj.data": data_text(backup="$HOME/backup")}, TRAIN, 1,
+     ["obj.data:5: backup: expected a folder", "~ and $ are a shell's"]),
+    ("backup= of nothing", {"obj.data": data_text(backup="")}, TRAIN, 1, ['obj.data:5: backup: expected a folder for weights, got ""']),
+    ("backup= that is a device", {"obj.data": data_text(backup="/dev/full")}, TRAIN, 1,
+     ["obj.data:5: backup: expected a folder", "Not a directory"]),
+    ("backup= that cannot be made", {"obj.data": data_text(backup="/proc/backup")}, TRAIN, 1, ["obj.data:5: backup: expected a folder"]),
+    ("a key misspelt", {"obj.data": data_text() + "bakup=b\n"}, TRAIN, 0,
+     ['obj.data:6: warning: expected a key that is read, got "bakup", did you mean "backup"?']),
+    ("a key in capitals", {"obj.data": data_text().replace("train=", "Train=")}, TRAIN, 1,
+     ['obj.data:2: warning: expected a key', 'did you mean "train"?']),
+    ("a key twice", {"obj.data": data_text() + "train=other.txt\n"}, TRAIN, 0,
+     ["obj.data:6: warning: train: expected it once, got it in line 2 as well"]),
+    ("another program's key", {"obj.data": data_text() + "author=me\n"}, TRAIN, 0, []),
+    (".data empty", {"obj.data": ""}, TRAIN, 1, ['obj.data: expected a file with content, got "an empty file"']),
+    (".data of UTF-16", {"obj.data": data_text().encode("utf-16")}, TRAIN, 1, ['obj.data: expected text, got "no text']),
+    (".data that is a folder", {}, "detector train images net.cfg", 1, ['images: expected a file with content, got "Is a directory"']),
+    (".data and cfg the other way round", {}, "detector train net.cfg obj.data", 1, ["obj.data: expected a [net] section and layers"]),
+    ("classes=0", {"obj.data": data_text(classes=0)}, TRAIN, 1, ["obj.data:1: classes: expected an integer from 1"]),
+    ("classes=-1", {"obj.data": data_text(classes=-1)}, TRAIN, 1, ["obj.data:1: classes: expected an integer from 1"]),
+    ("classes=0 in the cfg", {"net.cfg": detector().replace("classes=2", "classes=0")}, TRAIN, 1,
+     ["classes: expected an integer of at least 1"]),
+    ("results= that is a file", {"taken": "", "obj.data": data_text(results="taken")}, VALID, 1,
+     ["obj.data:6: results: expected a folder", "Not a directory"]),
+    ("results= that cannot be made", {"obj.data": data_text(results="/proc/results")}, VALID, 1,
+     ["obj.data:6: results: expected a folder"]),
+    ("eval= of another kind", {"obj.data": data_text(eval="pascal")}, VALID, 0,
+     ['obj.data:6: warning: eval: expected voc, coco or imagenet, got "pascal"']),
+    ("no valid=", {"obj.data": data_text(valid=None)}, VALID, 1, ["obj.data: valid: expected the file with the list of images"]),
+    ("no valid=, recalled", {"obj.data": data_text(valid=None)}, "detector recall obj.data net.cfg w.weights", 1, ["obj.data: valid: expected the file"]),
+    ("no valid=, watched", {"obj.data": data_text(valid=None)}, TRAIN + " -map", 1, ["obj.data: valid: expected the file"]),
+    ("valid= that is train=", {"obj.data": data_text(valid="train.txt")}, TRAIN, 0, []),
+    ("learning_rate=0", {"net.cfg": detector().replace("learning_rate=.01", "learning_rate=0")}, TRAIN, 0,
+     ["net.cfg:7: warning: [net] learning_rate: expected a number above 0"]),
+    ("burn_in= that does not end", {"net.cfg": detector().replace("burn_in=2", "burn_in=1000")}, TRAIN, 0,
+     ["net.cfg:10: warning: [net] burn_in: expected fewer iterations"]),
+    ("cfg that is a folder", {}, "detector train obj.data images", 1, ['images: expected a cfg, got "Is a directory"']),
     ("cfg that is not there", {"net.cfg": None}, TRAIN, 1, ["net.cfg: expected a cfg, got \"No such file"]),
     ("everything at once", {"labels/a.txt": b"5 .5 .5 .2 .2\n", "images/b.jpg": b"text", "obj.names": "red\n",
                             "obj.data": data_text(classes=4, backup="b/" * 120)}, TRAIN, 1,
@@ -288,6 +433,28 @@ MEMORY = (
 )
 
 SAID = (
+    ("weights of another net", {"net.cfg": detector().replace("filters=8", "filters=16")}, FIND, 1,
+     ["w.weights: expected", "made by another cfg"]),
+    ("weights of another net, trained", {"net.cfg": detector().replace("filters=8", "filters=16")}, TRAIN + " w.weights", 1,
+     ["w.weights: expected"]),
+    ("weights cut short", {"cut.weights": bytes([0, 0, 0, 0, 2]) + bytes(115)}, FIND.replace("w.weights", "cut.weights"), 1,
+     ["cut.weights: expected", "truncated"]),
+    ("weights empty", {"cut.weights": ""}, FIND.replace("w.weights", "cut.weights"), 1,
+     ['cut.weights: expected a file with content, got "an empty file"']),
+    ("weights that are a page", {"cut.weights": "<html>not found</html>" * 50}, FIND.replace("w.weights", "cut.weights"), 1,
+     ["cut.weights: expected"]),
+    ("weights that are a folder", {}, FIND.replace("w.weights", "images"), 1,
+     ['images: expected a file with content, got "Is a directory"']),
+    ("weights that are the cfg", {}, FIND.replace("w.weights", "net.cfg"), 1, ["net.cfg: expected a header and floats"]),
+    ("no weights to test", {}, "detector test obj.data net.cfg", 0,
+     ["warning: expected weights, got none: the net is as it is initialised"]),
+    ("an option with two dashes", {}, TRAIN + " --clear", 2, ['expected an option that is known, got "--clear", did you mean "-clear"?']),
+    ("an option that is none", {}, TRAIN + " w.weights -clear -dontshow", 0,
+     ['warning: expected an option that is known, got "-dontshow", did you mean "-dont_show"?']),
+    ("an option without its value", {}, TRAIN + " -gpus", 2, ["-gpus: expected a value behind it, got none"]),
+    ("a threshold that is a word", {}, FIND + " -thresh high", 2, ['-thresh: expected a number behind it, got "high"']),
+    ("a threshold with a comma", {}, "detector test obj.data net.cfg w.weights images/a.png -thresh 0,5", 2,
+     ['-thresh: expected a number behind it, got "0,5"']),
     ("command that is none", {}, "detectr train obj.data net.cfg", 2, ['expected a command, got "detectr", did you mean "detector"?']),
     ("other command that is none", {}, "clasifier train obj.data net.cfg", 2, ['did you mean "classifier"?']),
     ("verb that is none", {}, "detector tran obj.data net.cfg", 2, ['got "tran", did you mean "train"?']),
@@ -303,7 +470,8 @@ SAID = (
      ["net.cfg:20: warning: [convolutional] activation: expected"]),
     ("cfg with a byte-order mark", {"net.cfg": b"\xef\xbb\xbf" + detector().encode()}, TRAIN, 1,
      ["net.cfg:1: expected plain text, got a byte-order mark of UTF-8"]),
-    ("cfg of UTF-16", {"net.cfg": detector().encode("utf-16")}, "snn check net.cfg", 1, ["net.cfg:1: expected plain text, got a byte-order mark of UTF-16"]),
+    ("cfg of UTF-16", {"net.cfg": detector().encode("utf-16")}, "snn check net.cfg", 1,
+     ["net.cfg:1: expected plain text, got a byte-order mark of UTF-16"]),
     ("UNet of odd halves", {"net.cfg": NET.format(width=20, height=20, channels=3, max_batches=1, policy="constant") +
                             "[convolutional]\n[maxpool]\nsize=2\nstride=2\n[maxpool]\nsize=2\nstride=2\n[maxpool]\nsize=2\nstride=2\n"
                             "[upsample]\n[route]\nlayers=-1,-3\n[convolutional]\n"}, "snn check net.cfg", 1,
@@ -311,9 +479,30 @@ SAID = (
 )
 
 CLASSIFIERS = (
-    ("name within another's", classes_set(["img/1_car.png", "img/2_scar.png"], "car\nscar\n"), "classifier train obj.data net.cfg", 0, []),
+    ("name within another's", classes_set(["img/1_car.png", "img/2_scar.png"], "car\nscar\n"), "classifier train obj.data net.cfg", 0,
+     []),
     ("folder of another class's name", classes_set(["cat/dog/1.png", "dog/2.png"]), "classifier train obj.data net.cfg", 1,
      ['train.txt:1: expected a path with one class\'s name, got "dog" and "cat"']),
+    ("numbers for names", classes_set(["0/1.png", "1/0.png"], "0\n1\n"), "classifier train obj.data net.cfg", 0, []),
+    ("numbers for names in one part", classes_set(["img/0_1.png", "img/1_2.png"], "0\n1\n"), "classifier train obj.data net.cfg", 1,
+     ['train.txt:1: expected a path with one class\'s name, got "0" and "1"']),
+    ("names in other case", classes_set(["Dog/1.png", "cat/2.png"]), "classifier train obj.data net.cfg", 1,
+     ["train.txt:1: expected a path with a class's name"]),
+    ("names with blanks", classes_set(["hot dog/1.png", "cat/2.png"], "hot dog\ncat\n"), "classifier train obj.data net.cfg", 0, []),
+    ("a name twice", classes_set(["dog/1.png"], "dog\ndog\n"), "classifier train obj.data net.cfg", 1, ['got "dog" and "dog"']),
+    ("ten thousand labels", classes_set(["dog/1.png"], "dog\ncat\n" + "".join(f"n{i}\n" for i in range(10000))), "classifier train obj.data net.cfg", 0,
+     []),
+    ("labels empty", classes_set(["dog/1.png"], ""), "classifier train obj.data net.cfg", 1, ["labels.txt: expected 2 names"]),
+    ("one class alone", classes_set(["dog/1.png", "dog/2.png"]), "classifier train obj.data net.cfg", 0, []),
+    ("a tree that is missing", classes_set(["dog/1.png", "cat/2.png"], tree="no.tree"), "classifier train obj.data net.cfg", 1,
+     ['obj.data:6: tree: expected a file, got "no.tree": No such file']),
+    ("text as image, predicted", {**classes_set(["dog/1.png"]), "dog/1.png": "text"}, "classifier predict obj.data net.cfg c.weights dog/1.png", 1,
+     ["dog/1.png: expected an image"]),
+    ("image missing, predicted", classes_set(["dog/1.png"]), "classifier predict obj.data net.cfg c.weights no.png", 1, ["no.png: expected an image"]),
+    ("a detector's weights", classes_set(["dog/1.png", "cat/2.png"]), "classifier valid obj.data net.cfg w.weights", 1, ["w.weights: expected"]),
+    ("image of the net's size, validated whole", classes_set(["dog/1.png", "cat/2.png"]), "classifier validfull obj.data net.cfg c.weights", 0, []),
+    ("layer beyond the net", classes_set(["dog/1.png", "cat/2.png"]), "classifier try obj.data net.cfg c.weights dog/1.png 99", 1,
+     ['net.cfg: expected a layer from 0 to 3, got "99"']),
     ("no name in a path", classes_set(["dog/1.png", "other/2.png"]), "classifier train obj.data net.cfg", 1,
      ["train.txt:2: expected a path with a class's name, got none"]),
     ("no name, validated", classes_set(["dog/1.png", "other/2.png"]), "classifier valid obj.data net.cfg c.weights", 1,
@@ -325,18 +514,55 @@ CLASSIFIERS = (
 )
 
 SEGMENTERS = (
-    ("mask of another size", masks_set(palette_png(np.zeros((16, 16)), [(0, 0, 0)])), 1, ["mask/a.png: expected a mask of the image's size"]),
-    ("mask value beyond the classes", masks_set(palette_png(np.full((32, 32), 2), [(9, 9, 9)] * 3)), 1, ["mask/a.png: expected a class from 0 to 1, got 2"]),
+    ("mask of another size", masks_set(palette_png(np.zeros((16, 16)), [(0, 0, 0)])), 1,
+     ["mask/a.png: expected a mask of the image's size"]),
+    ("mask value beyond the classes", masks_set(palette_png(np.full((32, 32), 2), [(9, 9, 9)] * 3)), 1,
+     ["mask/a.png: expected a class from 0 to 1, got 2"]),
     ("mask in colour", masks_set(picture(w=32, h=32)), 1, ["mask/a.png: expected a grey or palette PNG"]),
     ("mask that is missing", masks_set(None), 1, ["images/a.png: expected a mask, mask/a.png or mask/a.txt, got neither"]),
+    ("mask in colour with alpha", masks_set(picture(w=32, h=32, channels=4)), 1,
+     ["mask/a.png: expected a grey or palette PNG, pixel = class, got one in colour"]),
+    ("mask as JPEG", masks_set(picture(".jpg", w=32, h=32)), 1,
+     ["mask/a.png: expected a grey or palette PNG, pixel = class, got another file"]),
+    ("mask empty", masks_set(""), 1, ["mask/a.png: expected a grey or palette PNG, pixel = class, got an empty file"]),
+    ("mask of 10,000 million pixels", masks_set(png(100000, 100000, 8, 0, bytes(100))), 1,
+     ["mask/a.png: expected a PNG, got a broken one"]),
+    ("mask of 16 bits", masks_set(png(32, 32, 16, 0, (b"\0" + b"\0\1" * 32) * 32)), 0, []),
+    ("mask of 16 bits beyond the classes", masks_set(png(32, 32, 16, 0, (b"\0" + b"\2\1" * 32) * 32)), 1,
+     ["expected a class from 0 to 1, got 513"]),
+    ("mask in passes", masks_set(png(32, 32, 8, 0, bytes(2000), passes=1)), 0, []),
+    ("mask of text, cut", masks_set(b"0 1,2,x\n", "mask/a.txt"), 1, ["mask/a.txt:1: expected run lengths separated by commas"]),
+    ("mask of text, too long", masks_set(b"0 1,2000000\n", "mask/a.txt"), 1, ["mask/a.txt:1: expected runs that add up to no more"]),
+    ("mask of text, other class", masks_set(b"7 1,2\n", "mask/a.txt"), 1, ["mask/a.txt:1: expected a class from 0 to 1"]),
+    ("mask of text, UTF-16", masks_set("0 1,2\n".encode("utf-16"), "mask/a.txt"), 1, ['mask/a.txt: expected a mask, got "no text']),
+    ("mask in a folder of another name", masks_set(palette_png(np.eye(32), [(0, 0, 0)] * 2), "masks/a.png"), 1,
+     ["expected a mask, mask/a.png or mask/a.txt, got neither"]),
+    ("no folder images", {"pics/a.png": picture(w=32, h=32), "train.txt": "pics/a.png\n", "net.cfg": segmenter(), "obj.data": data_text()}, 1,
+     ['pics/a.png: expected an image in a folder "images", with its mask in "mask" beside that']),
+    ("255 without ignore=", masks_set(palette_png(np.eye(32) * 255, [(0, 0, 0)] * 256)), 1, ["expected a class from 0 to 1, got 255"]),
+    ("ignore= of two values", masks_set(palette_png(np.eye(32), [(0, 0, 0)] * 2), ignore="255,254"), 1,
+     ["obj.data:6: ignore: expected an integer"]),
+    ("all of it ignored", masks_set(palette_png(np.full((32, 32), 255), [(0, 0, 0)] * 256), ignore=255), 1,
+     ["train.txt: expected images with labels, got 1 without any: all of their pixels are to be ignored"]),
+    ("image of one pixel", masks_set(png(1, 1, 8, 0, bytes(2)), image=png(1, 1, 8, 2, bytes(4))), 0, []),
     ("mask cut short", masks_set(palette_png(np.eye(32), [(0, 0, 0)] * 2)[:60]), 1, ["mask/a.png: expected"]),
     ("ignore=255", masks_set(palette_png(np.eye(32) * 255, [(0, 0, 0)] * 256), ignore=255), 0, []),
 )
 
 
+def outcome(status, want):
+    """What a user is left with: "right", a "crash", a "silent" end as if all were well, or the set "refused"."""
+    if status == want:
+        return "right"
+    if status in (0, 1, 2):
+        return "refused" if want == 0 else "right" if status else "silent"
+    return "crash"
+
+
 def table_of(rows, darknet, stock, complete=True):
-    """Runs rows of (name, changes, command, status, says)."""
-    for name, changes, command, status, says in rows:
+    """Runs rows of (name, changes, command, status, says), each or every so many of them."""
+    outcomes = []
+    for name, changes, command, status, says in rows[::EVERY]:
         folder = harness.folder()
         write(folder, {**(good_set() if complete else {}), **changes})
         for weights in WEIGHTS.items():
@@ -354,9 +580,14 @@ def table_of(rows, darknet, stock, complete=True):
               f"status {got}, want {status}; not said: {wrong}; said: {said[-900:]}")
         if stock:
             print(f"| {name} | {before} | {got} | {[l for l in said.splitlines() if 'expected' in l][:1]} |")
+            outcomes.append((outcome(before, status), outcome(got, status)))
+    if stock:
+        counts = [[sum(pair[i] == kind for pair in outcomes) for kind in ("right", "silent", "refused", "crash")] for i in (0, 1)]
+        print("right, silent, refused, crash: stock", *counts[0], "patched", *counts[1])
 
 
 WEIGHTS = {}
+EVERY = 1
 
 
 def make_weights(darknet):
@@ -625,7 +856,9 @@ if __name__ == "__main__":
     parser.add_argument("darknet", type=harness.program)
     parser.add_argument("--family", default="pjreddie", choices=("pjreddie", "alexeyab"))
     parser.add_argument("--stock", type=harness.program, help="unpatched Darknet for the table")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth row of the tables alone")
     arguments = parser.parse_args()
+    EVERY = arguments.every
     if arguments.only:
         make_weights(arguments.darknet)
     harness.run(arguments.only, arguments)

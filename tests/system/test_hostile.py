@@ -310,7 +310,7 @@ def weights(work, data):
 
     for size in (0, 1, 4, 11, 12, 13, 15):
         add(f"{size} bytes", good[:size], f"expected a header and floats, got {size} bytes (truncated?)" if size
-            else 'expected a file with content, got "No data available"')
+            else 'expected a file with content, got "an empty file"')
     for size in (17, 18, 19, 21, len(good) - 1, len(good) - 2, len(good) + 1, len(good) + 3):
         add(f"{size} bytes", (good + good)[:size], f"expected a header and floats, got {size} bytes (truncated?)")
     # A cut within each layer: after its first float, half-way, before its last.

@@ -567,7 +567,7 @@ MISTAKES = (
      '{0}/weights: expected a file with content, '
      'got "No such file or directory"'),
     ("weights empty", {"weights": ""},
-     '{0}/weights: expected a file with content, got "No data available"'),
+     '{0}/weights: expected a file with content, got "an empty file"'),
     ("other number of classes",
      {"data": "classes=1\nnames={0}/names\nvalid={0}/list\n"},
      "{0}/cfg: classes: expected 1, as classes= in {0}/data, got {1}"),

@@ -1,0 +1,35 @@
+/* What a cfg has to be for a command of the host's, beyond what the gate asks of every
+ * cfg. */
+#ifndef SNN_WORK_NET_H
+#define SNN_WORK_NET_H
+
+#include "snn_cfg.h"
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The last section, where it finds boxes; otherwise NULL. */
+const snn_section *snn_finder(const snn_cfg *cfg);
+
+/* Values of a classifier's output, where its last layers tell; otherwise 0. */
+long snn_classifier_outputs(const snn_cfg *cfg);
+
+long snn_long_of(const snn_section *s, const char *key, long fallback);
+
+/* Each prints what is wrong, and adds to *mistakes. `cfg` has a section [net].
+ *
+ * channels   images are loaded with as many channels as the host can; the net's input
+ *            has room for its own
+ * schedule   what lets a training learn nothing
+ * random     what random=1 does is not what the net's form lets one expect */
+void snn_check_channels(size_t *mistakes, const snn_cfg *cfg);
+void snn_check_schedule(size_t *mistakes, const snn_cfg *cfg);
+void snn_check_random(size_t *mistakes, const snn_cfg *cfg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
