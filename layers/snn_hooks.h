@@ -85,6 +85,14 @@ int snn_clear(const layer *l);
  * or gradients are no numbers any more (snn_finite.h). */
 void snn_check_step(network *net);
 
+/* Before a pass on a GPU: the same for the mini-batch before it, whose gradients were looked
+ * at on the device without waiting for it. */
+void snn_check_late(void);
+
+/* After the host has gone through all layers for a step on a GPU: makes the step of those
+ * that left theirs until now (snn_step.c), in one launch. */
+void snn_step_together(void);
+
 /* 1 where the layer is ours, resized to an input of w x h; otherwise 0. */
 int snn_resize(layer *l, int w, int h);
 

@@ -1,6 +1,7 @@
 /* Saving weights so that the file from before is lost to nothing: not to a full
  * disk, a crash, a power cut, or weights that are no numbers. */
 #include "snn_files.h"
+#include "snn_finite.h"
 #include "snn_hooks.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
@@ -21,7 +22,9 @@ static void give_up(const char *file, int error)
 /* Of several processes the first one writes, the images of all. */
 FILE *snn_save_begin(network *net, const char *file)
 {
-    FILE *out = snn_rank() ? fopen("/dev/null", "wb") : snn_write_begin(file);
+    FILE *out;
+    snn_check_all_late();
+    out = snn_rank() ? fopen("/dev/null", "wb") : snn_write_begin(file);
     if (!out) give_up(file, errno);
     *net->seen = snn_images_of_all(*net->seen);
     return out;

@@ -83,7 +83,8 @@ typedef struct {
     int overwritten;            /* nobody reads what is in dy before this layer's reader,
                                  * or anybody, writes it: it is not cleared */
     int overwrites;             /* writes dx in place of adding to it */
-    int leaves_dx;              /* leaves dx as it is: nobody reads it, or it is asked for late */
+    int leaves_dx;              /* leaves dx as it is: nobody reads it, or it is asked for late; on a
+                                 * GPU the former alone */
     int runs_pool, is_run;      /* a convolution, and the [maxpool] behind it */
     int skips_route, is_skipped;    /* a convolution, and the [route] in front of it */
     /* Adds to dy what the layer behind has left out; NULL: nothing. */

@@ -1,11 +1,25 @@
 #include "snn_planner.h"
 #include "snn_hooks.h"
+#include "snn_plan.h"
+
+/* On a GPU passes are the host's, and one thing is left out of a training: the gradient that
+ * nobody reads of what a convolution behind a layer with stopbackward=1, or behind a first
+ * layer of ours, reads (snn_step.c). */
+static void plan_on_gpu(const network *net)
+{
+    int i;
+    for (i = 1; i < net->n; ++i) {
+        const layer *l = &net->layers[i];
+        snn_record *r = snn_record_of(l), *before = snn_record_of(l - 1);
+        if (!r || l->type != CONVOLUTIONAL) continue;
+        r->plan[1].leaves_dx = r->trains && (l[-1].stopbackward == 1 || (i == 1 && before && before->asks_late));
+    }
+}
 
 #ifdef SNN_CPU_FAST
 
 #include "snn_conv.h"
 #include "snn_mem.h"
-#include "snn_plan.h"
 #include "snn_pool.h"
 #include "snn_threads.h"
 
@@ -249,11 +263,9 @@ void snn_plan_inference(const network *net)
     if (!snn_on_gpu()) plan_convolutions(net, 0);
 }
 
-void snn_plan_net(network *net)
+static void plan_on_cpu(const network *net)
 {
-    int trains, arranges;
-    if (snn_on_gpu()) return;
-    trains = begin(net);
+    int trains = begin(net), arranges;
     arranges = trains && !snn_is_left_out("SNN_BLOCKS") && inputs_are_known(net);
     plan_convolutions(net, 0);
     if (trains) plan_left_out(net);
@@ -266,6 +278,19 @@ void snn_plan_net(network *net)
     if (arranges) plan_routes(net);
 }
 
+#else
+
+void snn_plan_inference(const network *net) { (void)net; }
+static void plan_on_cpu(const network *net) { (void)net; }
+
+#endif
+
+void snn_plan_net(network *net)
+{
+    if (snn_on_gpu()) plan_on_gpu(net);
+    else plan_on_cpu(net);
+}
+
 void snn_plan_training(network *net)
 {
     int i;
@@ -275,11 +300,3 @@ void snn_plan_training(network *net)
     }
     snn_plan_net(net);
 }
-
-#else
-
-void snn_plan_net(network *net) { (void)net; }
-void snn_plan_inference(const network *net) { (void)net; }
-void snn_plan_training(network *net) { (void)net; }
-
-#endif

@@ -5,18 +5,10 @@
 
 #ifdef SNN_CPU_FAST
 
-/* What a weight becomes, and its momentum. */
-static inline float stepped(float x, float *u, snn_update_rates r)
-{
-    float v = *u - r.decay * x;
-    *u = r.momentum * v;
-    return x + r.rate * v;
-}
-
 SNN_SIMD static void step(float *SNN_RESTRICT x, float *SNN_RESTRICT u, snn_update_rates r, size_t n)
 {
     size_t i;
-    for (i = 0; i < n; ++i) x[i] = stepped(x[i], &u[i], r);
+    for (i = 0; i < n; ++i) x[i] = snn_stepped(x[i], &u[i], r);
 }
 
 SNN_SIMD static double step_along(float *SNN_RESTRICT x, float *SNN_RESTRICT u, const float *SNN_RESTRICT along,
@@ -29,13 +21,13 @@ SNN_SIMD static double step_along(float *SNN_RESTRICT x, float *SNN_RESTRICT u, 
     for (i = 0; i + LANES <= n; i += LANES) {
         for (k = 0; k < LANES; ++k) {
             float before = x[i + k];
-            x[i + k] = stepped(before, &u[i + k], r);
+            x[i + k] = snn_stepped(before, &u[i + k], r);
             lanes[k] += along[i + k] * (x[i + k] - before);
         }
     }
     for (; i < n; ++i) {
         float before = x[i];
-        x[i] = stepped(before, &u[i], r);
+        x[i] = snn_stepped(before, &u[i], r);
         sum += along[i] * (x[i] - before);
     }
     for (k = 0; k < LANES; ++k) sum += lanes[k];
@@ -44,11 +36,8 @@ SNN_SIMD static double step_along(float *SNN_RESTRICT x, float *SNN_RESTRICT u, 
 
 snn_update_rates snn_update_rates_of(const layer *l, SNN_UPDATE_PARAMS)
 {
-    snn_update_rates r;
-    r.rate = SNN_UPDATE_RATE * l->learning_rate_scale / SNN_UPDATE_BATCH;
-    r.momentum = SNN_UPDATE_MOMENTUM;
-    r.decay = SNN_UPDATE_DECAY * SNN_UPDATE_BATCH;
-    return r;
+    snn_update_rates host = { SNN_UPDATE_RATE, SNN_UPDATE_MOMENTUM, SNN_UPDATE_DECAY };
+    return snn_rates_of(host, l->learning_rate_scale, SNN_UPDATE_BATCH);
 }
 
 static size_t taps_of(const layer *l) { return (size_t)l->nweights / (size_t)l->n; }

@@ -1,21 +1,40 @@
 /* The step of stochastic gradient descent, in one pass over the weights where
- * the host makes three. It gives the host's bits. */
+ * the host makes three. It gives the host's bits. The formulas are for a GPU too. */
 #ifndef SNN_UPDATE_H
 #define SNN_UPDATE_H
 
 #include "snn_host.h"
+#include "snn_math.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* For snn_fast.c. updates += -decay batch weights; weights += rate / batch updates;
- * updates *= momentum, for weights; without decay for biases and scales. */
-void snn_update_conv(snn_layer_arg l, SNN_UPDATE_PARAMS);
-
 typedef struct { float rate, momentum, decay; } snn_update_rates;
 
-/* What that takes of the host's arguments, with the factors of layer and batch. */
+/* The host's rates with the factors of a layer and of the images of a step. */
+SNN_HD snn_update_rates snn_rates_of(snn_update_rates host, float rate_scale, int batch)
+{
+    snn_update_rates r;
+    r.rate = host.rate * rate_scale / (float)batch;
+    r.momentum = host.momentum;
+    r.decay = host.decay * (float)batch;
+    return r;
+}
+
+/* What a weight becomes, and its momentum: updates += -decay weights; weights += rate
+ * updates; updates *= momentum. Biases and scales do not decay. */
+SNN_HD float snn_stepped(float x, float *u, snn_update_rates r)
+{
+    float v = *u - r.decay * x;
+    *u = r.momentum * v;
+    return x + r.rate * v;
+}
+
+/* For snn_fast.c. */
+void snn_update_conv(snn_layer_arg l, SNN_UPDATE_PARAMS);
+
+/* What a step takes of the host's arguments. */
 snn_update_rates snn_update_rates_of(const layer *l, SNN_UPDATE_PARAMS);
 
 /* The same of filters [begin, end) alone; of their biases and scales alone; and of the

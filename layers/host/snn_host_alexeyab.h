@@ -393,6 +393,21 @@ static inline float *snn_gpu_delta(snn_state s) { return s.delta; }
 static inline float *snn_gpu_truth(snn_state s) { return s.truth; }
 static inline cudaStream_t snn_gpu_stream(void) { return get_cuda_stream(); }
 static inline void snn_gpu_check(cudaError_t status) { CHECK_CUDA(status); }
+
+/* The same pass, in which no gradient for the input is asked for. */
+static inline snn_state snn_gpu_without_delta(snn_state s)
+{
+    s.delta = NULL;
+    return s;
+}
+
+/* The host's steps have more to them, and there is no snn_step_together. */
+static inline int snn_can_step_together(const layer *l, int adam)
+{
+    (void)l;
+    (void)adam;
+    return 0;
+}
 #endif
 
 #endif

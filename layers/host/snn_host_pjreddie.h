@@ -271,6 +271,17 @@ static inline float *snn_gpu_delta(snn_state s) { return s.delta_gpu; }
 static inline float *snn_gpu_truth(snn_state s) { return s.truth ? s.truth_gpu : NULL; }
 static inline cudaStream_t snn_gpu_stream(void) { return 0; }
 static inline void snn_gpu_check(cudaError_t status) { check_error(status); }
+
+/* The same pass, in which no gradient for the input is asked for. */
+static inline snn_state snn_gpu_without_delta(snn_state s)
+{
+    s.delta_gpu = NULL;
+    return s;
+}
+
+/* Whether ours does all that a step of the layer's weights does, and the host calls
+ * snn_step_together after those of all. */
+static inline int snn_can_step_together(const layer *l, int adam) { return !adam && !l->clip; }
 #endif
 
 #endif

@@ -2,8 +2,8 @@
  * them on the host for the tests (tests/gpu/cuda_host/cuda_runtime.h, included before).
  *
  * Kernels use block, thread and grid indices, shared memory and __syncthreads,
- * and nothing else of CUDA's own. Each launch goes to the host's stream and is
- * not waited for.
+ * __threadfence and atomicAdd to count blocks, and nothing else of CUDA's own.
+ * Each launch goes to the host's stream and is not waited for.
  */
 #ifndef SNN_KERNELS_H
 #define SNN_KERNELS_H
@@ -47,6 +47,21 @@ static inline unsigned snn_blocks(size_t count, size_t each)
 {
     return (unsigned)((count + each - 1) / each);
 }
+
+#ifdef __cplusplus
+/* Several arrays or layers in one launch: a row of a table for each, with the first block that
+ * works on it. The row of this block. */
+template <class Row> static __device__ inline const Row &snn_row_of_block(const Row *rows, unsigned count)
+{
+    unsigned first = 0;
+    while (count > 1) {
+        unsigned half = count / 2, is_later = rows[first + half].first_block <= blockIdx.x;
+        first += is_later ? half : 0;
+        count = is_later ? count - half : half;
+    }
+    return rows[first];
+}
+#endif
 
 /* Four values that a thread moves at once: one instruction of 16 bytes, as a
  * card needs that many in flight to be busy. */

@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 /* The bound for sums of `batch` gradients in a momentum buffer. */
-static inline double snn_clip_bound(double agc, double momentum, int batch)
+SNN_HD double snn_clip_bound(double agc, double momentum, int batch)
 {
     return agc / (1 - momentum) * batch;
 }

@@ -1,5 +1,6 @@
 #include "snn_finite.h"
 #include "snn_data_parallel.h"
+#include "snn_device.h"
 #include "snn_exact_sum.h"
 #include "snn_finite_kernels.h"
 #include "snn_hooks.h"
@@ -9,6 +10,7 @@
 #include "snn_overflow.h"
 #include "snn_parameters.h"
 #include "snn_ranks.h"
+#include "snn_step.h"
 #include "snn_summary.h"
 
 static int is_fault(int layer, const char *what, const float *x, size_t n,
@@ -62,13 +64,72 @@ int snn_find_nonfinite(const network *net, snn_fault *f)
     return 0;
 }
 
+static void stop(size_t iteration, const network *net, const snn_fault *f) SNN_NORETURN;
+static void stop(size_t iteration, const network *net, const snn_fault *f)
+{
+    snn_fatal("iteration %zu: layer %d [%s]: expected finite %s, got %zu of %zu that "
+              "are NaN or infinite. Training stops, and what it has saved stays. What "
+              "helps: agc=.1 in [net], or a lower learning_rate",
+              iteration, f->layer, snn_layer_name(&net->layers[f->layer]), f->what, f->nonfinite, f->count);
+}
+
+#ifdef GPU
+/* Mini-batches whose flag (snn_finite_kernels.h) nobody has waited for: each device's last. A
+ * step changes nothing where it is set, and the next pass, which waits for the device anyway,
+ * finds all of the mini-batch as it was. */
+static struct {
+    const network *net;     /* NULL: none */
+    size_t iteration;
+} late[SNN_MOST_DEVICES];
+
+static int has_bad_gradient(const network *net)
+{
+    int device = snn_device();
+    snn_seek_nonfinite_gpu(net->layers, net->n);
+    if (!snn_net_steps_together(net)) return snn_found_nonfinite_gpu();
+    late[device].net = net;
+    late[device].iteration = snn_iteration(net);
+    return 0;
+}
+
+static void look_back(int device)
+{
+    const network *net = late[device].net;
+    snn_fault f;
+    late[device].net = NULL;
+    if (net && snn_found_nonfinite_gpu() && snn_find_nonfinite(net, &f)) stop(late[device].iteration, net, &f);
+}
+#endif
+
+void snn_check_late(void)
+{
+#ifdef GPU
+    if (snn_on_gpu()) look_back(snn_device());
+#endif
+}
+
+void snn_check_all_late(void)
+{
+#ifdef GPU
+    int own, i;
+    if (!snn_on_gpu()) return;
+    own = snn_device();
+    for (i = 0; i < SNN_MOST_DEVICES; ++i) {
+        if (!late[i].net) continue;
+        snn_gpu_check(cudaSetDevice(i));
+        look_back(i);
+    }
+    snn_gpu_check(cudaSetDevice(own));
+#endif
+}
+
 /* A layer's loss is a sum over the batch, and its weights' gradients are sums
  * over everything that the layer read: what is not finite reaches one of them. */
 static int is_suspect(const network *net)
 {
     int i, k;
 #ifdef GPU
-    if (snn_on_gpu() && !snn_updates_are_finite_gpu(net->layers, net->n)) return 1;
+    if (snn_on_gpu() && has_bad_gradient(net)) return 1;
 #endif
     for (i = 0; i < net->n; ++i) {
         const layer *l = &net->layers[i];
@@ -89,10 +150,5 @@ void snn_check_step(network *net)
     int is_faulty = (is_own ? is_suspect(net) : snn_parallel_is_suspect(net)) && snn_find_nonfinite(net, &f);
     if (is_faulty && snn_ranks() == 1 && snn_leave_step_out(net, &f)) return;
     snn_parallel_step(net, is_faulty);
-    if (!is_faulty) return;
-    snn_fatal("iteration %zu: layer %d [%s]: expected finite %s, got %zu of %zu that "
-              "are NaN or infinite. Training stops, and what it has saved stays. What "
-              "helps: agc=.1 in [net], or a lower learning_rate",
-              snn_iteration(net), f.layer, snn_layer_name(&net->layers[f.layer]),
-              f.what, f.nonfinite, f.count);
+    if (is_faulty) stop(snn_iteration(net), net, &f);
 }

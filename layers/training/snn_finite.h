@@ -16,6 +16,9 @@ extern "C" {
  * where a prediction saturates, and what is learnt from them is sound. */
 int snn_find_nonfinite(const network *net, snn_fault *f);
 
+/* Before weights are saved: snn_check_late for every device. */
+void snn_check_all_late(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,9 +9,13 @@
 extern "C" {
 #endif
 
-/* 1 where the gradients of all weights, biases and scales of the n layers, on
- * the current device, are finite. Reads each once, and waits for the device. */
-int snn_updates_are_finite_gpu(const layer *layers, int n);
+/* Sets a flag of the current device where a gradient of the weights, biases or scales of the
+ * n layers is no number. Reads each once, and does not wait. Steps of many layers
+ * (snn_step_kernels.h) then change nothing. */
+void snn_seek_nonfinite_gpu(const layer *layers, int n);
+
+/* Whether that flag is set, which is taken back; waits for the device. */
+int snn_found_nonfinite_gpu(void);
 
 #ifdef __cplusplus
 }

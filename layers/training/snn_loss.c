@@ -21,10 +21,10 @@ static size_t values_of(const layer *l)
 }
 
 /* The mean over pixels: over 1 where the input is no image. */
-static void set_cost(const layer *l)
+static void set_cost(const layer *l, double losses)
 {
     size_t pixels = l->w > 0 && l->h > 0 ? (size_t)l->w * (size_t)l->h : 1;
-    l->cost[0] = (float)(sum(l->loss, values_of(l)) / (double)pixels);
+    l->cost[0] = (float)(losses / (double)pixels);
 }
 
 typedef struct {
@@ -56,7 +56,7 @@ static void forward_logistic(snn_layer_arg l, snn_state s)
 {
     pass p = { &l, arrays_of(&l, s.input, s.truth) };
     snn_parallel(values_of(&l), 4096, logistic_values, &p);
-    if (p.arrays.truth) set_cost(&l);
+    if (p.arrays.truth) set_cost(&l, sum(l.loss, values_of(&l)));
 }
 
 /* Pixels of a tile: a cache line's. */
@@ -106,7 +106,7 @@ static void forward_spatial_softmax(snn_layer_arg l, snn_state s)
     pass p = { &l, arrays_of(&l, s.input, s.truth) };
     size_t tiles = ((size_t)l.w * (size_t)l.h + TILE - 1) / TILE;
     snn_parallel((size_t)l.batch * tiles, 16, softmax_tiles, &p);
-    if (p.arrays.truth) set_cost(&l);
+    if (p.arrays.truth) set_cost(&l, sum(l.loss, values_of(&l)));
 }
 
 #ifdef GPU
@@ -119,24 +119,18 @@ static snn_loss_arrays gpu_arrays_of(const layer *l, snn_state s)
     return a;
 }
 
-static void pull_cost(const layer *l)
-{
-    cuda_pull_array(l->loss_gpu, l->loss, values_of(l));
-    set_cost(l);
-}
-
 static void forward_logistic_gpu(snn_layer_arg l, snn_state s)
 {
     snn_loss_arrays a = gpu_arrays_of(&l, s);
     snn_logistic_gpu(a, values_of(&l));
-    if (a.truth) pull_cost(&l);
+    if (a.truth) set_cost(&l, snn_loss_sum_gpu());
 }
 
 static void forward_spatial_softmax_gpu(snn_layer_arg l, snn_state s)
 {
     snn_loss_arrays a = gpu_arrays_of(&l, s);
     snn_softmax_gpu(a, (size_t)l.batch, l.c, (size_t)l.w * (size_t)l.h, slope_of(&l));
-    if (a.truth) pull_cost(&l);
+    if (a.truth) set_cost(&l, snn_loss_sum_gpu());
 }
 #endif
 

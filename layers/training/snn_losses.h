@@ -78,6 +78,8 @@ SNN_HD void snn_softmax_at(const snn_loss_arrays *a, size_t first, int channels,
 void snn_logistic_gpu(snn_loss_arrays a, size_t count);
 void snn_softmax_gpu(snn_loss_arrays a, size_t batch, int channels, size_t plane,
                      float slope);
+/* The sum of the last one's losses, for which it waits. */
+double snn_loss_sum_gpu(void);
 #endif
 
 #ifdef __cplusplus

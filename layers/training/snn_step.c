@@ -1,10 +1,15 @@
 #include "snn_step.h"
 #include "snn_clip.h"
 #include "snn_filters.h"
+#include "snn_hooks.h"
+#include "snn_mem.h"
 #include "snn_plan.h"
 #include "snn_ranks.h"
+#include "snn_step_kernels.h"
 #include "snn_threads.h"
 #include "snn_update.h"
+
+#include <stdlib.h>
 
 /* Taps that are worth waking a thread for, and that are stepped at a time. */
 enum { GRAIN = 16384, CACHED = 2048 };
@@ -201,6 +206,7 @@ static void forward_gpu(snn_layer_arg l, snn_state s)
 static void backward_gpu(snn_layer_arg l, snn_state s)
 {
     const step *t = step_of(&l);
+    if (snn_plan_of(&l, s.train)->leaves_dx) s = snn_gpu_without_delta(s);
     if (s.train && noise_of(&l)->noise > 0) {
         noising n = noising_of(&l, s, 1);
         snn_noise_divide_gpu(*noise_of(&l), n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
@@ -209,17 +215,61 @@ static void backward_gpu(snn_layer_arg l, snn_state s)
     t->backward_gpu(l, s);
 }
 
+/* The layers of a step that have left theirs until the host has gone through all. Where
+ * several nets train, each has a thread. */
+static __thread struct {
+    snn_step_row *rows;
+    int count;
+    snn_step_rates rates;
+} waiting;
+
+static void wait_for_others(const layer *l, const step *t, SNN_UPDATE_PARAMS)
+{
+    snn_step_rates rates = { { SNN_UPDATE_RATE, SNN_UPDATE_MOMENTUM, SNN_UPDATE_DECAY }, SNN_UPDATE_BATCH };
+    waiting.rows = (snn_step_row *)snn_realloc(waiting.rows, (size_t)waiting.count + 1, sizeof *waiting.rows);
+    waiting.rows[waiting.count++] = snn_step_row_of(l, t->centre, t->agc, 1);
+    waiting.rates = rates;
+}
+
 static void update_gpu(snn_layer_arg l, SNN_GPU_UPDATE_PARAMS)
 {
     const step *t = step_of(&l);
-    double momentum = SNN_UPDATE_ADAM ? 0 : SNN_UPDATE_MOMENTUM;
-    double bound = snn_clip_bound(t->agc, momentum, SNN_UPDATE_BATCH);
+    double bound = snn_clip_bound(t->agc, SNN_UPDATE_ADAM ? 0 : (double)SNN_UPDATE_MOMENTUM, SNN_UPDATE_BATCH);
+    if (snn_can_step_together(&l, SNN_UPDATE_ADAM)) {
+        wait_for_others(&l, t, SNN_UPDATE_ARGS);
+        return;
+    }
     if (t->centre) snn_centre_before_gpu(t->centre, &l);
     if (bound > 0) snn_clip_filters_gpu(&l, SNN_UPDATE_LOSS_SCALE * bound);
     t->update_gpu(l, SNN_GPU_UPDATE_ARGS);
     if (t->centre) snn_centre_after_gpu(t->centre, &l);
 }
 #endif
+
+void snn_step_together(void)
+{
+#ifdef GPU
+    if (!waiting.count) return;
+    snn_step_rows_gpu(waiting.rows, waiting.count, waiting.rates);
+    free(waiting.rows);
+    waiting.rows = NULL;
+    waiting.count = 0;
+#endif
+}
+
+int snn_net_steps_together(const network *net)
+{
+#ifdef GPU
+    int i;
+    for (i = 0; i < net->n; ++i) {
+        const layer *l = &net->layers[i];
+        if (l->update_gpu && !(l->update_gpu == update_gpu && snn_can_step_together(l, net->adam))) return 0;
+    }
+#else
+    (void)net;
+#endif
+    return 1;
+}
 
 int snn_step_layer(layer *l, double agc, int centre, snn_noise noise)
 {
@@ -245,7 +295,7 @@ int snn_step_layer(layer *l, double agc, int centre, snn_noise noise)
     t->update_gpu = l->update_gpu;
     if (l->update_gpu) l->update_gpu = update_gpu;
     if (l->forward_gpu && (t->centre || noise.noise > 0)) l->forward_gpu = forward_gpu;
-    if (l->backward_gpu && noise.noise > 0) l->backward_gpu = backward_gpu;
+    if (l->backward_gpu) l->backward_gpu = backward_gpu;
 #endif
     return 1;
 }

@@ -18,6 +18,9 @@ extern "C" {
  * binary=1, which takes the place where the plugin keeps its state. */
 int snn_step_layer(layer *l, double agc, int centre, snn_noise noise);
 
+/* Whether all steps of the net's weights on a GPU wait for snn_step_together. */
+int snn_net_steps_together(const network *net);
+
 /* Takes a training pass's noise out of a copy of the layer's plain output. */
 void snn_step_leave_noise(const layer *l, snn_state s, float *output);
 

@@ -4,6 +4,7 @@
 #include "net.h"
 
 #include "snn_math.h"
+#include "snn_planner.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
@@ -282,6 +283,34 @@ TEST(predictions_follow_a_resize)
     net_free(cpu);
 }
 
+/* The largest gradient of what layer 0 passes on. */
+static float largest_gradient(const network *net)
+{
+    const layer *l = &net->layers[0];
+    int n = l->batch * l->outputs, k;
+    float most = 0;
+    cuda_pull_array(l->delta_gpu, l->delta, (size_t)n);
+    for (k = 0; k < n; ++k) most = fmaxf(most, fabsf(l->delta[k]));
+    return most;
+}
+
+TEST(gradient_of_a_whitened_input_is_left_out_of_a_training)
+{
+    data d = images_of(BATCH, OF_IMAGES);
+    network *all = net_on(0, net_text), *planned = net_on(0, net_text);
+    snn_plan_training(planned);
+    train(all, d);
+    train(planned, d);
+    CHECK(largest_gradient(all) > 0);
+    CHECK(largest_gradient(planned) == 0);
+    pull(all);
+    pull(planned);
+    CHECK(distance(planned, all) == 0);
+    free_data(d);
+    net_free(planned);
+    net_free(all);
+}
+
 TEST(files_hold_what_was_trained_on_the_device)
 {
     char path[] = "/tmp/snn-weights-XXXXXX";
@@ -390,6 +419,7 @@ int main(void)
     RUN(detection_trains_as_on_the_cpu);
 #endif
     RUN(predictions_follow_a_resize);
+    RUN(gradient_of_a_whitened_input_is_left_out_of_a_training);
     RUN(files_hold_what_was_trained_on_the_device);
     RUN(several_gpus_draw_masks_of_their_own_and_end_alike);
     return test_report();

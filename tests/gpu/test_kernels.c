@@ -12,7 +12,9 @@
 #include "snn_step.h"
 #include "snn_filters.h"
 #include "snn_finite_kernels.h"
+#include "snn_hooks.h"
 #include "snn_loss.h"
+#include "snn_step_kernels.h"
 
 /* Blocks have 256 threads of 4 values (selu), 8192 values (alpha dropout), bands
  * of 32 rows or 4 radii (whitening); rows go to warps of 32. */
@@ -327,10 +329,10 @@ TEST(clipping_agrees_with_the_cpu)
 
 /* ------------------------------------------------------------------ centring */
 
-enum { CENTRE_BATCH = 3, CENTRE_SIDE = 17 };
+enum { CENTRE_BATCH = 3 };
 
 /* Two passes and a step, on the CPU and on the GPU. */
-static void centre_one(const clip_case *k)
+static void centre_one(const clip_case *k, int side)
 {
     shape_case where = { "centre\n", k->n, k->c, k->size, k->groups };
     int on_gpu = gpu_index;
@@ -344,7 +346,7 @@ static void centre_one(const clip_case *k)
     l.batch = CENTRE_BATCH;
     l.n = l.outputs = k->n;
     l.c = k->c;
-    l.inputs = k->c * (k->type == CONNECTED ? 1 : CENTRE_SIDE * CENTRE_SIDE);
+    l.inputs = k->c * (k->type == CONNECTED ? 1 : side * side);
     l.size = k->type == CONNECTED ? 1 : k->size;
     l.groups = k->groups;
     l.stride = 1;
@@ -410,8 +412,11 @@ TEST(centring_agrees_with_the_cpu)
         { CONVOLUTIONAL, 3, 257, 1, 1 }, { CONVOLUTIONAL, 6, 8, 3, 2 },
         { CONVOLUTIONAL, 33, 70, 3, 1 }, { CONNECTED, 7, 1000, 1, 1 },
     };
+    /* a thread a channel; a block, of values and of fours; and several */
+    static const int sides[] = { 5, 17, 6, 31, 64 };
     size_t i;
-    for (i = 0; i < COUNT(cases); ++i) centre_one(&cases[i]);
+    for (i = 0; i < COUNT(cases); ++i) centre_one(&cases[i], 17);
+    for (i = 0; i < COUNT(sides); ++i) centre_one(&cases[3], sides[i]);
 }
 
 static int updates;
@@ -479,6 +484,7 @@ TEST(updates_on_the_gpu_clip_first)
     l.weights_gpu = array_on_gpu(&weight, 1);
     l.weight_updates_gpu = array_on_gpu(&update, 1);
     l.bias_updates_gpu = array_on_gpu(&update, 1);
+    l.biases_gpu = array_on_gpu(&weight, 1);
     CHECK(snn_step_layer(&l, .5, 0, no_noise));
     {
 #ifdef SNN_ALEXEYAB
@@ -491,11 +497,18 @@ TEST(updates_on_the_gpu_clip_first)
         a.batch = 4;
         a.momentum = .75f;
         l.update_gpu(l, a);
+        snn_step_together();
+        cuda_pull_array(l.weight_updates_gpu, &update, 1);
+        CHECK_NEAR(update, .75 * .5 / (1 - .75) * 4, 1e-6);
+        update = 100;
+        cuda_push_array(l.bias_updates_gpu, &update, 1);
+        ++updates;      /* ours, without the host's */
         a.adam = 1;
         l.update_gpu(l, a);
 #endif
     }
     CHECK_NEAR(updates, 2, 0);
+    cuda_free(l.biases_gpu);
     cuda_free(l.weights_gpu);
     cuda_free(l.weight_updates_gpu);
     cuda_free(l.bias_updates_gpu);
@@ -600,7 +613,170 @@ TEST(losses_agree_with_the_cpu)
     }
 }
 
+/* --------------------------------------------------------- a step of many layers */
+
+/* A filter's taps are held by 32 threads up to 640, and by 256 up to 5120. */
+static const struct {
+    clip_case shape;
+    double agc;
+    int is_centred, has_scales;
+} stepped[] = {
+    { { CONVOLUTIONAL, 1, 1, 1, 1 }, .1, 1, 0 },     { { CONVOLUTIONAL, 9, 3, 3, 1 }, .1, 1, 0 },
+    { { CONVOLUTIONAL, 9, 640, 1, 1 }, .1, 0, 1 },   { { CONVOLUTIONAL, 3, 641, 1, 1 }, 0, 1, 0 },
+    { { CONVOLUTIONAL, 6, 8, 3, 2 }, .1, 1, 0 },     { { CONVOLUTIONAL, 17, 70, 3, 1 }, 0, 0, 1 },
+    { { CONNECTED, 2, 5120, 1, 1 }, .1, 1, 0 },      { { CONNECTED, 3, 5121, 1, 1 }, .1, 1, 0 },
+    { { CONNECTED, 1, 12000, 1, 1 }, .5, 0, 0 },
+#ifndef SNN_ALEXEYAB
+    { { DECONVOLUTIONAL, 5, 6, 2, 1 }, .1, 1, 0 },   { { DECONVOLUTIONAL, 2, 170, 2, 1 }, .1, 1, 0 },
+#endif
+};
+
+static const snn_step_rates step_rates = { { .1f, .9f, .0005f }, 4 };
+
+/* On both sides; *c: that of each, NULL where the layer is not centred. */
+static layer stepped_layer(size_t n, snn_centre *c[2])
+{
+    const clip_case *k = &stepped[n].shape;
+    int stream = 10 * (int)n, on_gpu = gpu_index;
+    layer l;
+    size_t count, filters = (size_t)k->n, i;
+    memset(&l, 0, sizeof l);
+    l.type = k->type;
+    l.n = l.outputs = k->n;
+    l.c = l.inputs = k->c;
+    l.size = k->type == CONNECTED ? 1 : k->size;
+    l.groups = k->groups;
+    l.stride = 1;
+    l.learning_rate_scale = .5f;
+    count = filters * (size_t)(l.size * l.size * k->c / k->groups);
+    l.nweights = (int)count;
+    l.weights = normals(count, stream);
+    l.weight_updates = normals(count, stream + 1);
+    l.biases = normals(filters, stream + 2);
+    l.bias_updates = normals(filters, stream + 3);
+    l.weights_gpu = array_on_gpu(l.weights, count);
+    l.weight_updates_gpu = array_on_gpu(l.weight_updates, count);
+    l.biases_gpu = array_on_gpu(l.biases, filters);
+    l.bias_updates_gpu = array_on_gpu(l.bias_updates, filters);
+    if (stepped[n].has_scales) {
+        l.scales = normals(filters, stream + 4);
+        l.scale_updates = normals(filters, stream + 5);
+        l.scales_gpu = array_on_gpu(l.scales, filters);
+        l.scale_updates_gpu = array_on_gpu(l.scale_updates, filters);
+    }
+    c[0] = c[1] = NULL;
+    if (!stepped[n].is_centred) return l;
+    c[0] = snn_centre_in(snn_alloc(1, snn_centre_bytes(&l)), &l);
+    gpu_index = -1;
+    c[1] = snn_centre_in(snn_alloc(1, snn_centre_bytes(&l)), &l);
+    gpu_index = on_gpu;
+    for (i = 0; i < c[1]->channels; ++i) c[1]->mean[i] = .1f * (float)(i % 7);
+    cuda_push_array(c[0]->mean_gpu, c[1]->mean, c[1]->channels);
+    return l;
+}
+
+static void step_values(float *x, float *u, float decay, size_t count)
+{
+    snn_update_rates r = step_rates.host;
+    size_t i;
+    r.decay = decay;
+    r = snn_rates_of(r, .5f, step_rates.batch);
+    for (i = 0; i < count; ++i) x[i] = snn_stepped(x[i], &u[i], r);
+}
+
+/* What the kernel does, by the CPU's functions. */
+static void step_on_cpu(const layer *l, snn_centre *c, double agc)
+{
+    snn_filters f;
+    snn_filters_of(l, &f);
+    if (c) {
+        snn_centre_spread(c, &f);
+        snn_centre_before(c, l, &f, 0, f.filters);
+    }
+    if (agc > 0) {
+        snn_clip_filters(&f, l->weight_updates, l->bias_updates, snn_clip_bound(agc, step_rates.host.momentum, step_rates.batch),
+                         0, f.filters);
+    }
+    step_values(l->weights, l->weight_updates, step_rates.host.decay, (size_t)l->nweights);
+    step_values(l->biases, l->bias_updates, 0, f.filters);
+    if (l->scales) step_values(l->scales, l->scale_updates, 0, f.filters);
+    if (c) snn_centre_after(c, l, &f, 0, f.filters);
+}
+
+static void agree_on_gpu(const char *what, size_t n, const float *gpu, const float *cpu, size_t count)
+{
+    const clip_case *k = &stepped[n].shape;
+    shape_case where = { "step\n", k->n, k->c, k->size, k->groups };
+    float *got;
+    if (!cpu) return;
+    got = (float *)snn_alloc(count, sizeof *got);
+    cuda_pull_array((float *)(size_t)gpu, got, count);
+    agree(what, &where, got, cpu, count, 1e-5);
+    free(got);
+}
+
+static void agree_on_step(size_t n, const layer *l, snn_centre *c[2])
+{
+    size_t filters = (size_t)l->n;
+    agree_on_gpu("weights", n, l->weights_gpu, l->weights, (size_t)l->nweights);
+    agree_on_gpu("updates", n, l->weight_updates_gpu, l->weight_updates, (size_t)l->nweights);
+    agree_on_gpu("biases", n, l->biases_gpu, l->biases, filters);
+    agree_on_gpu("bias updates", n, l->bias_updates_gpu, l->bias_updates, filters);
+    agree_on_gpu("scales", n, l->scales_gpu, l->scales, filters);
+    agree_on_gpu("scale updates", n, l->scale_updates_gpu, l->scale_updates, filters);
+    if (c[0]) agree_on_gpu("bias momentum", n, c[0]->bias_momentum_gpu, c[1]->bias_momentum, filters);
+}
+
+static void free_stepped(layer *l, snn_centre *c[2])
+{
+    float *cpu[] = { l->weights, l->weight_updates, l->biases, l->bias_updates, l->scales, l->scale_updates };
+    float *gpu[] = { l->weights_gpu, l->weight_updates_gpu, l->biases_gpu, l->bias_updates_gpu, l->scales_gpu,
+                     l->scale_updates_gpu };
+    size_t i;
+    for (i = 0; i < COUNT(cpu); ++i) {
+        if (cpu[i]) cuda_free(gpu[i]);
+        free(cpu[i]);
+    }
+    free(c[0]);
+    free(c[1]);
+}
+
+/* Two steps, as the second one has momentum; and one that a NaN holds back. */
+TEST(a_step_of_many_layers_agrees_with_the_cpu)
+{
+    layer l[COUNT(stepped)];
+    snn_centre *c[COUNT(stepped)][2];
+    snn_step_row rows[COUNT(stepped)];
+    float nan = NAN, saved;
+    int i, n = COUNT(stepped), pass;
+    for (i = 0; i < n; ++i) {
+        l[i] = stepped_layer((size_t)i, c[i]);
+        rows[i] = snn_step_row_of(&l[i], c[i][0], stepped[i].agc, 1);
+    }
+    for (pass = 0; pass < 2; ++pass) {
+        reverse_threads(pass);
+        snn_step_rows_gpu(rows, n, step_rates);
+        for (i = 0; i < n; ++i) step_on_cpu(&l[i], c[i][1], stepped[i].agc);
+        for (i = 0; i < n; ++i) agree_on_step((size_t)i, &l[i], c[i]);
+    }
+    reverse_threads(0);
+    saved = l[n - 1].bias_updates[0];
+    cuda_push_array(l[n - 1].bias_updates_gpu, &nan, 1);
+    snn_seek_nonfinite_gpu(l, n);
+    snn_step_rows_gpu(rows, n, step_rates);
+    CHECK(snn_found_nonfinite_gpu());
+    cuda_push_array(l[n - 1].bias_updates_gpu, &saved, 1);
+    for (i = 0; i < n; ++i) agree_on_step((size_t)i, &l[i], c[i]);
+    for (i = 0; i < n; ++i) free_stepped(&l[i], c[i]);
+}
+
 /* ------------------------------------------------------------ what is no number */
+
+static int updates_are_finite(const layer *layers, int n)
+{
+    snn_seek_nonfinite_gpu(layers, n);
+    return !snn_found_nonfinite_gpu();
+}
 
 /* Two layers with gradients of all kinds, one without any. */
 static void make_updates(layer *layers)
@@ -627,7 +803,7 @@ TEST(one_gradient_that_is_no_number_is_found)
     layer layers[3];
     size_t i;
     make_updates(layers);
-    CHECK(snn_updates_are_finite_gpu(layers, 3));
+    CHECK(updates_are_finite(layers, 3));
     {
         struct { float *values; size_t at; } places[] = {
             { layers[0].weight_updates_gpu, 0 },
@@ -640,9 +816,9 @@ TEST(one_gradient_that_is_no_number_is_found)
         for (i = 0; i < COUNT(places); ++i) {
             float good = .5f, *at = places[i].values + places[i].at;
             cuda_push_array(at, (float *)(size_t)&bad[i % COUNT(bad)], 1);
-            CHECK(!snn_updates_are_finite_gpu(layers, 3));
+            CHECK(!updates_are_finite(layers, 3));
             cuda_push_array(at, &good, 1);
-            CHECK(snn_updates_are_finite_gpu(layers, 3));
+            CHECK(updates_are_finite(layers, 3));
         }
     }
     for (i = 0; i < 3; i += 2) {
@@ -653,10 +829,10 @@ TEST(one_gradient_that_is_no_number_is_found)
     }
 }
 
-/* More values than one round of all threads reads. */
+/* More values than a block reads. */
 TEST(every_one_of_many_gradients_is_read)
 {
-    enum { TAPS = 300001 };
+    enum { TAPS = 30001 };
     layer l;
     float *all = normals(TAPS, 1);
     size_t i;
@@ -670,12 +846,12 @@ TEST(every_one_of_many_gradients_is_read)
         float saved = all[at];
         all[at] = NAN;
         l.weight_updates_gpu = array_on_gpu(all, TAPS);
-        CHECK(!snn_updates_are_finite_gpu(&l, 1));
+        CHECK(!updates_are_finite(&l, 1));
         cuda_free(l.weight_updates_gpu);
         all[at] = saved;
     }
     l.weight_updates_gpu = array_on_gpu(all, TAPS);
-    CHECK(snn_updates_are_finite_gpu(&l, 1));
+    CHECK(updates_are_finite(&l, 1));
     cuda_free(l.weight_updates_gpu);
     free(all);
 }
@@ -769,6 +945,7 @@ int main(void)
     RUN(centring_agrees_with_the_cpu);
     RUN(noise_has_the_bits_of_the_cpu);
     RUN(updates_on_the_gpu_clip_first);
+    RUN(a_step_of_many_layers_agrees_with_the_cpu);
     RUN(losses_agree_with_the_cpu);
     RUN(one_gradient_that_is_no_number_is_found);
     RUN(every_one_of_many_gradients_is_read);

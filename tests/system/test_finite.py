@@ -2,6 +2,7 @@
 """Training that goes to NaN stops, says where, and leaves its backups alone.
 
     tests/system/test_finite.py build/darknet
+    tests/system/test_finite.py build/tree-gpuhost/darknet --late
 
 Pictures, masks, cfgs and weights are made in a temporary folder.
 """
@@ -40,8 +41,8 @@ def conv(filters, size=3, stride=1, activation="linear"):
 
 
 class Folder:
-    def __init__(self, path, darknet):
-        self.path, self.darknet = path, darknet
+    def __init__(self, path, darknet, late):
+        self.path, self.darknet, self.late = path, darknet, late
         random = np.random.default_rng(3)
         for name in ("images", "labels", "mask", "backup"):
             os.makedirs(self.file(name))
@@ -108,6 +109,7 @@ def weights_of(*layers):
 @harness.test
 def message_says_where_and_what(folder):
     layers = conv(4, 3, 4) + conv(4, 1) + conv(18, 1) + YOLO
+    clipped = layers.replace("stride=", "agc=1\nstride=")
 
     def scaled(first, second, third):
         return weights_of((np.zeros(4), np.full(4 * 27, first)), (np.zeros(4), np.full(16, second)),
@@ -121,9 +123,11 @@ def message_says_where_and_what(folder):
             # What goes forward is small; what comes back to layer 0 is 1e40.
             ("gradients", "0", scaled(1e-20, 1e20, -1e10)),
     ):
-        status, printed, stop = folder.train("detector", layers, 1e-6, [folder.write("made.weights", weights)])
-        check(f"message_names_{what}", ("status", status, 1), ("printed", printed, 0),
-              ("stop", stop, ("1", layer, "convolutional", what)))
+        for name, net, late in ((what, layers, 0), (f"{what}_of_a_net_that_clips", clipped, folder.late)):
+            status, printed, stop = folder.train("detector", net, 1e-6, [folder.write("made.weights", weights)])
+            check(f"message_names_{name}", ("status", status, 1),
+                  ("printed", printed, late if what == "gradients" else 0),
+                  ("stop", stop, ("1", layer, "convolutional", what)))
 
 
 @harness.test
@@ -139,5 +143,8 @@ def infinite_loss_of_sound_gradients_goes_on(folder):
 if __name__ == "__main__":
     parser = harness.parser(__doc__)
     parser.add_argument("darknet", type=harness.program)
+    parser.add_argument("--late", action="store_const", const=1, default=0,
+                        help="on a GPU, which is not waited for where a net clips: the finite loss of a bad gradient's "
+                             "iteration is printed before the message")
     options = parser.parse_args()
-    harness.run(options.only, Folder(harness.folder(), options.darknet))
+    harness.run(options.only, Folder(harness.folder(), options.darknet, options.late))

@@ -86,9 +86,10 @@ static inline float3 make_float3(float x, float y, float z)
 
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 void __syncthreads(void);
-static inline float atomicAdd(float *to, float v)
+static inline void __threadfence(void) {}
+template <class T> static inline T atomicAdd(T *to, T v)
 {
-    float old = *to;
+    T old = *to;
     *to += v;
     return old;
 }
