@@ -220,9 +220,13 @@ image snn_segmenter_truth(char *picture, int w, int h, int classes, int crop_w,
  * NULL. */
 int snn_mask_line(FILE *file, int *category, char **runs);
 
-/* activation=selu: snn_array(x, n) in place of n calls. */
+/* activation=selu: snn_array(x, n) in place of n calls; on a GPU in place of a switch for each
+ * value, and with the biases of `filters` planes of each image in one pass. */
 void snn_activate_selu(float *x, int n);
 void snn_gradient_selu(const float *y, int n, float *delta);
+void snn_activate_selu_gpu(float *x, int n);
+void snn_gradient_selu_gpu(const float *y, int n, float *delta);
+void snn_bias_selu_gpu(float *x, const float *biases, int batch, int filters, int plane);
 float snn_selu_activate(float x);
 float snn_selu_slope(float y);
 

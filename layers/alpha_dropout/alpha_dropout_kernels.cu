@@ -1,13 +1,10 @@
 /* [alpha_dropout] on the GPU. A word of the mask, 32 units, is drawn by one
  * thread; the block then applies its words to the values that they are for, as
  * neighbouring threads must touch neighbouring values. */
-#include "snn_kernels.h"
+#include "snn_each_value.h"
 #include "alpha_dropout_kernels.h"
 
-enum {
-    THREADS = 256,
-    EACH = 4 * THREADS          /* values in one step of a block */
-};
+enum { THREADS = SNN_EACH_THREADS, WORDS = SNN_EACH_VALUES / 32 };     /* of a block */
 
 /* The word's bits are 1 where kept. */
 static __device__ uint32_t draw(snn_drop j, size_t word)
@@ -15,153 +12,127 @@ static __device__ uint32_t draw(snn_drop j, size_t word)
     return ~snn_random_bits(j.key, j.iteration, word + j.first_word, j.threshold);
 }
 
+/* ------------------------------------------------------------ a bit a value */
+
+/* The values are on their way while the first threads draw. */
+static __global__ void __launch_bounds__(THREADS)
+forward_kernel(snn_drop j, const float *x, float *y, size_t count, int aligned)
+{
+    __shared__ uint32_t words[WORDS];
+    size_t word = (size_t)blockIdx.x * WORDS + threadIdx.x;
+    snn_four v[SNN_EACH_LOADS];
+    int k, n;
+    SNN_UNROLL
+    for (k = 0; k < SNN_EACH_LOADS; ++k) v[k] = snn_load_four(x, snn_each_begin(k), count, aligned);
+    if (threadIdx.x < WORDS && word * 32 < count) j.mask[word] = words[threadIdx.x] = draw(j, word);
+    __syncthreads();
+    SNN_UNROLL
+    for (k = 0; k < SNN_EACH_LOADS; ++k) {
+        unsigned at = (unsigned)k * SNN_EACH_STEP + 4 * threadIdx.x;
+        size_t i = snn_each_begin(k);
+        if (i >= count) return;
+        for (n = 0; n < 4; ++n) v[k].v[n] = snn_alpha_dropout(v[k].v[n], words[at / 32] >> (at % 32 + (unsigned)n) & 1, j.affine);
+        snn_store_four(y, i, count, aligned, v[k]);
+    }
+}
+
+struct backward {
+    enum { READS = SNN_READS_OUT };
+    const uint32_t *mask;
+    float a;
+    uint32_t bits;
+    __device__ void begin(size_t i) { bits = mask[i / 32] >> (i % 32); }
+    __device__ float of(float g, float, float out)
+    {
+        float kept = snn_select(bits & 1, a * g, 0);
+        bits >>= 1;
+        return out + kept;
+    }
+};
+
+/* ----------------------------------------------------------- a bit a channel */
+
 static __global__ void draw_kernel(snn_drop j, size_t words)
 {
     size_t word = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (word < words) j.mask[word] = draw(j, word);
 }
 
-/* ------------------------------------------------------------ a bit a value */
-
-static __global__ void forward_kernel(snn_drop j, const float *x, float *y,
-                                      size_t count, int aligned)
-{
-    __shared__ uint32_t words[THREADS];
-    size_t first = (size_t)blockIdx.x * THREADS, word = first + threadIdx.x;
-    int step, k;
-    words[threadIdx.x] = 0;
-    if (word * 32 < count) j.mask[word] = words[threadIdx.x] = draw(j, word);
-    __syncthreads();
-    for (step = 0; step < 32 * THREADS / EACH; ++step) {
-        int at = step * EACH + 4 * (int)threadIdx.x;
-        uint32_t bits = words[at / 32] >> (at % 32);
-        size_t i = first * 32 + (size_t)at;
-        if (aligned && i + 4 <= count) {
-            snn_four v = *(const snn_four *)(x + i);
-            for (k = 0; k < 4; ++k) {
-                v.v[k] = snn_alpha_dropout(v.v[k], bits >> k & 1, j.affine);
-            }
-            *(snn_four *)(y + i) = v;
-            continue;
-        }
-        for (k = 0; k < 4; ++k) {
-            if (i + k >= count) break;
-            y[i + k] = snn_alpha_dropout(x[i + k], bits >> k & 1, j.affine);
-        }
+struct units {
+    const uint32_t *mask;
+    snn_affine affine;
+    unsigned size;
+    snn_unit unit;
+    __device__ void begin(size_t i) { unit = snn_unit_of(i, size); }
+    __device__ int is_next_kept()
+    {
+        int kept = (int)(mask[unit.unit / 32] >> (unit.unit % 32) & 1);
+        snn_unit_next(&unit);
+        return kept;
     }
-}
+};
 
-static __global__ void backward_kernel(snn_drop j, const float *g, float *out,
-                                       size_t count, int aligned)
+struct forward_units : units {
+    enum { READS = 0 };
+    __device__ float of(float x, float, float) { return snn_alpha_dropout(x, is_next_kept(), affine); }
+};
+
+struct backward_units : units {
+    enum { READS = SNN_READS_OUT };
+    __device__ float of(float g, float, float out) { return is_next_kept() ? out + affine.a * g : out; }
+};
+
+template <class Units> static Units units_of(snn_drop j)
 {
-    size_t i = 4 * ((size_t)blockIdx.x * blockDim.x + threadIdx.x);
-    uint32_t bits = i < count ? j.mask[i / 32] >> (i % 32) : 0;
-    int k;
-    if (aligned && i + 4 <= count) {
-        snn_four v = *(const snn_four *)(g + i), o = *(snn_four *)(out + i);
-        for (k = 0; k < 4; ++k) {
-            o.v[k] += snn_select(bits >> k & 1, j.affine.a * v.v[k], 0);
-        }
-        *(snn_four *)(out + i) = o;
-        return;
-    }
-    for (k = 0; k < 4; ++k) {
-        if (i + k >= count) break;
-        out[i + k] += snn_select(bits >> k & 1, j.affine.a * g[i + k], 0);
-    }
-}
-
-/* ----------------------------------------------------------- a bit a channel */
-
-/* A block has one channel, or EACH values of a larger one. */
-typedef struct { size_t unit, begin, end; } part;
-
-static __device__ part part_of(size_t size)
-{
-    size_t parts = (size + EACH - 1) / EACH, start = blockIdx.x % parts * EACH;
-    part p;
-    p.unit = blockIdx.x / parts;
-    p.begin = p.unit * size + start + threadIdx.x;
-    p.end = p.unit * size + (start + EACH < size ? start + EACH : size);
-    return p;
-}
-
-static __device__ int is_kept(snn_drop j, size_t unit)
-{
-    return j.mask[unit / 32] >> (unit % 32) & 1;
-}
-
-static __global__ void forward_units_kernel(snn_drop j, const float *x, float *y,
-                                            size_t size)
-{
-    part p = part_of(size);
-    int kept = is_kept(j, p.unit);
-    size_t i;
-    for (i = p.begin; i < p.end; i += THREADS) {
-        y[i] = snn_alpha_dropout(x[i], kept, j.affine);
-    }
-}
-
-static __global__ void backward_units_kernel(snn_drop j, const float *g,
-                                             float *out, size_t size)
-{
-    part p = part_of(size);
-    size_t i;
-    if (!is_kept(j, p.unit)) return;
-    for (i = p.begin; i < p.end; i += THREADS) out[i] += j.affine.a * g[i];
+    Units u;
+    u.mask = j.mask;
+    u.affine = j.affine;
+    u.size = (unsigned)j.unit;
+    u.unit = snn_unit();
+    return u;
 }
 
 /* ------------------------------------------------------------- without a mask */
 
-static __global__ void copy_kernel(const float *x, float *y, size_t count)
-{
-    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < count) y[i] = x[i];
-}
+struct copy {
+    enum { READS = 0 };
+    __device__ void begin(size_t) {}
+    __device__ float of(float x, float, float) { return x; }
+};
 
-static __global__ void add_kernel(const float *g, float *out, size_t count)
-{
-    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < count) out[i] += g[i];
-}
+struct add {
+    enum { READS = SNN_READS_OUT };
+    __device__ void begin(size_t) {}
+    __device__ float of(float g, float, float out) { return out + g; }
+};
 
 /* ------------------------------------------------------------------ launches */
-
-static unsigned unit_blocks(snn_drop j, size_t count)
-{
-    return (unsigned)(count / j.unit) * snn_blocks(j.unit, EACH);
-}
 
 void snn_drop_forward_gpu(snn_drop j, const float *x, float *y, size_t count)
 {
     size_t words = (count / j.unit + 31) / 32;
     if (j.unit == 1) {
-        SNN_LAUNCH(forward_kernel, snn_blocks(words, THREADS), THREADS, 0, j, x,
-                   y, count, snn_is_aligned(x) && snn_is_aligned(y));
+        SNN_LAUNCH(forward_kernel, snn_blocks(count, SNN_EACH_VALUES), THREADS, 0, j, x, y, count,
+                   snn_is_aligned(x) && snn_is_aligned(y));
         return;
     }
     SNN_LAUNCH(draw_kernel, snn_blocks(words, THREADS), THREADS, 0, j, words);
-    SNN_LAUNCH(forward_units_kernel, unit_blocks(j, count), THREADS, 0, j, x, y,
-               j.unit);
+    snn_each_value(units_of<forward_units>(j), x, x, y, count);
 }
 
 void snn_drop_backward_gpu(snn_drop j, const float *g, float *out, size_t count)
 {
     if (j.unit == 1) {
-        SNN_LAUNCH(backward_kernel, snn_blocks(count, EACH), THREADS, 0, j, g,
-                   out, count, snn_is_aligned(g) && snn_is_aligned(out));
+        backward f;
+        f.mask = j.mask;
+        f.a = j.affine.a;
+        f.bits = 0;
+        snn_each_value(f, g, g, out, count);
         return;
     }
-    SNN_LAUNCH(backward_units_kernel, unit_blocks(j, count), THREADS, 0, j, g,
-               out, j.unit);
+    snn_each_value(units_of<backward_units>(j), g, g, out, count);
 }
 
-void snn_copy_gpu(const float *x, float *y, size_t count)
-{
-    SNN_LAUNCH(copy_kernel, snn_blocks(count, THREADS), THREADS, 0, x, y, count);
-}
+void snn_copy_gpu(const float *x, float *y, size_t count) { snn_each_value(copy(), x, x, y, count); }
 
-void snn_add_gpu(const float *g, float *out, size_t count)
-{
-    SNN_LAUNCH(add_kernel, snn_blocks(count, THREADS), THREADS, 0, g, out, count);
-}
+void snn_add_gpu(const float *g, float *out, size_t count) { snn_each_value(add(), g, g, out, count); }

@@ -1,54 +1,62 @@
-/* [selu] on the GPU: the loops of selu_layer.c, four values a thread. */
-#include "snn_kernels.h"
+/* [selu], and activation=selu of the host's layers, on the GPU: the loops of selu_layer.c. */
+#include "snn_each_value.h"
 #include "selu_layer.h"
+#include "snn_hooks.h"
 
-enum { THREADS = 256 };
+struct selu {
+    enum { READS = 0 };
+    __device__ void begin(size_t) {}
+    __device__ float of(float x, float, float) { return snn_selu(x); }
+};
 
-static __global__ void selu_kernel(const float *x, float *y, size_t count,
-                                   int aligned)
-{
-    size_t i = 4 * ((size_t)blockIdx.x * blockDim.x + threadIdx.x);
-    int k;
-    if (aligned && i + 4 <= count) {
-        snn_four v = *(const snn_four *)(x + i);
-        for (k = 0; k < 4; ++k) v.v[k] = snn_selu(v.v[k]);
-        *(snn_four *)(y + i) = v;
-        return;
-    }
-    for (k = 0; k < 4; ++k) {
-        if (i + k < count) y[i + k] = snn_selu(x[i + k]);
-    }
-}
+struct times_gradient {
+    enum { READS = SNN_READS_B };
+    __device__ void begin(size_t) {}
+    __device__ float of(float y, float g, float) { return g * snn_selu_gradient(y); }
+};
 
-static __global__ void selu_gradient_kernel(const float *y, const float *g,
-                                            float *out, size_t count,
-                                            int aligned)
-{
-    size_t i = 4 * ((size_t)blockIdx.x * blockDim.x + threadIdx.x);
-    int k;
-    if (aligned && i + 4 <= count) {
-        snn_four v = *(const snn_four *)(y + i), d = *(const snn_four *)(g + i);
-        snn_four o = *(snn_four *)(out + i);
-        for (k = 0; k < 4; ++k) o.v[k] += d.v[k] * snn_selu_gradient(v.v[k]);
-        *(snn_four *)(out + i) = o;
-        return;
-    }
-    for (k = 0; k < 4; ++k) {
-        if (i + k < count) out[i + k] += g[i + k] * snn_selu_gradient(y[i + k]);
-    }
-}
+struct gradient_added {
+    enum { READS = SNN_READS_B | SNN_READS_OUT };
+    __device__ void begin(size_t) {}
+    __device__ float of(float y, float g, float out) { return out + g * snn_selu_gradient(y); }
+};
 
-void snn_selu_gpu(const float *x, float *y, size_t count)
-{
-    int aligned = snn_is_aligned(x) && snn_is_aligned(y);
-    SNN_LAUNCH(selu_kernel, snn_blocks(count, 4 * THREADS), THREADS, 0, x, y,
-               count, aligned);
-}
+/* A filter's bias first. */
+struct biased_selu {
+    enum { READS = 0 };
+    const float *biases;
+    unsigned filters, plane;
+    snn_unit unit;
+    __device__ void begin(size_t i) { unit = snn_unit_of(i, plane); }
+    __device__ float of(float x, float, float)
+    {
+        float bias = biases[(unsigned)unit.unit % filters];
+        snn_unit_next(&unit);
+        return snn_selu(x + bias);
+    }
+};
+
+void snn_selu_gpu(const float *x, float *y, size_t count) { snn_each_value(selu(), x, x, y, count); }
 
 void snn_selu_gradient_add_gpu(const float *y, const float *g, float *out,
                                size_t count)
 {
-    int aligned = snn_is_aligned(y) && snn_is_aligned(g) && snn_is_aligned(out);
-    SNN_LAUNCH(selu_gradient_kernel, snn_blocks(count, 4 * THREADS), THREADS, 0,
-               y, g, out, count, aligned);
+    snn_each_value(gradient_added(), y, g, out, count);
+}
+
+void snn_activate_selu_gpu(float *x, int n) { snn_selu_gpu(x, x, (size_t)n); }
+
+void snn_gradient_selu_gpu(const float *y, int n, float *delta)
+{
+    snn_each_value(times_gradient(), y, delta, delta, (size_t)n);
+}
+
+void snn_bias_selu_gpu(float *x, const float *biases, int batch, int filters, int plane)
+{
+    biased_selu f;
+    f.biases = biases;
+    f.filters = (unsigned)filters;
+    f.plane = (unsigned)plane;
+    f.unit = snn_unit();
+    snn_each_value(f, x, x, x, (size_t)batch * (size_t)filters * (size_t)plane);
 }

@@ -8,6 +8,7 @@
 
 #include "alpha_dropout_layer.h"
 #include "local_whitening_layer.h"
+#include "selu_layer.h"
 #include "snn_clip.h"
 #include "snn_step.h"
 #include "snn_filters.h"
@@ -16,17 +17,17 @@
 #include "snn_loss.h"
 #include "snn_step_kernels.h"
 
-/* Blocks have 256 threads of 4 values (selu), 8192 values (alpha dropout), bands
- * of 32 rows or 4 radii (whitening); rows go to warps of 32. */
+/* Blocks have 2048 values, four times two of them a thread's (selu, alpha dropout), bands of
+ * 32 rows or 4 radii (whitening); rows go to warps of 32. */
 static const shape_case elementwise[] = {
     { "[selu]\n", 1, 1, 1, 1 },         { "[selu]\n", 1, 1, 1, 3 },
-    { "[selu]\n", 1, 1, 1, 1023 },      { "[selu]\n", 1, 1, 32, 32 },
-    { "[selu]\n", 1, 1, 1, 1025 },      { "[selu]\n", 3, 5, 17, 19 },
+    { "[selu]\n", 1, 1, 1, 2047 },      { "[selu]\n", 1, 1, 32, 64 },
+    { "[selu]\n", 1, 1, 1, 2049 },      { "[selu]\n", 3, 5, 17, 19 },
     { "[alpha_dropout]\n", 1, 1, 1, 1 },
     { "[alpha_dropout]\nprobability=.5\n", 1, 1, 1, 33 },
-    { "[alpha_dropout]\nprobability=.3\n", 1, 1, 1, 8191 },
-    { "[alpha_dropout]\nprobability=.3\nseed=3\n", 1, 1, 1, 8192 },
-    { "[alpha_dropout]\nprobability=.9\n", 1, 1, 1, 8193 },
+    { "[alpha_dropout]\nprobability=.3\n", 1, 1, 1, 2047 },
+    { "[alpha_dropout]\nprobability=.3\nseed=3\n", 1, 1, 1, 2048 },
+    { "[alpha_dropout]\nprobability=.9\n", 1, 1, 1, 2049 },
     { "[alpha_dropout]\nprobability=.05\n", 3, 5, 37, 41 },
     { "[alpha_dropout]\nprobability=0\n", 2, 3, 5, 7 },
     { "[alpha_dropout]\nspatial=1\nprobability=.4\n", 1, 1, 1, 1 },
@@ -138,6 +139,43 @@ TEST(selu_agrees_on_special_values)
     memcpy(x, special, sizeof x);
     compare("special values", &k, l, x, 0, 1, 0);
     free_buffers(&l);
+}
+
+/* What the host's layers call, with biases and without; odd planes begin between fours. */
+TEST(selu_of_the_host_s_layers_has_the_bits_of_the_cpu)
+{
+    static const shape_case cases[] = {
+        { "bias\n", 1, 1, 1, 1 }, { "bias\n", 2, 3, 1, 5 }, { "bias\n", 3, 7, 1, 2 }, { "bias\n", 1, 3, 1, 2049 },
+        { "bias\n", 3, 5, 19, 19 }, { "bias\n", 2, 2, 32, 32 },
+    };
+    size_t i, n;
+    for (i = 0; i < COUNT(cases); ++i) {
+        const shape_case *k = &cases[i];
+        size_t plane = (size_t)(k->h * k->w), count = plane * (size_t)(k->c * k->batch);
+        float *x = normals(count, 1), *g = normals(count, 2), *bias = normals((size_t)k->c, 3);
+        float *got = normals(count, 4), *x_gpu = array_on_gpu(x, count), *g_gpu = array_on_gpu(g, count);
+        float *bias_gpu = array_on_gpu(bias, (size_t)k->c);
+        for (n = 0; n < count; ++n) x[n] += bias[n / plane % (size_t)k->c];
+        snn_selu_array(x, x, count);
+        snn_bias_selu_gpu(x_gpu, bias_gpu, k->batch, k->c, (int)plane);
+        cuda_pull_array(x_gpu, got, count);
+        agree("bias and selu", k, got, x, count, 0);
+        snn_selu_gradient_array(x, g, g, count);
+        snn_gradient_selu_gpu(x_gpu, (int)count, g_gpu);
+        cuda_pull_array(g_gpu, got, count);
+        agree("gradient of selu", k, got, g, count, 0);
+        snn_selu_array(x, x, count);
+        snn_activate_selu_gpu(x_gpu, (int)count);
+        cuda_pull_array(x_gpu, got, count);
+        agree("selu", k, got, x, count, 0);
+        cuda_free(x_gpu);
+        cuda_free(g_gpu);
+        cuda_free(bias_gpu);
+        free(x);
+        free(g);
+        free(bias);
+        free(got);
+    }
 }
 
 static void compare_masks(const shape_case *k)
@@ -935,6 +973,7 @@ int main(void)
     RUN(arrays_need_no_alignment);
     RUN(inference_agrees);
     RUN(selu_agrees_on_special_values);
+    RUN(selu_of_the_host_s_layers_has_the_bits_of_the_cpu);
     RUN(masks_have_the_bits_of_the_cpu);
     RUN(copies_of_a_network_have_masks_of_their_own);
     RUN(whitening_agrees_with_the_cpu);
