@@ -86,7 +86,8 @@ static int has_bad_gradient(const network *net)
 {
     int device = snn_device();
     snn_seek_nonfinite_gpu(net->layers, net->n);
-    if (!snn_net_steps_together(net)) return snn_found_nonfinite_gpu();
+    /* Of several processes all must know before gradients are summed. */
+    if (snn_ranks() > 1 || !snn_net_steps_together(net)) return snn_found_nonfinite_gpu();
     late[device].net = net;
     late[device].iteration = snn_iteration(net);
     return 0;

@@ -51,7 +51,7 @@ KERNELS = [
     ("small_filters_as_one", "snn_step_kernels.cu", "snn_step_kernels.cu",
      "snn_group_sum(updates, (int)threads)", "snn_block_sum(updates)"),
     ("step_in_spite_of_a_nan", "snn_step_kernels.cu", "snn_step_kernels.cu", "if (!*found) {", "{"),
-    ("layer_after_the_block_s", "snn_kernels.h", "snn_step_kernels.cu", "first_block <= blockIdx.x", "first_block < blockIdx.x"),
+    ("layer_after_the_block_s", "snn_kernels.h", "snn_finite_kernels.cu", "first_block <= blockIdx.x", "first_block < blockIdx.x"),
     ("bias_of_weights_that_stay", "snn_step_kernels.cu", "snn_step_kernels.cu", "if (p.mean) bias -= (float)gain;", ""),
     ("scales_that_stay", "snn_step_kernels.cu", "snn_step_kernels.cu", "if (row.scales && row.is_step)", "if (0)"),
     ("mean_without_its_last_pixel", "snn_centre_kernels.cu", "snn_centre_kernels.cu", "if (at < end) v", "if (at + 1 < end) v"),
