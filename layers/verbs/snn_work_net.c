@@ -54,13 +54,8 @@ void snn_check_schedule(size_t *mistakes, const snn_cfg *cfg)
 {
     const snn_section *net = &cfg->sections[0];
     const snn_option *rate = snn_find(net, "learning_rate");
-    long most = snn_long_of(net, "max_batches", 0);
     if (rate && strtod(rate->value, NULL) == 0) {
         *mistakes += (size_t)snn_gate_warning(net, "learning_rate", "a number above 0: nothing is learnt");
-    }
-    if (most > 0 && snn_long_of(net, "burn_in", 0) >= most) {
-        *mistakes += (size_t)snn_gate_warning(net, "burn_in", "fewer iterations than max_batches=%ld: the rate only "
-                                                "rises, from 0", most);
     }
 }
 

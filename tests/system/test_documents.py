@@ -325,7 +325,7 @@ def each_switch_and_hook_is_in_the_list(_):
     switches = set(re.findall(r"(?m)^\| `(fix-[\w-]+)`", text))
     all_anchors = "".join(read(os.path.relpath(p, ROOT)) for p in glob.glob(os.path.join(ROOT, "patches/*.anchors")))
     edits = set(re.findall(r"(?m)^edit: (.*)$", all_anchors))
-    table = text[text.index("## Hooks"):text.index("## Fixes that can be left out")]
+    table = text[text.index("## Hooks"):text.index("## What is looked at before work begins")]
     named = set(re.findall(r"`([\w-]+)`", " ".join(row.split("|")[2] for row in table.splitlines() if row.startswith("| "))))
     calls = set(re.findall(r"`(snn_\w+)`", table))
     check("what patches/README.md names is in the anchors",

@@ -408,7 +408,7 @@ DATA = (
     ("learning_rate=0", {"net.cfg": detector().replace("learning_rate=.01", "learning_rate=0")}, TRAIN, 0,
      ["net.cfg:7: warning: [net] learning_rate: expected a number above 0"]),
     ("burn_in= that does not end", {"net.cfg": detector().replace("burn_in=2", "burn_in=1000")}, TRAIN, 0,
-     ["net.cfg:10: warning: [net] burn_in: expected fewer iterations"]),
+     ["net.cfg:10: warning: [net] burn_in: expected less than max_batches="]),
     ("cfg that is a folder", {}, "detector train obj.data images", 1, ['images: expected a cfg, got "Is a directory"']),
     ("cfg that is not there", {"net.cfg": None}, TRAIN, 1, ["net.cfg: expected a cfg, got \"No such file"]),
     ("everything at once", {"labels/a.txt": b"5 .5 .5 .2 .2\n", "images/b.jpg": b"text", "obj.names": "red\n",
