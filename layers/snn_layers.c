@@ -27,6 +27,11 @@ const snn_layer_type *snn_type_by_name(const char *name)
     return NULL;
 }
 
+const char *snn_type_activation(const snn_layer_type *type)
+{
+    return type->applies == LINEAR ? NULL : get_activation_string((ACTIVATION)type->applies);
+}
+
 const snn_layer_type *snn_type_of(const layer *l)
 {
     const snn_record *r = snn_record_of(l);

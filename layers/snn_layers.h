@@ -9,7 +9,9 @@
 #define SNN_LAYERS_H
 
 #include "snn_cfg.h"
-#include "snn_host.h"
+#include "snn_host_forward.h"
+
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,7 +39,7 @@ typedef struct snn_layer_type {
     layer (*make)(snn_shape in, const snn_section *s, const snn_section *net);
     void (*resize)(layer *l);   /* its own buffers; NULL: it has none */
     void (*number)(layer *l, int copy);     /* as snn_number_net; or NULL */
-    ACTIVATION applies;         /* to each value; LINEAR: not an activation */
+    int applies;                /* the ACTIVATION that it is of each value; LINEAR: none */
     int drops;                  /* values, in training */
     int whitens;                /* images */
     /* 0, and what the input is to be, where the keys do not fit it; NULL: they
@@ -51,6 +53,10 @@ extern const snn_layer_type snn_layer_types[SNN_LAYER_TYPES];
 
 /* The type whose section has that name; NULL where it is none of ours. */
 const snn_layer_type *snn_type_by_name(const char *name);
+
+/* The host's name of the activation that layers of the type are, as in activation=; NULL where
+ * they are none. */
+const char *snn_type_activation(const snn_layer_type *type);
 
 /* The type of a layer in a network; NULL where it is one of the host's. */
 const snn_layer_type *snn_type_of(const layer *l);
@@ -67,12 +73,6 @@ layer snn_new_layer(const char *name, snn_shape in, size_t options);
 /* Sets l to a new input of w x h and reallocates what depends on it. A plain
  * vector keeps its length. The content of the buffers is undefined after. */
 void snn_resize_layer(layer *l, int w, int h);
-
-/* Values in the batch. Reads l.batch, as the host lowers it for inference. */
-static inline size_t snn_batch_outputs(const layer *l)
-{
-    return (size_t)l->batch * (size_t)l->outputs;
-}
 
 #ifdef __cplusplus
 }

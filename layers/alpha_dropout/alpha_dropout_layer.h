@@ -17,6 +17,7 @@
 #ifndef ALPHA_DROPOUT_LAYER_H
 #define ALPHA_DROPOUT_LAYER_H
 
+#include "snn_host.h"
 #include "snn_layers.h"
 
 #include <stdint.h>

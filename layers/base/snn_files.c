@@ -26,7 +26,7 @@ const char *snn_why(int error)
     return error == EILSEQ ? "no text: a byte of 0, as in UTF-16" : strerror(error);
 }
 
-static void report(const char *file, int line, const char *kind, const char *format,
+static void report(FILE *out, const char *file, int line, const char *kind, const char *format,
                    va_list args)
 {
     char *text;
@@ -38,12 +38,12 @@ static void report(const char *file, int line, const char *kind, const char *for
     text = (char *)snn_alloc((size_t)n + 1, 1);
     vsnprintf(text, (size_t)n + 1, format, args);
     /* Threads that load images meet mistakes at the same time: whole lines. */
-    flockfile(stderr);
-    if (line) fprintf(stderr, "%s:%d: %s", file, line, kind);
-    else fprintf(stderr, "%s: %s", file, kind);
-    snn_put_text(stderr, text);
-    fputc('\n', stderr);
-    funlockfile(stderr);
+    flockfile(out);
+    if (line) fprintf(out, "%s:%d: %s", file, line, kind);
+    else fprintf(out, "%s: %s", file, kind);
+    snn_put_text(out, text);
+    fputc('\n', out);
+    funlockfile(out);
     free(text);
 }
 
@@ -51,16 +51,26 @@ void snn_report(const char *file, int line, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    report(file, line, "", format, args);
+    report(stderr, file, line, "", format, args);
     va_end(args);
 }
+
+void snn_report_to(FILE *out, const char *file, int line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    report(out, file, line, "", format, args);
+    va_end(args);
+}
+
+void snn_report_unreadable(const char *file) { snn_report(file, 0, "cannot be read: %s", strerror(errno)); }
 
 void snn_mistake(size_t *mistakes, const char *file, int line, const char *format, ...)
 {
     va_list args;
     if ((*mistakes)++ >= SNN_MOST_MISTAKES) return;
     va_start(args, format);
-    report(file, line, "", format, args);
+    report(stderr, file, line, "", format, args);
     va_end(args);
 }
 
@@ -68,7 +78,7 @@ void snn_warning(size_t *mistakes, const char *file, int line, const char *forma
 {
     va_list args;
     va_start(args, format);
-    report(file, line, "warning: ", format, args);
+    report(stderr, file, line, "warning: ", format, args);
     va_end(args);
     *mistakes += (size_t)snn_is_strict();
 }
@@ -76,7 +86,7 @@ void snn_warning(size_t *mistakes, const char *file, int line, const char *forma
 void snn_count_mistakes(size_t mistakes, const char *file)
 {
     if (mistakes <= SNN_MOST_MISTAKES) return;
-    fprintf(stderr, "%s: and %zu more mistakes\n", file, mistakes - SNN_MOST_MISTAKES);
+    snn_report(file, 0, "and %zu more mistakes", mistakes - SNN_MOST_MISTAKES);
 }
 
 int snn_is_readable(const char *file)
@@ -360,9 +370,6 @@ int snn_write_file(const char *file, const void *content,
         if (!error) error = snn_write_publish(file);
         if (error) snn_write_drop(file);
     }
-    if (error) {
-        fprintf(stderr, "%s: expected a file that can be written, got "
-                "\"%s\"\n", file, strerror(error));
-    }
+    if (error) snn_report(file, 0, "expected a file that can be written, got \"%s\"", strerror(error));
     return !error;
 }

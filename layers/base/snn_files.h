@@ -21,8 +21,13 @@ void snn_put_text(FILE *out, const char *text);
  * snn_is_readable and snn_text_read leave. */
 const char *snn_why(int error);
 
-/* "file:line: " and the message as one line to stderr; "file: " where the line is 0. */
+/* "file:line: " and the message as one line to stderr; "file: " where the line is 0.
+ * snn_report_to: to `out`. */
 void snn_report(const char *file, int line, const char *format, ...) SNN_PRINTF(3, 4);
+void snn_report_to(FILE *out, const char *file, int line, const char *format, ...) SNN_PRINTF(4, 5);
+
+/* "file: cannot be read: " and what errno says, to stderr. */
+void snn_report_unreadable(const char *file);
 
 /* The same, counted: adds 1 to *mistakes, and prints only the first
  * SNN_MOST_MISTAKES of them. */

@@ -1,4 +1,4 @@
-/* The fingerprint of words of 32 bits, for telling a changed file from the same one. */
+/* The fingerprint of words of 32 bits, for telling a changed file from the same one, and of bytes. */
 #ifndef SNN_FINGERPRINT_H
 #define SNN_FINGERPRINT_H
 
@@ -21,6 +21,14 @@ static inline uint64_t snn_fingerprint(uint64_t sum, const void *words, size_t c
         sum ^= sum >> 29;
     }
     return sum;
+}
+
+/* The same of `count` bytes, the last word filled up with zeros, and of their number. */
+static inline uint64_t snn_fingerprint_bytes(uint64_t sum, const void *bytes, size_t count)
+{
+    uint32_t last[2] = { 0, (uint32_t)count };
+    memcpy(last, (const char *)bytes + count / sizeof *last * sizeof *last, count % sizeof *last);
+    return snn_fingerprint(snn_fingerprint(sum, bytes, count / sizeof *last), last, 2);
 }
 
 #ifdef __cplusplus

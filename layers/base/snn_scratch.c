@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 typedef struct {
-    void *block[SNN_SCRATCH_SLOTS];
+    void *room[SNN_SCRATCH_SLOTS];
     size_t bytes[SNN_SCRATCH_SLOTS];
 } scratch;
 
@@ -16,7 +16,7 @@ static void release(void *p)
 {
     scratch *s = (scratch *)p;
     int i;
-    for (i = 0; i < SNN_SCRATCH_SLOTS; ++i) free(s->block[i]);
+    for (i = 0; i < SNN_SCRATCH_SLOTS; ++i) free(s->room[i]);
     free(s);
 }
 
@@ -34,13 +34,13 @@ void *snn_scratch(snn_scratch_slot slot, size_t bytes)
         s = (scratch *)snn_alloc(1, sizeof *s);
         pthread_setspecific(key, s);
     }
-    if (bytes > s->bytes[slot] || !s->block[slot]) {
-        free(s->block[slot]);
-        s->block[slot] = NULL;
-        if (posix_memalign(&s->block[slot], 64, bytes ? bytes : 64)) {
+    if (bytes > s->bytes[slot] || !s->room[slot]) {
+        free(s->room[slot]);
+        s->room[slot] = NULL;
+        if (posix_memalign(&s->room[slot], 64, bytes ? bytes : 64)) {
             snn_fatal("out of memory: %zu bytes wanted", bytes);
         }
         s->bytes[slot] = bytes;
     }
-    return s->block[slot];
+    return s->room[slot];
 }

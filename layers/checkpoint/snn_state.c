@@ -299,12 +299,13 @@ static float *find_state(network *net, const char *file, header *h, const char *
 static void compare_batch(const network *net, const char *weights, uint64_t before)
 {
     uint64_t now = images_of(net), seen = snn_images_of_all(*net->seen);
+    size_t mistakes = 0;
     if (!before || before == now) return;
-    fprintf(stderr, "%s: warning: expected batch=%llu, as in the training so far, got %llu: its iteration %llu "
-            "is iteration %llu now, for max_batches=%d, burn_in= and steps=\n", weights,
-            (unsigned long long)before, (unsigned long long)now, (unsigned long long)(seen / before),
-            (unsigned long long)(seen / now), net->max_batches);
-    if (snn_is_strict()) snn_quit();
+    snn_warning(&mistakes, weights, 0, "expected batch=%llu, as in the training so far, got %llu: its iteration %llu "
+                "is iteration %llu now, for max_batches=%d, burn_in= and steps=", (unsigned long long)before,
+                (unsigned long long)now, (unsigned long long)(seen / before), (unsigned long long)(seen / now),
+                net->max_batches);
+    if (mistakes) snn_quit();
 }
 
 /* The host would end at once, and write its final weights over those that are there. */
@@ -312,9 +313,9 @@ static void refuse_if_done(const network *net, const char *weights)
 {
     uint64_t done = snn_images_of_all(*net->seen) / images_of(net);
     if (net->max_batches < 1 || done < (uint64_t)net->max_batches) return;
-    fprintf(stderr, "%s: expected weights of fewer than max_batches=%d iterations, got those of %llu (%llu images): "
-            "raise max_batches to go on, or begin anew with -clear; nothing was written\n", weights,
-            net->max_batches, (unsigned long long)done, (unsigned long long)snn_images_of_all(*net->seen));
+    snn_report(weights, 0, "expected weights of fewer than max_batches=%d iterations, got those of %llu (%llu images): "
+               "raise max_batches to go on, or begin anew with -clear; nothing was written", net->max_batches,
+               (unsigned long long)done, (unsigned long long)snn_images_of_all(*net->seen));
     snn_quit();
 }
 

@@ -9,7 +9,7 @@
 #ifndef SNN_STATE_H
 #define SNN_STATE_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #include <stdint.h>
 

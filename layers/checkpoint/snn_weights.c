@@ -1,5 +1,6 @@
 #include "snn_weights.h"
 #include "snn_fingerprint.h"
+#include "snn_host.h"
 #include "snn_layers.h"
 
 #include <errno.h>

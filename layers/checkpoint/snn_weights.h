@@ -5,7 +5,7 @@
 #ifndef SNN_WEIGHTS_H
 #define SNN_WEIGHTS_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 #include "snn_parameters.h"
 
 #include <stdint.h>

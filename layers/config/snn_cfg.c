@@ -163,6 +163,15 @@ int snn_key_parse(const snn_key *key, const char *text, double *value)
     return key->kind == SNN_INTEGER || *value == 0 || (long long)*value % 2;
 }
 
+const snn_key *snn_key_by_name(const snn_key *keys, int count, const char *name)
+{
+    int i;
+    for (i = 0; i < count; ++i) {
+        if (!strcmp(keys[i].name, name)) return &keys[i];
+    }
+    return NULL;
+}
+
 double snn_value(const snn_section *s, const snn_key *key)
 {
     const snn_option *o = snn_find(s, key->name);
@@ -205,6 +214,17 @@ int snn_is_listed(const char *const *names, const char *name)
 {
     for (; *names; ++names) {
         if (!strcmp(*names, name)) return 1;
+    }
+    return 0;
+}
+
+int snn_has_word(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+    const char *p = words;
+    while (n && (p = strstr(p, word)) != NULL) {
+        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return 1;
+        p += n;
     }
     return 0;
 }

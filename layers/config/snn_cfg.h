@@ -57,6 +57,9 @@ void snn_cfg_free(snn_cfg *cfg);
 /* The option of that name, NULL where the section has none. */
 const snn_option *snn_find(const snn_section *s, const char *name);
 
+/* The key of that name; NULL where none of the `count` keys has it. */
+const snn_key *snn_key_by_name(const snn_key *keys, int count, const char *name);
+
 /* 1 and *value set where `text` is what the key allows, otherwise 0. A
  * choice's value is its index. */
 int snn_key_parse(const snn_key *key, const char *text, double *value);
@@ -69,8 +72,10 @@ double snn_value(const snn_section *s, const snn_key *key);
 double snn_value_or(const snn_section *s, const snn_section *defaults,
                     const snn_key *key);
 
-/* Whether `name` is one of `names`, which end with NULL. */
+/* Whether `name` is one of `names`, which end with NULL; whether `word` is one of `words`,
+ * which stand in one text with blanks between them. */
 int snn_is_listed(const char *const *names, const char *name);
+int snn_has_word(const char *words, const char *word);
 
 /* The name in `names` (ends with NULL) that a misspelt one most likely stands
  * for: least edit distance, at most a third of the name; NULL where none is

@@ -1,4 +1,5 @@
 #include "snn_gate.h"
+#include "snn_family.h"
 #include "snn_files.h"
 #include "snn_gate_host.h"
 #include "snn_gate_shapes.h"
@@ -6,7 +7,6 @@
 #include "snn_messages.h"
 #include "snn_upstream.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,27 +28,9 @@ static const char *const host_sections[] = {
     "yolo", NULL
 };
 
-static int is_host_section(const char *name)
-{
-    char bracketed[64];
-    if (strlen(name) > 60) return 0;
-    snprintf(bracketed, sizeof bracketed, "[%s]", name);
-    return string_to_layer_type(bracketed) != BLANK;
-}
-
 static int is_net(const char *name)
 {
     return !strcmp(name, "net") || !strcmp(name, "network");
-}
-
-static const snn_key *key_by_name(const snn_key *keys, int count,
-                                  const char *name)
-{
-    int i;
-    for (i = 0; i < count; ++i) {
-        if (!strcmp(keys[i].name, name)) return &keys[i];
-    }
-    return NULL;
 }
 
 static int check_value(const snn_section *s, const snn_option *o,
@@ -87,7 +69,7 @@ static int check_own(const snn_section *s, const snn_layer_type *type)
     int i, mistakes = 0;
     for (i = 0; i < s->count; ++i) {
         const snn_option *o = &s->options[i];
-        const snn_key *key = key_by_name(type->keys, type->key_count, o->key);
+        const snn_key *key = snn_key_by_name(type->keys, type->key_count, o->key);
         if (key) {
             mistakes += check_value(s, o, key);
         } else if (!snn_is_listed(host_keys_anywhere, o->key)) {
@@ -102,7 +84,7 @@ static int check_host(const snn_section *s, const snn_key *keys, int count)
 {
     int i, mistakes = 0;
     for (i = 0; i < s->count; ++i) {
-        const snn_key *key = key_by_name(keys, count, s->options[i].key);
+        const snn_key *key = snn_key_by_name(keys, count, s->options[i].key);
         if (key) mistakes += check_value(s, &s->options[i], key);
     }
     return mistakes;
@@ -124,7 +106,7 @@ static int unknown_section(const snn_section *s)
     int i, n = 0;
     for (i = 0; i < SNN_LAYER_TYPES; ++i) names[n++] = snn_layer_types[i].name;
     for (i = 0; host_sections[i]; ++i) {
-        if (is_host_section(host_sections[i])) names[n++] = host_sections[i];
+        if (snn_family_has_section(host_sections[i])) names[n++] = host_sections[i];
     }
     names[n] = NULL;
     if (family_of(s->name)) {
@@ -151,7 +133,7 @@ static int check_section(const snn_section *s, int any_host)
         return snn_gate_mistake_of(s, NULL, "expected a layer type after the first section, "
                                    "got \"%s\"", s->name);
     }
-    if (!is_host_section(s->name) &&
+    if (!snn_family_has_section(s->name) &&
         !(any_host && snn_is_listed(host_sections, s->name))) {
         return unknown_section(s);
     }
@@ -181,8 +163,8 @@ static int check(const snn_cfg *cfg, int any_host)
     const snn_section *first = cfg->sections;
     int i = 0, mistakes = 0;
     if (cfg->mark) {
-        fprintf(stderr, "%s:1: expected plain text, got a byte-order mark of %s before it: save the file "
-                "without one, as ASCII or UTF-8\n", cfg->file, cfg->mark);
+        snn_report(cfg->file, 1, "expected plain text, got a byte-order mark of %s before it: save the file "
+                   "without one, as ASCII or UTF-8", cfg->mark);
         if (strcmp(cfg->mark, "UTF-8")) return 1;
         ++mistakes;
     }
@@ -228,7 +210,7 @@ snn_cfg *snn_gate_open(const char *file)
 {
     snn_cfg *cfg = snn_cfg_read(file);
     if (!cfg) {
-        snn_report(file, 0, "cannot be read: %s", strerror(errno));
+        snn_report_unreadable(file);
         exit(EXIT_FAILURE);
     }
     if (snn_gate_check(cfg)) exit(EXIT_FAILURE);

@@ -1,5 +1,5 @@
 #include "snn_gate_host.h"
-#include "snn_host.h"
+#include "snn_family.h"
 #include "snn_keys.h"
 #include "snn_math.h"
 #include "snn_messages.h"
@@ -14,27 +14,16 @@
 enum { LONGEST_NAME = 40, MOST_NAMES = 128 };
 
 /* Where the host goes on with a default it is a warning, where it ends a mistake. */
-#define REFUSED (SNN_FAMILY_IS_STRICT ? snn_gate_mistake : snn_gate_warning)
-#define REFUSED_OF (SNN_FAMILY_IS_STRICT ? snn_gate_mistake_of : snn_gate_warning_of)
-#define WHAT_HOST_DOES (SNN_FAMILY_IS_STRICT ? "refuses" : "ignores")
+#define REFUSED (snn_family.is_strict ? snn_gate_mistake : snn_gate_warning)
+#define REFUSED_OF (snn_family.is_strict ? snn_gate_mistake_of : snn_gate_warning_of)
+#define WHAT_HOST_DOES (snn_family.is_strict ? "refuses" : "ignores")
 
 /* ---- the table ----------------------------------------------------------- */
-
-static int has_word(const char *words, const char *word)
-{
-    size_t n = strlen(word);
-    const char *p = words;
-    while (n && (p = strstr(p, word)) != NULL) {
-        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return 1;
-        p += n;
-    }
-    return 0;
-}
 
 static const char *keys_of(const snn_section *s)
 {
     const snn_upstream_section *u = snn_upstream_sections;
-    while (u->sections && !has_word(u->sections, s->name)) ++u;
+    while (u->sections && !snn_has_word(u->sections, s->name)) ++u;
     return u->sections ? u->keys : "";
 }
 
@@ -62,7 +51,7 @@ static int is_others(const char *kind) { return snn_upstream_other(kind[1]) != N
 int snn_gate_host_reads(const snn_section *s, const char *key)
 {
     const char *kind = kind_in(keys_of(s), key);
-    return kind && !is_others(kind) && !has_word(SNN_FAMILY_LACKS, key);
+    return kind && !is_others(kind) && !snn_has_word(snn_family.lacks, key);
 }
 
 /* Appends the names of a list that this host reads. */
@@ -136,7 +125,7 @@ static int check_value(const snn_section *s, const snn_option *o, char kind)
             : REFUSED(s, o->key, "an integer");
     case 'f':
         if (!is_number(o->value, 0)) return REFUSED(s, o->key, "a number");
-        return snn_reads_number(o->value) ? 0
+        return snn_family_reads_number(o->value) ? 0
             : REFUSED(s, o->key, "a number of digits, '-' and '.', as the host reads no others");
     case 'I':
         return is_integer(o->value, INT_MIN, 1) ? 0
@@ -145,9 +134,9 @@ static int check_value(const snn_section *s, const snn_option *o, char kind)
         return is_number(o->value, 1) ? 0
             : REFUSED(s, o->key, "numbers, separated by commas");
     case 'A':
-        return check_choice(s, o, snn_upstream_activations, "an activation");
+        return check_choice(s, o, snn_family.activations, "an activation");
     case 'P':
-        return check_choice(s, o, snn_upstream_policies, "a policy");
+        return check_choice(s, o, snn_family.policies, "a policy");
     default:
         return 0;       /* text, or layers, which the graph checks */
     }
@@ -157,16 +146,13 @@ static int check_value(const snn_section *s, const snn_option *o, char kind)
 
 static int is_ours(const snn_section *s, const char *name)
 {
-    int i, count;
+    int count;
     const snn_key *keys = snn_keys_of_host(s, &count);
     if (!strcmp(s->name, "net") || !strcmp(s->name, "network")) {
         keys = snn_host_keys;
         count = SNN_HOST_KEYS;
     }
-    for (i = 0; i < count; ++i) {
-        if (!strcmp(keys[i].name, name)) return 1;
-    }
-    return 0;
+    return snn_key_by_name(keys, count, name) != NULL;
 }
 
 static int unknown_key(const snn_section *s, const snn_option *o, const char *keys,
@@ -193,7 +179,7 @@ int snn_gate_host_keys(const snn_section *s)
     for (i = 0; i < s->count; ++i) {
         const snn_option *o = &s->options[i];
         const char *kind = snn_gate_kind(s, o->key);
-        if (has_word(SNN_FAMILY_LACKS, o->key)) kind = NULL;
+        if (snn_has_word(snn_family.lacks, o->key)) kind = NULL;
         if (is_ours(s, o->key)) continue;
         if (!kind) {
             mistakes += unknown_key(s, o, keys, anywhere);

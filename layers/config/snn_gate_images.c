@@ -1,6 +1,5 @@
 /* Layers that make an image of another shape. */
 #include "snn_foresight.h"
-#include "snn_host.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Layers that read other layers than the one before. */
 #include "snn_keys.h"
 #include "snn_foresight.h"
-#include "snn_host.h"
+#include "snn_family.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static int check_sum_weights(const snn_section *s)
  * out. */
 static int fits(snn_foreseen a, snn_foreseen b)
 {
-    if (snn_sums_have_one_size()) return a.w == b.w && a.h == b.h;
+    if (snn_family.sums_have_one_size) return a.w == b.w && a.h == b.h;
     return a.w / b.w == a.h / b.h && b.w / a.w == b.h / a.h;
 }
 
@@ -64,7 +64,7 @@ static int sum(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen 
         }
         if (from.knows && !fits(in, from)) {
             return snn_gate_mistake(s, "from", "a layer of %lld x %lld like the one before%s, not "
-                                    "of %lld x %lld", in.w, in.h, snn_sums_have_one_size()
+                                    "of %lld x %lld", in.w, in.h, snn_family.sums_have_one_size
                                     ? "" : ", or in proportion", from.w, from.h);
         }
     }

@@ -1,6 +1,6 @@
 /* Losses: what they ask of the layer before them. */
 #include "snn_foresight.h"
-#include "snn_host.h"
+#include "snn_family.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static int check_anchors(const snn_section *s, snn_count boxes)
 {
     const snn_option *anchors = snn_find(s, "anchors");
     if (!anchors || !*anchors->value || boxes < 1) return 0;
-    if (snn_gate_list_length(anchors) > 2 * boxes && !snn_skips_spare_anchors(s->name)) {
+    if (snn_gate_list_length(anchors) > 2 * boxes && !snn_family_skips_spare_anchors(s->name)) {
         return snn_gate_mistake(s, "anchors", "%lld numbers, two for each of num=%lld",
                                 2 * boxes, boxes);
     }

@@ -1,7 +1,6 @@
 /* Shapes, as the host's make_*_layer functions work them out. */
 #include "snn_gate_shapes.h"
 #include "snn_foresight.h"
-#include "snn_host.h"
 #include "snn_layers.h"
 #include "snn_upstream.h"
 

@@ -1,6 +1,6 @@
 #include "snn_upstream.h"
-
-#include "snn_host.h"
+#include "snn_cfg.h"
+#include "snn_family.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -93,32 +93,14 @@ const char snn_upstream_anywhere[] =
     "onlyforward:i stopbackward:i dontload:i dontloadscales:i learning_rate:f truth:ip "
     "dontsave:ip numload:ip smooth:fp clip:fa dont_update:ia burnin_update:ia train_only_bn:ia";
 
-const char *const snn_upstream_activations[] = {
-    "logistic", "loggy", "relu", "elu", "selu", "relie", "plse", "hardtan", "lhtan", "linear",
-    "ramp", "leaky", "tanh", "stair",
-    SNN_FAMILY_ACTIVATIONS
-    NULL
-};
-
-const char *const snn_upstream_policies[] = {
-    "random", "poly", "constant", "step", "exp", "sigmoid", "steps",
-    SNN_FAMILY_POLICIES
-    NULL
-};
-
 const char *snn_upstream_other(char mark)
 {
-    if (mark == SNN_FAMILY) return NULL;
+    if (mark == snn_family.mark) return NULL;
     return mark == 'p' ? "pjreddie/darknet" : mark == 'a' ? "AlexeyAB/darknet" : NULL;
 }
 
 int snn_is_of_channels(const char *activation)
 {
     static const char start[] = "normalize_channels";
-    int i;
-    if (strncmp(activation, start, sizeof start - 1)) return 0;
-    for (i = 0; snn_upstream_activations[i]; ++i) {
-        if (!strcmp(activation, snn_upstream_activations[i])) return 1;
-    }
-    return 0;
+    return !strncmp(activation, start, sizeof start - 1) && snn_is_listed(snn_family.activations, activation);
 }

@@ -29,10 +29,6 @@ extern const snn_upstream_section snn_upstream_sections[];
 /* Read in every section but [net]. */
 extern const char snn_upstream_anywhere[];
 
-/* Names that the host knows; others it replaces by a default. */
-extern const char *const snn_upstream_activations[];
-extern const char *const snn_upstream_policies[];
-
 /* Whether it is the host's name for an activation that divides by a sum over channels. */
 int snn_is_of_channels(const char *activation);
 

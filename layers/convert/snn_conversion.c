@@ -1,35 +1,18 @@
 #include "snn_conversion.h"
 #include "snn_data.h"
+#include "snn_files.h"
 #include "snn_gate.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- what is said -------------------------------------------------------- */
 
-void snn_explain(const snn_section *s, int line, const char *key, const char *format, ...)
-{
-    va_list args;
-    printf("%s:%d: [%s]%s%s: ", s->file, line, s->name, key ? " " : "",
-           key ? key : "");
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    putchar('\n');
-}
-
 void snn_refuse(snn_conversion *c, const snn_section *s, const snn_option *o,
                 const char *expected)
 {
-    fprintf(stderr, "%s:%d: [%s]%s%s: expected %s", s->file,
-            o ? o->line : s->line, s->name, o ? " " : "", o ? o->key : "",
-            expected);
-    if (o) fprintf(stderr, ", got \"%s\"", o->value);
-    fputc('\n', stderr);
-    ++c->mistakes;
+    c->mistakes += snn_gate_mistake(s, o ? o->key : NULL, "%s", expected);
 }
 
 /* ---- questions about sections -------------------------------------------- */
@@ -126,7 +109,7 @@ int snn_conversion_begin(snn_conversion *c, const snn_convert_options *o)
     c->cfg = snn_cfg_read(o->in);
     if (c->cfg) c->text = snn_edit_read(o->in);
     if (!c->text) {
-        fprintf(stderr, "%s: cannot be read: %s\n", o->in, strerror(errno));
+        snn_report_unreadable(o->in);
         return 0;
     }
     if (snn_gate_check_any_host(c->cfg)) return 0;

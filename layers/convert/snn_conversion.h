@@ -11,6 +11,7 @@
 #include "snn_edit.h"
 #include "snn_graph.h"
 #include "snn_mem.h"
+#include "snn_messages.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -113,11 +114,7 @@ void snn_insert_whitening(snn_conversion *c);
 
 /* ---- what is said -------------------------------------------------------- */
 
-/* "file:line: [section] key: " and the change, with its reason. */
-void snn_explain(const snn_section *s, int line, const char *key, const char *format, ...)
-    SNN_PRINTF(4, 5);
-
-/* A mistake of the user's, which ends the conversion. */
+/* A mistake of the user's, which ends the conversion. Changes are said by snn_explain. */
 void snn_refuse(snn_conversion *c, const snn_section *s, const snn_option *o,
                 const char *expected);
 

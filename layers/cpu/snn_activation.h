@@ -2,7 +2,7 @@
 #ifndef SNN_ACTIVATION_H
 #define SNN_ACTIVATION_H
 
-#include "snn_host.h"
+#include "snn_host_names.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -3,7 +3,7 @@
 #ifndef SNN_BATCHNORM_H
 #define SNN_BATCHNORM_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

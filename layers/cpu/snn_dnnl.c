@@ -3,6 +3,7 @@
 #ifdef SNN_CPU_FAST
 
 #include "snn_blocks.h"
+#include "snn_fingerprint.h"
 #include "snn_mem.h"
 #include "snn_scratch.h"
 
@@ -424,11 +425,7 @@ enum { BUCKETS = 256 };
 
 static unsigned bucket_of(const snn_conv_shape *s)
 {
-    const unsigned char *p = (const unsigned char *)s;
-    unsigned hash = 2166136261u;
-    size_t i;
-    for (i = 0; i < sizeof *s; ++i) hash = (hash ^ p[i]) * 16777619u;
-    return (hash ^ hash >> 16) % BUCKETS;
+    return (unsigned)(snn_fingerprint_bytes(0, s, sizeof *s) % BUCKETS);
 }
 
 const snn_conv *snn_conv_of(const snn_conv_shape *shape)

@@ -7,7 +7,7 @@
 #ifndef SNN_FAST_H
 #define SNN_FAST_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

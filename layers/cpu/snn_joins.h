@@ -3,7 +3,7 @@
 #ifndef SNN_JOINS_H
 #define SNN_JOINS_H
 
-#include "snn_host.h"
+#include "snn_plan.h"
 
 #ifdef __cplusplus
 extern "C" {

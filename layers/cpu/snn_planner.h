@@ -2,7 +2,7 @@
 #ifndef SNN_PLANNER_H
 #define SNN_PLANNER_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

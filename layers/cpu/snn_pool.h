@@ -4,7 +4,7 @@
 #ifndef SNN_POOL_H
 #define SNN_POOL_H
 
-#include "snn_host.h"
+#include "snn_plan.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -3,8 +3,8 @@
 #ifndef SNN_UPDATE_H
 #define SNN_UPDATE_H
 
-#include "snn_host.h"
 #include "snn_math.h"
+#include "snn_plan.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,7 +1,7 @@
 #include "snn_labels.h"
 #include "snn_files.h"
 #include "snn_hooks.h"
-#include "snn_host.h"
+#include "snn_family.h"
 #include "snn_math.h"
 
 #include <errno.h>
@@ -78,7 +78,7 @@ char *snn_label_path(const char *picture)
     const char *place = beside + strlen(beside);
     size_t length;
     while (!found && (place = folder_before(beside, place, &length)) != NULL) {
-        if (SNN_LABELS_BESIDE && !strncmp(place, "images/", 7) &&
+        if (snn_family.labels_beside && !strncmp(place, "images/", 7) &&
             snn_exists(beside) && strcmp(beside, picture)) break;
         found = take(replaced(beside, place, length, "labels"), picture, &first);
     }

@@ -49,10 +49,10 @@ static int is_png(const char *bytes, size_t size)
 /* stb_image turns indices into colours, of which several may be equal: here the
  * palette becomes one in which colour i is (i, i, i). The new bytes, which the
  * caller frees; NULL where there is no palette. */
-static unsigned char *with_plain_palette(const char *bytes, size_t size, size_t *new_size)
+static unsigned char *with_grey_palette(const char *bytes, size_t size, size_t *new_size)
 {
     const unsigned char *png = (const unsigned char *)bytes;
-    unsigned char *plain;
+    unsigned char *grey;
     size_t at = 8, i;
     while (at + 12 <= size && memcmp(bytes + at + 4, "PLTE", 4)) {
         uint32_t length = big_endian(png + at);
@@ -60,15 +60,15 @@ static unsigned char *with_plain_palette(const char *bytes, size_t size, size_t 
         at += (size_t)length + 12;
     }
     if (at + 12 > size || big_endian(png + at) > size - at - 12) return NULL;
-    plain = (unsigned char *)snn_alloc(size + 768, 1);
-    memcpy(plain, png, at);
-    memcpy(plain + at, "\0\0\3\0PLTE", 8);
-    for (i = 0; i < 768; ++i) plain[at + 8 + i] = (unsigned char)(i / 3);
+    grey = (unsigned char *)snn_alloc(size + 768, 1);
+    memcpy(grey, png, at);
+    memcpy(grey + at, "\0\0\3\0PLTE", 8);
+    for (i = 0; i < 768; ++i) grey[at + 8 + i] = (unsigned char)(i / 3);
     i = at + 12 + big_endian(png + at);
     at += 780;
-    memcpy(plain + at, png + i, size - i);
+    memcpy(grey + at, png + i, size - i);
     *new_size = at + size - i;
-    return plain;
+    return grey;
 }
 
 /* Grey or indices of at most eight bits, as stb_image has them: it stretches grey of
@@ -77,12 +77,12 @@ static uint16_t *read_bytes(const char *bytes, size_t size, int bits, int is_pal
                             int *h)
 {
     int channels, unit = is_palette || bits == 8 ? 1 : 255 / ((1 << bits) - 1);
-    unsigned char *plain = is_palette ? with_plain_palette(bytes, size, &size) : NULL;
+    unsigned char *grey = is_palette ? with_grey_palette(bytes, size, &size) : NULL;
     unsigned char *pixels = NULL;
     uint16_t *values = NULL;
     size_t i, count;
-    if (plain || !is_palette) {
-        pixels = stbi_load_from_memory(plain ? plain : (const unsigned char *)bytes, (int)size, w, h,
+    if (grey || !is_palette) {
+        pixels = stbi_load_from_memory(grey ? grey : (const unsigned char *)bytes, (int)size, w, h,
                                        &channels, is_palette ? 3 : 1);
     }
     if (pixels) {
@@ -91,7 +91,7 @@ static uint16_t *read_bytes(const char *bytes, size_t size, int bits, int is_pal
         for (i = 0; i < count; ++i) values[i] = (uint16_t)(pixels[is_palette ? 3 * i : i] / unit);
     }
     free(pixels);
-    free(plain);
+    free(grey);
     return values;
 }
 

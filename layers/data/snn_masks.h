@@ -17,7 +17,6 @@
 #ifndef SNN_MASKS_H
 #define SNN_MASKS_H
 
-#include "snn_host.h"
 #include "snn_labels.h"
 
 #include <stdint.h>

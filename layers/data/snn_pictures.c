@@ -1,7 +1,6 @@
 #include "snn_pictures.h"
 #include "snn_files.h"
 #include "snn_hooks.h"
-#include "snn_host.h"
 #include "snn_mem.h"
 #include "snn_png.h"
 

@@ -1,6 +1,7 @@
 #include "snn_segmenter.h"
 #include "snn_data.h"
 #include "snn_hooks.h"
+#include "snn_host.h"
 #include "snn_math.h"
 
 int snn_is_exclusive(const layer *l) { return l->type == SOFTMAX; }

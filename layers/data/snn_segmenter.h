@@ -3,6 +3,7 @@
 #ifndef SNN_SEGMENTER_H
 #define SNN_SEGMENTER_H
 
+#include "snn_host_forward.h"
 #include "snn_masks.h"
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
 #include "snn_set.h"
+#include "snn_fingerprint.h"
 #include "snn_host.h"
 #include "snn_masks.h"
 #include "snn_named.h"
@@ -174,13 +175,6 @@ static void check_images(void *context, size_t begin, size_t end)
 
 /* ---- what was seen before ------------------------------------------------ */
 
-static uint64_t add_bytes(uint64_t sum, const void *bytes, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)bytes;
-    while (n--) sum = (sum ^ *p++) * UINT64_C(0x100000001B3);   /* FNV-1a */
-    return sum;
-}
-
 static uint64_t add_file(uint64_t sum, const char *file)
 {
     struct stat s;
@@ -190,7 +184,7 @@ static uint64_t add_file(uint64_t sum, const char *file)
         what[1] = s.st_mtim.tv_sec;
         what[2] = s.st_mtim.tv_nsec;
     }
-    return add_bytes(add_bytes(sum, file, strlen(file) + 1), what, sizeof what);
+    return snn_fingerprint_bytes(snn_fingerprint_bytes(sum, file, strlen(file) + 1), what, sizeof what);
 }
 
 static void sum_images(void *context, size_t begin, size_t end)
@@ -199,7 +193,7 @@ static void sum_images(void *context, size_t begin, size_t end)
     size_t i;
     for (i = begin; i < end; ++i) {
         const char *picture = s->data->images.lines[i];
-        uint64_t sum = add_file(UINT64_C(0xCBF29CE484222325), picture);
+        uint64_t sum = add_file(0, picture);
         char *file = s->task->truths == SNN_BOXES ? snn_label_path(picture) :
                      s->task->truths == SNN_MASKS ? snn_mask_find(picture) : NULL;
         s->sums[i] = file ? add_file(sum, file) : sum;
@@ -211,13 +205,13 @@ static uint64_t sum_of(survey *s)
 {
     const snn_data *d = s->data;
     int about[] = { VERSION, (int)s->task->truths, s->task->max_boxes, s->task->least > 0, d->classes, d->ignore };
-    uint64_t sum = add_bytes(UINT64_C(0xCBF29CE484222325), about, sizeof about);
+    uint64_t sum = snn_fingerprint_bytes(0, about, sizeof about);
     size_t i;
     for (i = 0; s->task->truths == SNN_CLASSES && i < d->names.count; ++i) {
-        sum = add_bytes(sum, d->names.lines[i], strlen(d->names.lines[i]) + 1);
+        sum = snn_fingerprint_bytes(sum, d->names.lines[i], strlen(d->names.lines[i]) + 1);
     }
     snn_parallel(d->images.count, 64, sum_images, s);
-    return add_bytes(sum, s->sums, d->images.count * sizeof *s->sums);
+    return snn_fingerprint_bytes(sum, s->sums, d->images.count * sizeof *s->sums);
 }
 
 static char *memory_of(const char *list)
@@ -287,17 +281,14 @@ static void report(size_t *mistakes, const survey *s, char **warnings)
             if (n->kind == SNN_WRONG) {
                 snn_mistake(mistakes, n->file, n->line, "expected %s", n->text);
             } else if (counts[n->kind] <= SHOWN) {
-                if (n->line) fprintf(said, "%s:%d: warning: expected ", n->file, n->line);
-                else fprintf(said, "%s: warning: expected ", n->file);
-                snn_put_text(said, n->text);
-                fputc('\n', said);
+                snn_report_to(said, n->file, n->line, "warning: expected %s", n->text);
             }
         }
     }
     for (kind = SNN_WRONG + 1; kind < SNN_FINDINGS; ++kind) {
         if (counts[kind] > SHOWN) {
-            fprintf(said, "%s: warning: %zu %s, the first %d named above\n", s->data->list, counts[kind],
-                    more[kind], SHOWN);
+            snn_report_to(said, s->data->list, 0, "warning: %zu %s, the first %d named above", counts[kind],
+                          more[kind], SHOWN);
         }
         if (counts[kind] && snn_is_strict()) *mistakes += counts[kind];
     }
@@ -344,7 +335,7 @@ void snn_set_check(size_t *mistakes, const snn_data *d, const snn_task *task)
     s.sums = (uint64_t *)snn_alloc(count, sizeof *s.sums);
     if (is_long) sum = sum_of(&s);
     if (!is_long || !is_remembered(d->list, sum)) {
-        if (is_long) fprintf(stderr, "%s: checking images and what is known of them\n", d->list);
+        if (is_long) snn_report(d->list, 0, "checking images and what is known of them");
         for (s.first = 0; s.first < count; s.first += n) {
             n = count / SLICES + 1;
             if (n > count - s.first) n = count - s.first;

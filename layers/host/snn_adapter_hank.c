@@ -85,28 +85,29 @@ int stbi_info(const char *file, int *w, int *h, int *channels)
 
 const char *stbi_failure_reason(void) { return "OpenCV cannot read it"; }
 
-int stbi_write_png(const char *file, int w, int h, int channels, const void *pixels, int stride)
+/* The pixels, red first, as a file of the type that `ending` names. */
+static int encode(const char *ending, const cv::Mat &m, const std::vector<int> &options,
+                  void (*write)(void *context, void *data, int size), void *context)
 {
     std::vector<unsigned char> bytes;
-    cv::Mat m(h, w, CV_8UC(channels), (void *)pixels, (size_t)stride), bgr = m;
-    FILE *f = fopen(file, "wb");
-    int is_written;
-    if (!f) return 0;
-    if (channels == 3) cv::cvtColor(m, bgr, cv::COLOR_RGB2BGR);
-    is_written = cv::imencode(".png", bgr, bytes) &&
-                 fwrite(bytes.data(), 1, bytes.size(), f) == bytes.size();
-    return !fclose(f) && is_written;
+    cv::Mat bgr = m;
+    if (m.channels() == 3) cv::cvtColor(m, bgr, cv::COLOR_RGB2BGR);
+    if (!cv::imencode(ending, bgr, bytes, options)) return 0;
+    write(context, bytes.data(), (int)bytes.size());
+    return 1;
+}
+
+int stbi_write_png_to_func(void (*write)(void *context, void *data, int size), void *context, int w, int h, int channels,
+                           const void *pixels, int stride)
+{
+    return encode(".png", cv::Mat(h, w, CV_8UC(channels), (void *)pixels, (size_t)stride), {}, write, context);
 }
 
 int stbi_write_jpg_to_func(void (*write)(void *context, void *data, int size), void *context, int w, int h, int channels,
                            const void *pixels, int quality)
 {
-    std::vector<unsigned char> bytes;
-    cv::Mat m(h, w, CV_8UC(channels), (void *)pixels), bgr = m;
-    if (channels == 3) cv::cvtColor(m, bgr, cv::COLOR_RGB2BGR);
-    if (!cv::imencode(".jpg", bgr, bytes, { cv::IMWRITE_JPEG_QUALITY, quality })) return 0;
-    write(context, bytes.data(), (int)bytes.size());
-    return 1;
+    return encode(".jpg", cv::Mat(h, w, CV_8UC(channels), (void *)pixels), { cv::IMWRITE_JPEG_QUALITY, quality }, write,
+                  context);
 }
 
 #endif

@@ -1,16 +1,11 @@
-/* The host's own command line: what it accepts, by family, and what its buffers
- * hold. See snn_host.h. */
+/* The host's own command line: what it accepts besides snn_family.commands, and what its
+ * buffers hold. */
 #ifndef SNN_COMMANDS_H
 #define SNN_COMMANDS_H
 
-#include "snn_host.h"
+#include "snn_family.h"
 
-/* COMMAND VERB ARGUMENTS, verbs apart by blanks. */
-typedef struct {
-    const char *command, *verbs;
-} snn_host_command;
-
-static const snn_host_command snn_host_commands[] = { SNN_HOST_COMMANDS{ NULL, NULL } };
+#include <stddef.h>
 
 /* COMMAND ARGUMENTS: fewer than `least` end in a segmentation fault. */
 typedef struct {

@@ -1,4 +1,5 @@
 #include "snn_filters.h"
+#include "snn_host.h"
 
 int snn_filters_of(const layer *l, snn_filters *f)
 {

@@ -3,7 +3,7 @@
 #ifndef SNN_FILTERS_H
 #define SNN_FILTERS_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 #include "snn_math.h"
 
 #ifdef __cplusplus

@@ -110,6 +110,12 @@ static inline void snn_pull_layer(layer *l)
 #endif
 }
 
+/* Values in the batch. Reads l.batch, as the host lowers it for inference. */
+static inline size_t snn_batch_outputs(const layer *l)
+{
+    return (size_t)l->batch * (size_t)l->outputs;
+}
+
 /* The host's own table of section names; BLANK where it has none. Not static
  * in parser.c, but in no header either. */
 LAYER_TYPE string_to_layer_type(char *type);

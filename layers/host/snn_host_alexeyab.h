@@ -8,7 +8,7 @@
 /* The tree's name, as scripts/export_onnx.py has it. */
 #define SNN_TREE "alexeyab"
 
-/* What the family has besides the names in snn_upstream.c, each with its comma. */
+/* What the family has besides the names in snn_family.c, each with its comma. */
 #define SNN_FAMILY_ACTIVATIONS \
     "swish", "mish", "hard_mish", "normalize_channels", "normalize_channels_softmax", \
     "normalize_channels_softmax_maxval", "relu6", "gelu", "revleaky",
@@ -178,7 +178,7 @@ static inline int snn_is_mean(const layer *l) { return l->type == LOCAL_AVGPOOL;
 
 /* Whether the host ends the process where the layers of a [shortcut] differ in width
  * or height. */
-static inline int snn_sums_have_one_size(void) { return 1; }
+#define SNN_SUMS_HAVE_ONE_SIZE 1
 
 /* Batch normalization: what is divided by forward and backward, and the share of
  * a mini-batch in the rolling values. */

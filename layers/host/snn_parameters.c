@@ -1,4 +1,5 @@
 #include "snn_parameters.h"
+#include "snn_host.h"
 
 void snn_channels_of(const layer *l, size_t *channels, size_t *plane)
 {

@@ -2,7 +2,9 @@
 #ifndef SNN_PARAMETERS_H
 #define SNN_PARAMETERS_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
+
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -11,7 +11,8 @@ unsigned char *stbi_load_from_memory(const unsigned char *bytes, int size, int *
 unsigned short *stbi_load_16_from_memory(const unsigned char *bytes, int size, int *w, int *h, int *channels, int wanted);
 int stbi_info(const char *file, int *w, int *h, int *channels);
 const char *stbi_failure_reason(void);
-int stbi_write_png(const char *file, int w, int h, int channels, const void *pixels, int stride);
+int stbi_write_png_to_func(void (*write)(void *context, void *data, int size), void *context, int w, int h, int channels,
+                           const void *pixels, int stride);
 int stbi_write_jpg_to_func(void (*write)(void *context, void *data, int size), void *context, int w, int h, int channels,
                            const void *pixels, int quality);
 }
@@ -20,4 +21,14 @@ int stbi_write_jpg_to_func(void (*write)(void *context, void *data, int size), v
 #include "stb_image_write.h"
 #endif
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* pixels[h][w][channels] as a PNG file, by snn_write_file: 0, with a message, where that fails. */
+int snn_write_png(const char *file, int w, int h, int channels, const void *pixels);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -15,7 +15,7 @@
 #ifndef SNN_RESIDUAL_H
 #define SNN_RESIDUAL_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -107,7 +107,7 @@ static void freeze_layer(const snn_trial *p, int index)
     if (type && type->applies != LINEAR) {
         at->before = copy_of(input, values_of(l));
         snn_trial_forward(p, index);
-        take_slope(p, index, at, type->applies);
+        take_slope(p, index, at, (ACTIVATION)type->applies);
         l->forward = forward_type_along_slope;
     } else if (l->type == MAXPOOL) {
         snn_trial_forward(p, index);
@@ -139,7 +139,7 @@ int snn_is_frozen(const snn_trial *p, int index, ACTIVATION *a)
 {
     const layer *l = &p->net->layers[index];
     const snn_layer_type *type = snn_type_of(l);
-    *a = type ? type->applies : l->activation;
+    *a = type ? (ACTIVATION)type->applies : l->activation;
     return points[index].slope != NULL;
 }
 

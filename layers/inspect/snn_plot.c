@@ -1,8 +1,6 @@
 #include "snn_plot.h"
-#include "snn_host.h"
 #include "snn_math.h"
 #include "snn_mem.h"
-
 #include "snn_png.h"
 
 #include <stdio.h>
@@ -156,22 +154,6 @@ static void draw_values(canvas *c, const snn_panel *p, int top, const int *numbe
     }
 }
 
-static int write_png(const char *file, const canvas *c)
-{
-    size_t room = strlen(file) + sizeof ".new";
-    char *beside = (char *)snn_alloc(room, 1);
-    int is_written;
-    snprintf(beside, room, "%s.new", file);
-    is_written = stbi_write_png(beside, c->w, c->h, 3, c->pixels, c->w * 3) &&
-                 !rename(beside, file);
-    if (!is_written) {
-        perror(file);
-        remove(beside);
-    }
-    free(beside);
-    return is_written;
-}
-
 int snn_plot(const char *file, const snn_panel *panel, int panels,
              const int *number, int count)
 {
@@ -187,7 +169,7 @@ int snn_plot(const char *file, const snn_panel *panel, int panels,
         draw_axis(&c, &panel[i], top);
         draw_values(&c, &panel[i], top, number, count);
     }
-    is_written = write_png(file, &c);
+    is_written = snn_write_png(file, c.w, c.h, 3, c.pixels);
     free(c.pixels);
     return is_written;
 }

@@ -10,6 +10,7 @@
 #ifndef SNN_TRIAL_H
 #define SNN_TRIAL_H
 
+#include "snn_host.h"
 #include "snn_parameters.h"
 
 #ifdef __cplusplus

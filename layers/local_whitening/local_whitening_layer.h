@@ -37,6 +37,7 @@
 #ifndef LOCAL_WHITENING_LAYER_H
 #define LOCAL_WHITENING_LAYER_H
 
+#include "snn_host.h"
 #include "snn_layers.h"
 
 #ifdef __cplusplus

@@ -10,6 +10,7 @@
 #ifndef SELU_LAYER_H
 #define SELU_LAYER_H
 
+#include "snn_host.h"
 #include "snn_layers.h"
 
 #ifdef __cplusplus

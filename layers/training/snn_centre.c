@@ -21,7 +21,17 @@ size_t snn_centre_bytes(const layer *l)
            (f.groups * (f.channels + f.taps) + f.filters) * sizeof(float);
 }
 
-snn_centre *snn_centre_in(void *room, const layer *l)
+#ifdef GPU
+/* The device's copy of `values`, in an array of the layer's, which the host frees with it. */
+static float *on_device(float **array, float *values, size_t count)
+{
+    snn_gpu_array(array, count);
+    cuda_push_array(*array, values, count);
+    return *array;
+}
+#endif
+
+snn_centre *snn_centre_in(void *room, layer *l)
 {
     snn_centre *c = (snn_centre *)room;
     snn_filters f;
@@ -35,11 +45,10 @@ snn_centre *snn_centre_in(void *room, const layer *l)
     c->bias_momentum = c->tap_means + f.groups * f.taps;
 #ifdef GPU
     if (snn_on_gpu()) {
-        float *doubles = NULL;
-        c->mean_gpu = cuda_make_array(c->mean, c->channels);
-        c->bias_momentum_gpu = cuda_make_array(c->bias_momentum, f.filters);
-        snn_gpu_array(&doubles, 2 * f.filters);
-        c->product_gpu = (double *)(void *)doubles;
+        /* Arrays for batch normalization and [normalization], which such a layer has not. */
+        c->mean_gpu = on_device(&l->mean_gpu, c->mean, c->channels);
+        c->bias_momentum_gpu = on_device(&l->variance_gpu, c->bias_momentum, f.filters);
+        c->product_gpu = (double *)(void *)on_device(&l->squared_gpu, (float *)(void *)c->product, 2 * f.filters);
     }
 #endif
     return c;
@@ -60,7 +69,7 @@ double snn_centre_count(snn_centre *c, const layer *l)
     return count_images(c, l->batch * snn_ranks());
 }
 
-/* Blocks of channels; 1 channel each where the input is plain. */
+/* Blocks of channels; 1 channel each where the input is nchw. */
 static void average_blocks(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;

@@ -21,7 +21,6 @@
 #define SNN_CENTRE_H
 
 #include "snn_filters.h"
-#include "snn_host.h"
 #include "snn_plan.h"
 
 #ifdef __cplusplus
@@ -41,7 +40,7 @@ typedef struct {
     double *sums;               /* [channels + 1]: where is_summed, of the inputs of a step, and its images */
     int is_summed;              /* the running mean moves once a step (snn_exact_sum.h) */
 #ifdef GPU
-    float *mean_gpu, *bias_momentum_gpu;        /* NULL on the CPU */
+    float *mean_gpu, *bias_momentum_gpu;        /* the layer's arrays; NULL on the CPU */
     double *product_gpu;
 #endif
 } snn_centre;
@@ -50,8 +49,9 @@ typedef struct {
  * own, no biases, or batch normalization, which centres by itself. */
 size_t snn_centre_bytes(const layer *l);
 
-/* In that many bytes of zeros at `room`, aligned for doubles; freed with them. */
-snn_centre *snn_centre_in(void *room, const layer *l);
+/* In that many bytes of zeros at `room`, aligned for doubles; freed with them. What it has on
+ * the device is freed with the layer. */
+snn_centre *snn_centre_in(void *room, layer *l);
 
 /* A forward pass of training: takes the means of the input, l->batch images of
  * [channels / block][plane][block] in all parts, into the running ones, or into sums. */

@@ -1,6 +1,7 @@
 #include "snn_data_parallel.h"
 #include "snn_exact_sum.h"
 #include "snn_files.h"
+#include "snn_fingerprint.h"
 #include "snn_hooks.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
@@ -18,21 +19,19 @@ static int share_batch;         /* images that follow each other and are one pro
 
 /* ---- before the first step -------------------------------------------------- */
 
-/* FNV-1a, of a file's bytes; 0 where it cannot be read. */
-static uint64_t hash_of(const char *file)
+/* 0 where the file cannot be read. */
+static uint64_t fingerprint_of(const char *file)
 {
-    FILE *f = fopen(file, "rb");
-    uint64_t hash = 0xcbf29ce484222325u;
-    int c;
-    if (!f) return 0;
-    while ((c = getc(f)) != EOF) hash = (hash ^ (unsigned)c) * 0x100000001b3u;
-    fclose(f);
-    return hash;
+    size_t size;
+    char *bytes = snn_file_bytes(file, &size);
+    uint64_t sum = bytes ? snn_fingerprint_bytes(0, bytes, size) : 0;
+    free(bytes);
+    return sum;
 }
 
 static void compare(const char *file)
 {
-    if (snn_ranks_agree(hash_of(file))) return;
+    if (snn_ranks_agree(fingerprint_of(file))) return;
     if (!snn_rank()) snn_fatal("%s: expected the same file in all processes, got different ones", file);
     sleep(5);       /* process 0 says so, and ends all */
     snn_quit();
@@ -69,8 +68,10 @@ void snn_parallel_begin(network *net, const char *cfg, const char *data)
     for (i = 0; i < net->n; ++i) place_noise(&net->layers[i]);
     for (i = 0; i < net->n; ++i) count += net->layers[i].batch_normalize || net->layers[i].type == BATCHNORM;
     if (count && !snn_rank()) {
-        fprintf(stderr, "%s: warning: %d layers have batch normalization, whose statistics are each process's own: the "
-                "result depends on the number of processes\n", cfg, count);
+        size_t mistakes = 0;
+        snn_warning(&mistakes, cfg, 0, "%d layers have batch normalization, whose statistics are each process's own: the "
+                    "result depends on the number of processes", count);
+        if (mistakes) snn_quit();
     }
 }
 

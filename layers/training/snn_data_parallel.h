@@ -12,7 +12,7 @@
 #ifndef SNN_DATA_PARALLEL_H
 #define SNN_DATA_PARALLEL_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

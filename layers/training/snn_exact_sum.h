@@ -20,7 +20,7 @@
 #ifndef SNN_EXACT_SUM_H
 #define SNN_EXACT_SUM_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,6 +4,7 @@
 #include "snn_exact_sum.h"
 #include "snn_finite_kernels.h"
 #include "snn_hooks.h"
+#include "snn_host.h"
 #include "snn_layers.h"
 #include "snn_math.h"
 #include "snn_mem.h"

@@ -4,7 +4,9 @@
 #define SNN_FINITE_H
 
 #include "snn_fault.h"
-#include "snn_host.h"
+#include "snn_host_forward.h"
+
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {

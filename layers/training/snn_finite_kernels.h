@@ -3,7 +3,7 @@
 #ifndef SNN_FINITE_KERNELS_H
 #define SNN_FINITE_KERNELS_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

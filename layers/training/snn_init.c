@@ -1,4 +1,5 @@
 #include "snn_init.h"
+#include "snn_host.h"
 #include "snn_math.h"
 #include "snn_mem.h"
 #include "snn_random.h"

@@ -1,4 +1,5 @@
 #include "snn_loss.h"
+#include "snn_host.h"
 #include "snn_losses.h"
 #include "snn_scratch.h"
 #include "snn_simd.h"

@@ -20,7 +20,7 @@
 #define SNN_LOSS_H
 
 #include "snn_gate.h"
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -5,7 +5,6 @@
 #define SNN_STEP_H
 
 #include "snn_centre.h"
-#include "snn_host.h"
 #include "snn_noise.h"
 
 #ifdef __cplusplus
@@ -21,7 +20,7 @@ int snn_step_layer(layer *l, double agc, int centre, snn_noise noise);
 /* Whether all steps of the net's weights on a GPU wait for snn_step_together. */
 int snn_net_steps_together(const network *net);
 
-/* Takes a training pass's noise out of a copy of the layer's plain output. */
+/* Takes a training pass's noise out of a copy of the layer's output, as nchw. */
 void snn_step_leave_noise(const layer *l, snn_state s, float *output);
 
 /* No noise from now on, whatever passes there are. */

@@ -13,17 +13,6 @@ enum { MOST_VERBS = 80 };
 
 /* ---- words --------------------------------------------------------------- */
 
-static int has_word(const char *words, const char *word)
-{
-    const char *p = words;
-    size_t n = strlen(word);
-    while (n && (p = strstr(p, word)) != NULL) {
-        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return 1;
-        p += n;
-    }
-    return 0;
-}
-
 /* The words apart, in `room`; ends with NULL. */
 static void take_apart(const char *words, char *room, const char *names[MOST_VERBS + 1])
 {
@@ -59,15 +48,15 @@ static int is_number(const char *text) { return text && isdigit((unsigned char)*
 
 int snn_takes_value(const char *option, const char *next)
 {
-    return has_word(SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_TEXT, option) ||
-           (has_word(SNN_OPTIONS_WITH_CHOICE, option) && is_number(next));
+    return snn_has_word(SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_TEXT, option) ||
+           (snn_has_word(SNN_OPTIONS_WITH_CHOICE, option) && is_number(next));
 }
 
 /* Exits with status 2 where an option lacks its value, or has another than a number:
  * the host would take 0, or the default. */
 static void check_value(const char *option, const char *value)
 {
-    int number = has_word(SNN_OPTIONS_WITH_NUMBER, option);
+    int number = snn_has_word(SNN_OPTIONS_WITH_NUMBER, option);
     char *end = NULL;
     if (value && number) strtod(value, &end);
     if (value && *value && (!end || (end != value && !*end))) return;
@@ -84,7 +73,7 @@ static void check_option(const char *option)
     const char *names[MOST_VERBS + 1], *near;
     char room[sizeof all];
     int two = option[1] == '-';
-    if (has_word(all, option)) return;
+    if (snn_has_word(all, option)) return;
     take_apart(all, room, names);
     near = snn_nearest(option + two, names);
     fprintf(stderr, "darknet: %sexpected an option that is known, got \"%s\"", two ? "" : "warning: ", option);
@@ -106,7 +95,7 @@ static void read_arguments(int argc, char **argv, int from, snn_command *w)
             continue;
         }
         if (w->verb) check_option(option);
-        if (w->verb && has_word(SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_TEXT, option)) check_value(option, next);
+        if (w->verb && snn_has_word(SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_TEXT, option)) check_value(option, next);
         if (snn_takes_value(option, next)) ++i;
         if (!strcmp(option, "-gpus")) w->gpus = next;
         if (!strcmp(option, "-out")) w->out = next;
@@ -141,7 +130,7 @@ static void usage(const char *command, const char *verb, const char *arguments)
 
 static const snn_host_command *find_command(const char *name)
 {
-    const snn_host_command *c = snn_host_commands;
+    const snn_host_command *c = snn_family.commands;
     while (c->command && strcmp(c->command, name)) ++c;
     return c->command ? c : NULL;
 }
@@ -171,7 +160,7 @@ void snn_begin(int argc, char **argv)
         return;
     }
     if (argc < 3 || !argv[2]) usage(argv[1], "VERB", "DATA CFG [WEIGHTS]");
-    if (!has_word(c->verbs, argv[2])) {
+    if (!snn_has_word(c->verbs, argv[2])) {
         char what[64];
         take_apart(c->verbs, room, names);
         snprintf(what, sizeof what, "%s and what to do", argv[1]);

@@ -3,135 +3,112 @@
 #include "snn_conversion.h"
 #include "snn_fitted_gains.h"
 #include "snn_fold.h"
+#include "snn_options.h"
 #include "snn_verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const rule_options[SNN_RULES] = {
-    "--keep-batchnorm", "--keep-activations", "--keep-dropout", "--keep-init",
-    "--keep-agc", "--keep-centre", "--keep-input", "--keep-head", "--keep-sums",
-    "--keep-rate", "--keep-noise"
-};
-
 /* ---- the command line ---------------------------------------------------- */
 
-static int usage_mistake(const char *option, const char *expected,
-                         const char *got)
+static int conflict(const char *option, const char *expected, const char *got)
 {
-    if (option) {
-        fprintf(stderr, "snn convert: %s: expected %s, got \"%s\"\n", option,
-                expected, got ? got : "");
-    }
-    snn_usage("convert");
-    return 0;
+    return snn_refuse_option("convert", option, expected, got);
 }
 
-static void remember(snn_convert_options *o, const char *name, const char *value)
+/* What does not go together. */
+static int check_options(const snn_convert_options *o)
 {
-    size_t used = strlen(o->said);
-    snprintf(o->said + used, sizeof o->said - used, " %s%s%s", name,
-             value ? " " : "", value ? value : "");
-}
-
-static const snn_key rate_key = {
-    "--learning-rate", "a number above 0, at most 1000", SNN_NUMBER, 1e-30, 1000,
-    0, NULL, 0
-};
-static const snn_key agc_key = {
-    "--agc", "a number above 0, at most 1000", SNN_NUMBER, 1e-30, 1000, 0, NULL, 0
-};
-static const snn_key dropout_key = {
-    "--dropout", "keep or a number in [0, 1)", SNN_NUMBER, 0, 1, 1, NULL, 0
-};
-static const snn_key whiten_key = {
-    "--whiten", "one of both, local, global, none", SNN_CHOICE, 0, 0, 0,
-    (const char *const[]){ "both", "local", "global", "none", NULL }, 0
-};
-static const snn_key pool_key = {
-    "--pool", "one of keep, stride", SNN_CHOICE, 0, 0, 0,
-    (const char *const[]){ "keep", "stride", NULL }, 0
-};
-
-static int parse_value(snn_convert_options *o, const char *name, const char *value)
-{
-    const snn_key *keys[] = { &rate_key, &dropout_key, &whiten_key, &pool_key, &agc_key };
-    enum { KEYS = sizeof keys / sizeof *keys };
-    double number = 0;
-    int k;
-    for (k = 0; k < KEYS && strcmp(name, keys[k]->name); ++k) continue;
-    if (k == KEYS) return usage_mistake(name, "an option of this verb", name);
-    if (k == 1 && value && !strcmp(value, "keep")) {
-        o->keep[SNN_DROPOUT] = 1;
-    } else if (!value || !snn_key_parse(keys[k], value, &number)) {
-        return usage_mistake(name, keys[k]->expected, value);
+    if (o->in_weights && o->keep[SNN_BATCHNORM]) {
+        return conflict("--weights", "no --keep-batchnorm", "--keep-batchnorm");
     }
-    if (k == 0) o->learning_rate = value;
-    if (k == 1 && !o->keep[SNN_DROPOUT]) o->dropout = value;
-    if (k == 2) o->whiten = (int)number;
-    if (k == 2) o->keep[SNN_INPUT] = number == SNN_WHITEN_NONE;
-    if (k == 3) o->stride = number == 1;
-    if (k == 4) o->agc = value;
-    remember(o, name, value);
+    if (o->data && o->in_weights) {
+        return conflict("--data", "no --weights, which have their own scale", "--weights");
+    }
+    if (o->data && o->keep[SNN_INIT_RULE]) return conflict("--data", "no --keep-init", "--keep-init");
+    if (o->in_weights && o->whiten == SNN_BOTH) {
+        return conflict("--weights", "no --whiten both, whose first layer has other weights", "--whiten both");
+    }
     return 1;
 }
 
-/* 0 where the usage has been printed. The host takes its own options out of
- * argv and leaves NULL in their places at the end. */
+/* Whether a word of the command line is not one of the conversion's own: files say nothing about
+ * what was done. */
+static int is_file(const snn_convert_options *o, const char *word)
+{
+    return word == o->in || word == o->out || word == o->data || word == o->in_weights ||
+           word == o->out_weights || !strcmp(word, "--data") || !strcmp(word, "--weights");
+}
+
+static void remember(snn_convert_options *o, const char *word)
+{
+    size_t used = strlen(o->said);
+    snprintf(o->said + used, sizeof o->said - used, " %s", word);
+}
+
+/* "keep" is --keep-dropout; otherwise a probability. */
+static int parse_dropout(snn_convert_options *o)
+{
+    static const snn_key key = { "--dropout", "keep or a number in [0, 1)", SNN_NUMBER, 0, 1, 1, NULL, 0 };
+    double probability;
+    if (!o->dropout) return 1;
+    if (!strcmp(o->dropout, "keep")) {
+        o->keep[SNN_DROPOUT] = 1;
+        o->dropout = NULL;
+        return 1;
+    }
+    return snn_key_parse(&key, o->dropout, &probability) || conflict(key.name, key.expected, o->dropout);
+}
+
 static int parse_options(int argc, char **argv, snn_convert_options *o)
 {
-    int i, k, count = 0;
+    static const char *const whitenings[] = { "both", "local", "global", "none", NULL };
+    static const char *const pools[] = { "keep", "stride", NULL };
+    double whiten = SNN_WHITEN_UNSAID, pool = 0, number;
+    const char *weights[2] = { NULL, NULL };
+    char *files[2] = { NULL, NULL };
+    const snn_verb_option options[] = {
+        SNN_FLAG("--keep-batchnorm", &o->keep[SNN_BATCHNORM]),
+        SNN_FLAG("--keep-activations", &o->keep[SNN_ACTIVATIONS]),
+        SNN_FLAG("--keep-dropout", &o->keep[SNN_DROPOUT]),
+        SNN_FLAG("--keep-init", &o->keep[SNN_INIT_RULE]),
+        SNN_FLAG("--keep-agc", &o->keep[SNN_AGC_RULE]),
+        SNN_FLAG("--keep-centre", &o->keep[SNN_CENTRE_RULE]),
+        SNN_FLAG("--keep-input", &o->keep[SNN_INPUT]),
+        SNN_FLAG("--keep-head", &o->keep[SNN_HEAD]),
+        SNN_FLAG("--keep-sums", &o->keep[SNN_SUMS]),
+        SNN_FLAG("--keep-rate", &o->keep[SNN_RATE_RULE]),
+        SNN_FLAG("--keep-noise", &o->keep[SNN_NOISE_RULE]),
+        SNN_NUMBER_TEXT("--learning-rate", "a number above 0, at most 1000", 1e-30, 1000, &number, &o->learning_rate),
+        SNN_NUMBER_TEXT("--agc", "a number above 0, at most 1000", 1e-30, 1000, &number, &o->agc),
+        SNN_TEXT("--dropout", "keep or a number in [0, 1)", &o->dropout),
+        SNN_WORD("--whiten", "one of both, local, global, none", whitenings, &whiten),
+        SNN_WORD("--pool", "one of keep, stride", pools, &pool),
+        SNN_TEXT("--data", "a data file", &o->data),
+        SNN_PAIR("--weights", "two files", weights),
+    };
+    int i;
     memset(o, 0, sizeof *o);
-    o->whiten = SNN_WHITEN_UNSAID;
+    if (!snn_read_options("convert", argc, argv, options, sizeof options / sizeof *options, files, 2, 2) ||
+        !parse_dropout(o)) return 0;
+    o->in = files[0];
+    o->out = files[1];
+    o->in_weights = weights[0];
+    o->out_weights = weights[1];
+    o->whiten = (int)whiten;
+    o->stride = pool == 1;
+    if (o->whiten == SNN_WHITEN_NONE) o->keep[SNN_INPUT] = 1;
+    if (!check_options(o)) return 0;
     for (i = 1; i < argc && argv[i]; ++i) {
-        if (strncmp(argv[i], "--", 2)) {
-            if (count == 2) return usage_mistake(NULL, NULL, NULL);
-            *(count++ ? &o->out : &o->in) = argv[i];
-            continue;
-        }
-        for (k = 0; k < SNN_RULES && strcmp(argv[i], rule_options[k]); ++k) continue;
-        if (k < SNN_RULES) {
-            o->keep[k] = 1;
-            remember(o, argv[i], NULL);
-        } else if (!strcmp(argv[i], "--data")) {
-            if (i + 1 >= argc || !argv[i + 1]) {
-                return usage_mistake(argv[i], "a data file", "");
-            }
-            o->data = argv[++i];
-        } else if (!strcmp(argv[i], "--weights")) {
-            if (i + 2 >= argc || !argv[i + 1] || !argv[i + 2]) {
-                return usage_mistake(argv[i], "two files", "");
-            }
-            o->in_weights = argv[++i];
-            o->out_weights = argv[++i];
-        } else {
-            const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-            if (!parse_value(o, argv[i], value)) return 0;
-            ++i;
-        }
-    }
-    if (count < 2) return usage_mistake(NULL, NULL, NULL);
-    if (o->in_weights && o->keep[SNN_BATCHNORM]) {
-        return usage_mistake("--weights", "no --keep-batchnorm",
-                             "--keep-batchnorm");
-    }
-    if (o->data && o->in_weights) {
-        return usage_mistake("--data", "no --weights, which have their own scale", "--weights");
-    }
-    if (o->data && o->keep[SNN_INIT_RULE]) {
-        return usage_mistake("--data", "no --keep-init", "--keep-init");
-    }
-    if (o->in_weights && o->whiten == SNN_BOTH) {
-        return usage_mistake("--weights", "no --whiten both, whose first layer has other weights",
-                             "--whiten both");
+        if (!is_file(o, argv[i])) remember(o, argv[i]);
     }
     if (o->whiten == SNN_WHITEN_UNSAID) {
         o->whiten = SNN_BOTH;
         if (o->in_weights && !o->keep[SNN_INPUT]) {
             /* They are of the input as it is. */
             o->keep[SNN_INPUT] = 1;
-            remember(o, rule_options[SNN_INPUT], NULL);
+            remember(o, "--keep-input");
         }
     }
     return 1;
@@ -158,13 +135,10 @@ static void insert_header(snn_conversion *c, const char *binary)
 /* A cfg of nothing but batch normalization would be left without layers. */
 static int keeps_layers(const snn_conversion *c)
 {
-    const snn_section *first = &c->cfg->sections[1];
     int i = 0;
     while (i < c->graph->count && c->fates[i].is_removed) ++i;
-    if (i < c->graph->count) return 1;
-    fprintf(stderr, "%s:%d: [%s]: expected layers besides it\n", first->file, first->line,
-            first->name);
-    return 0;
+    return i < c->graph->count ||
+           !snn_gate_mistake_of(&c->cfg->sections[1], NULL, "expected layers besides it");
 }
 
 static int convert(snn_conversion *c)

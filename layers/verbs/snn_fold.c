@@ -9,14 +9,16 @@
  */
 #include "snn_fold.h"
 #include "snn_edit.h"
+#include "snn_files.h"
 #include "snn_filters.h"
 #include "snn_gate.h"
 #include "snn_graph.h"
+#include "snn_host.h"
 #include "snn_mem.h"
+#include "snn_options.h"
 #include "snn_random.h"
 #include "snn_verbs.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,8 +116,7 @@ static int is_same(const char *cfg, outputs before, outputs after)
     size_t i;
     for (i = 0; i < before.count; ++i) {
         if (!snn_is_finite(before.values[i]) || !snn_is_finite(after.values[i])) {
-            fprintf(stderr, "%s: expected finite outputs, got NaN or infinity\n",
-                    cfg);
+            snn_report(cfg, 0, "expected finite outputs, got NaN or infinity");
             return 0;
         }
         difference = fmax(difference, fabs(after.values[i] - before.values[i]));
@@ -124,8 +125,7 @@ static int is_same(const char *cfg, outputs before, outputs after)
     printf("%s: largest difference of %zu outputs %.2g, largest output %.3g\n",
            cfg, before.count, difference, largest);
     if (difference <= TOLERANCE * fmax(1, largest)) return 1;
-    fprintf(stderr, "%s: expected the same outputs to %g, got a difference of "
-            "%g\n", cfg, TOLERANCE, difference);
+    snn_report(cfg, 0, "expected the same outputs to %g, got a difference of %g", TOLERANCE, difference);
     return 0;
 }
 
@@ -176,7 +176,7 @@ static int fold_cfg(const char *in, const char *out)
         }
     }
     if (text) good = snn_edit_write(text, out);
-    else fprintf(stderr, "%s: cannot be read: %s\n", in, strerror(errno));
+    else snn_report_unreadable(in);
     snn_edit_free(text);
     snn_cfg_free(cfg);
     return good;
@@ -184,9 +184,8 @@ static int fold_cfg(const char *in, const char *out)
 
 int snn_fold(int argc, char **argv)
 {
-    if (argc != 5) return snn_usage("fold");
-    if (!snn_fold_weights(argv[1], argv[2], argv[4], SNN_FOLD_AS_SEEN)) {
-        return EXIT_FAILURE;
-    }
-    return fold_cfg(argv[1], argv[3]) ? EXIT_SUCCESS : EXIT_FAILURE;
+    char *files[4];
+    if (!snn_read_options("fold", argc, argv, NULL, 0, files, 4, 4)) return 2;
+    return snn_fold_weights(files[0], files[1], files[3], SNN_FOLD_AS_SEEN) &&
+           fold_cfg(files[0], files[2]) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -35,20 +35,12 @@ typedef struct {
 static int write_png(const char *folder, const char *stem, const char *ending,
                      int w, int h, int channels, const unsigned char *pixels)
 {
-    size_t room = strlen(folder) + strlen(stem) + strlen(ending) + 6;
+    size_t room = strlen(folder) + strlen(stem) + strlen(ending) + 2;
     char *file = (char *)snn_alloc(room, 1);
-    char *temporary = (char *)snn_alloc(room, 1);
     int is_written;
     snprintf(file, room, "%s/%s%s", folder, stem, ending);
-    snprintf(temporary, room, "%s/%s%s.tmp", folder, stem, ending);
-    is_written = stbi_write_png(temporary, w, h, channels, pixels, w * channels) &&
-                 !rename(temporary, file);
-    if (!is_written) {
-        fprintf(stderr, "%s: expected a file that can be written, got \"%s\"\n",
-                file, strerror(errno));
-    }
+    is_written = snn_write_png(file, w, h, channels, pixels);
     free(file);
-    free(temporary);
     return is_written;
 }
 
@@ -238,9 +230,8 @@ static int segment_all(network *net, const layer *l, const iou_options *o,
     }
     r->images_per_second = (double)i / (seconds > 0 ? seconds : 1e-9);
     if (r->nonfinite_images) {
-        fprintf(stderr, "%s: expected finite outputs, got NaN or infinity for "
-                "%zu of %zu images, which count as without any class\n",
-                o->weights, r->nonfinite_images, d->images.count);
+        snn_report(o->weights, 0, "expected finite outputs, got NaN or infinity for %zu of %zu images, which "
+                   "count as without any class", r->nonfinite_images, d->images.count);
     }
     return is_good;
 }

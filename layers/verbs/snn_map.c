@@ -207,8 +207,8 @@ static int parse_options(int argc, char **argv, map_options *o)
 static void warn(const map_options *o, const snn_box_set *d, const snn_found *f)
 {
     if (!f->nonfinite_images) return;
-    fprintf(stderr, "%s: expected finite outputs, got NaN or infinity for %zu of %zu images, which "
-            "count as without detections\n", o->weights, f->nonfinite_images, d->files.images.count);
+    snn_report(o->weights, 0, "expected finite outputs, got NaN or infinity for %zu of %zu images, which "
+               "count as without detections", f->nonfinite_images, d->files.images.count);
 }
 
 int snn_map(int argc, char **argv)

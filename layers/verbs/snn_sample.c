@@ -1,4 +1,5 @@
 #include "snn_sample.h"
+#include "snn_files.h"
 #include "snn_set.h"
 
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static snn_trial *pass_of(const snn_data *data, char *cfg, char *weights, int im
     snn_use_cpu();
     net = snn_train_network(cfg, images);
     if (!net->w || !net->h || net->c * net->w * net->h != net->inputs) {
-        fprintf(stderr, "%s: expected a network that takes images\n", cfg);
+        snn_report(cfg, 0, "expected a network that takes images");
         return NULL;
     }
     affordable = MOST_BYTES / bytes_per_image(net);

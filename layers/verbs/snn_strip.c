@@ -6,6 +6,7 @@
  * What is left of ours, a [local_whitening], no stock tree reads.
  */
 #include "snn_edit.h"
+#include "snn_files.h"
 #include "snn_fold.h"
 #include "snn_gate.h"
 #include "snn_gate_host.h"
@@ -81,10 +82,10 @@ static void strip_layers(stripping *s)
         const snn_layer_type *type = snn_type_by_name(s->graph->nodes[i].section->name);
         if (i && type && type->drops) {
             delete_section(s, i);
-        } else if (i && type && type->applies != LINEAR && takes_activation(s, i - 1)) {
+        } else if (i && type && snn_type_activation(type) && takes_activation(s, i - 1)) {
             const snn_section *before = s->graph->nodes[i - 1].section;
             snn_edit_set_value(s->text, snn_find(before, "activation")->line,
-                               get_activation_string(type->applies));
+                               snn_type_activation(type));
             delete_section(s, i);
         }
         if (!s->is_gone[i]) ++count;
@@ -140,41 +141,33 @@ typedef struct {
 
 static const stock_tree trees[] = {
     { "pjreddie/darknet",
-      " activation batchnorm crop deconv deconvolutional detection gru iseg l2norm local logistic "
-      "lrn normalization reorg ", "", 'p', 0 },
+      "activation batchnorm crop deconv deconvolutional detection gru iseg l2norm local logistic "
+      "lrn normalization reorg", "", 'p', 0 },
     { "AlexeyAB/darknet",
-      " activation batchnorm contrastive conv_lstm crop detection empty Gaussian_yolo gru history "
+      "activation batchnorm contrastive conv_lstm crop detection empty Gaussian_yolo gru history "
       "implicit local local_avg local_avgpool lrn normalization reorg reorg3d sam scale_channels "
-      "silence ", " swish mish hard_mish relu6 gelu ", 'a', 0 },
+      "silence", "swish mish hard_mish relu6 gelu", 'a', 0 },
     { "hank-ai/darknet",
-      " contrastive Gaussian_yolo local_avg local_avgpool reorg3d sam scale_channels ",
-      " swish mish hard_mish relu6 gelu ", 'a', 1 },
+      "contrastive Gaussian_yolo local_avg local_avgpool reorg3d sam scale_channels",
+      "swish mish hard_mish relu6 gelu", 'a', 1 },
 };
 
 static const char everywhere[] =
-    " net network convolutional conv connected conn crnn rnn lstm softmax soft yolo region cost avgpool avg "
-    "maxpool max dropout shortcut upsample route ";
+    "net network convolutional conv connected conn crnn rnn lstm softmax soft yolo region cost avgpool avg "
+    "maxpool max dropout shortcut upsample route";
 static const char activations_everywhere[] =
-    " logistic loggy relu elu selu relie plse hardtan lhtan linear ramp leaky tanh stair ";
-
-static int lists(const char *words, const char *word)
-{
-    char padded[64];
-    if (strlen(word) > 60) return 0;
-    snprintf(padded, sizeof padded, " %s ", word);
-    return strstr(words, padded) != NULL;
-}
+    "logistic loggy relu elu selu relie plse hardtan lhtan linear ramp leaky tanh stair";
 
 /* Why the tree does not run the section, or its key, as this one does; NULL: it does. */
 static const char *fault_of(const stock_tree *t, const snn_section *s, const snn_option *o)
 {
     const char *kind;
-    if (!o) return lists(everywhere, s->name) || lists(t->sections, s->name) ? NULL : "does not have";
+    if (!o) return snn_has_word(everywhere, s->name) || snn_has_word(t->sections, s->name) ? NULL : "does not have";
     kind = snn_gate_kind(s, o->key);
     if (!strcmp(o->key, "alpha") || !strcmp(o->key, "beta")) {
         return t->mark == 'p' || strcmp(s->name, "shortcut") ? NULL : t->refuses ? "refuses" : "ignores";
     }
-    if (kind && kind[0] == 'A' && !lists(activations_everywhere, o->value) && !lists(t->activations, o->value)) {
+    if (kind && kind[0] == 'A' && !snn_has_word(activations_everywhere, o->value) && !snn_has_word(t->activations, o->value)) {
         return "does not have the activation of";
     }
     if (!t->refuses) return kind && kind[1] && strchr("pa", kind[1]) && kind[1] != t->mark ? "ignores" : NULL;
@@ -218,7 +211,7 @@ static int strip_file(snn_cfg *cfg, const char *out, int folds)
     s.kept = (int *)snn_alloc((size_t)cfg->count, sizeof(int));
     s.is_gone = (int *)snn_alloc((size_t)cfg->count, sizeof(int));
     good = s.text && !s.graph->mistakes;
-    if (!s.text) fprintf(stderr, "%s: cannot be read: %s\n", cfg->file, strerror(errno));
+    if (!s.text) snn_report_unreadable(cfg->file);
     if (good) {
         strip_all(&s);
         good = snn_edit_write(s.text, out);
@@ -243,22 +236,26 @@ static int report(const char *file, const char *name)
 
 int snn_strip(int argc, char **argv)
 {
-    int has_weights = argc == 6 && !strcmp(argv[3], "--weights"), good;
-    char *beside;
+    const char *weights[2] = { NULL, NULL };
+    const snn_verb_option options[] = { SNN_PAIR("--weights", "two files", weights) };
+    char *files[2], *beside;
+    const char *in, *out;
     snn_cfg *cfg;
-    if (argc != 3 && !has_weights) return snn_usage("strip");
-    cfg = snn_gate_open(argv[1]);
-    beside = (char *)snn_alloc(strlen(argv[2]) + sizeof ".new", 1);
-    sprintf(beside, "%s.new", argv[2]);
-    good = strip_file(cfg, beside, has_weights);
-    if (good && !report(beside, argv[2])) {
-        fprintf(stderr, "%s: expected a net that a stock tree runs, got one that none does; nothing is written\n",
-                argv[1]);
+    int good;
+    if (!snn_read_options("strip", argc, argv, options, 1, files, 2, 2)) return 2;
+    in = files[0];
+    out = files[1];
+    cfg = snn_gate_open(in);
+    beside = (char *)snn_alloc(strlen(out) + sizeof ".new", 1);
+    sprintf(beside, "%s.new", out);
+    good = strip_file(cfg, beside, weights[0] != NULL);
+    if (good && !report(beside, out)) {
+        snn_report(in, 0, "expected a net that a stock tree runs, got one that none does; nothing is written");
         good = 0;
     }
-    if (good && has_weights) good = snn_fold_weights(argv[1], argv[4], argv[5], SNN_FOLD_AS_SEEN);
-    if (good && rename(beside, argv[2])) {
-        fprintf(stderr, "%s: %s\n", argv[2], strerror(errno));
+    if (good && weights[0]) good = snn_fold_weights(in, weights[0], weights[1], SNN_FOLD_AS_SEEN);
+    if (good && rename(beside, out)) {
+        snn_report(out, 0, "expected a file that can be written, got \"%s\"", strerror(errno));
         good = 0;
     }
     if (!good) remove(beside);

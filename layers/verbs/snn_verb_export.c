@@ -1,11 +1,12 @@
 /* snn export: runs scripts/export_onnx.py, which reads cfg and weights itself
  * and knows no Darknet but the tree whose arithmetic holds. */
-#include "snn_host.h"
+#include "snn_family.h"
 #include "snn_mem.h"
 #include "snn_verbs.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,7 +41,7 @@ static int find_script(char script[PATH], char root[PATH])
 
 int snn_verb_export(int argc, char **argv)
 {
-    char script[PATH], root[PATH], python[PATH], tree[] = "--tree", name[] = SNN_TREE;
+    char script[PATH], root[PATH], python[PATH], tree[] = "--tree";
     const char *chosen = getenv("PYTHON");
     char **words;
     int i, count = 0;
@@ -56,7 +57,7 @@ int snn_verb_export(int argc, char **argv)
     words[count++] = (char *)chosen;
     words[count++] = script;
     words[count++] = tree;
-    words[count++] = name;
+    words[count++] = (char *)snn_family.tree;
     for (i = 1; i < argc; ++i) words[count++] = argv[i];
     fflush(NULL);
     execvp(chosen, words);

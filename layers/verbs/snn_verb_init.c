@@ -48,13 +48,12 @@ static int initialise(const snn_trial *p, const snn_cfg *cfg, const init_options
         size_t values = (size_t)l->batch * (size_t)l->outputs;
         if (r.verdict != SNN_LSUV_NONE) print_row(i, snn_layer_name(l), &r);
         if (!snn_is_loss_type(l->type) && snn_nonfinite(l->output, values)) {
-            fprintf(stderr, "%s: layer %d [%s]: expected finite activations\n", o->cfg,
-                    i, snn_layer_name(l));
+            snn_report(o->cfg, 0, "layer %d [%s]: expected finite activations", i, snn_layer_name(l));
             return -1;
         }
         if (r.verdict == SNN_LSUV_OFF || r.verdict == SNN_LSUV_DEAD) {
-            fprintf(stderr, "%s: layer %d [%s]: expected a deviation of %g, got %.3g\n",
-                    o->cfg, i, snn_layer_name(l), gain, r.after);
+            snn_report(o->cfg, 0, "layer %d [%s]: expected a deviation of %g, got %.3g", i, snn_layer_name(l), gain,
+                       r.after);
             ++off;
         }
         fflush(stdout);

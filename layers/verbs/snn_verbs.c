@@ -1,9 +1,8 @@
 #include "snn_verbs.h"
+#include "snn_cfg.h"
 #include "snn_command.h"
-#include "snn_gate.h"
 #include "snn_hooks.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +46,7 @@ static const verb verbs[] = {
       "IoU and Dice of a segmenter on the images of the data file's valid list",
       "darknet snn iou build/data-unet/uneven/segments.data cfg/unet-snn.cfg "
       "build/demo-unet/snn/cfg.weights --masks masks" },
-    { "check", snn_check, "CFG",
+    { "check", snn_verb_check, "CFG",
       "every mistake and warning in a cfg, with file and line",
       "darknet snn check cfg/tiny-yolo-snn.cfg" },
     { "init", snn_verb_init,
@@ -130,21 +129,6 @@ int snn_help(int argc, char **argv)
     }
     print_verbs(stdout);
     return 0;
-}
-
-int snn_check(int argc, char **argv)
-{
-    snn_cfg *cfg;
-    int mistakes;
-    if (argc != 2) return snn_usage("check");
-    cfg = snn_cfg_read(argv[1]);
-    if (!cfg) {
-        fprintf(stderr, "%s: cannot be read: %s\n", argv[1], strerror(errno));
-        return 1;
-    }
-    mistakes = snn_gate_check(cfg);
-    snn_cfg_free(cfg);
-    return mistakes != 0;
 }
 
 int snn_main(int argc, char **argv)

@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-int snn_check(int argc, char **argv);
+int snn_verb_check(int argc, char **argv);
 int snn_convert(int argc, char **argv);
 int snn_fold(int argc, char **argv);
 int snn_gradcheck(int argc, char **argv);

@@ -2,7 +2,6 @@
 #include "snn_commands.h"
 #include "snn_folders.h"
 #include "snn_gate.h"
-#include "snn_host.h"
 #include "snn_hooks.h"
 #include "snn_messages.h"
 #include "snn_paths.h"
@@ -119,8 +118,8 @@ static void check_images(check *c, const char *key, snn_truths truths)
     snn_task task = { truths, 0, trains(c) ? .001 : 0, c->work->arguments[1] };
     /* [detection] takes as many as it has cells. */
     if (trains(c) && c->last && strcmp(c->last->name, "detection")) {
-        task.max_boxes = (int)snn_long_of(c->last, "max", strcmp(c->last->name, "region") ? SNN_MAX_BOXES
-                                                        : SNN_REGION_MAX_BOXES);
+        task.max_boxes = (int)snn_long_of(c->last, "max", strcmp(c->last->name, "region") ? snn_family.max_boxes
+                                                        : snn_family.region_max_boxes);
     }
     snn_data_images(&c->mistakes, &c->set, key);
     snn_set_check(&c->mistakes, &c->set, &task);
@@ -160,7 +159,7 @@ static void check_top(check *c)
     int line = c->work->top ? 0 : snn_data_line(&c->set, "top");
     const char *file = c->work->top ? "-t" : c->set.file;
     if (trains(c) || !c->set.classes || (top >= 1 && top <= c->set.classes)) return;
-    if (top < 1 || !SNN_LIMITS_TOP) {
+    if (top < 1 || !snn_family.limits_top) {
         snn_mistake(&c->mistakes, file, line, "top: expected 1 to %d, the number of classes, got \"%ld\"",
                     c->set.classes, top);
     } else {

@@ -45,8 +45,8 @@ void snn_check_channels(size_t *mistakes, const snn_cfg *cfg)
 {
     const snn_section *net = &cfg->sections[0];
     long channels = snn_long_of(net, "channels", 0);
-    if (!channels || channels == 3 || (channels == 1 && SNN_LOADS_GREY)) return;
-    *mistakes += (size_t)snn_gate_mistake(net, "channels", SNN_LOADS_GREY ? "1 or 3, as images are loaded"
+    if (!channels || channels == 3 || (channels == 1 && snn_family.loads_grey)) return;
+    *mistakes += (size_t)snn_gate_mistake(net, "channels", snn_family.loads_grey ? "1 or 3, as images are loaded"
                                             : "3, as images are loaded");
 }
 
@@ -63,7 +63,7 @@ void snn_check_random(size_t *mistakes, const snn_cfg *cfg)
 {
     const snn_section *net = &cfg->sections[0], *last = snn_finder(cfg);
     long w = snn_long_of(net, "width", 0), h = snn_long_of(net, "height", 0);
-    if (!SNN_RESIZES_SQUARE || !last || !snn_long_of(last, "random", 0)) return;
+    if (!snn_family.resizes_square || !last || !snn_long_of(last, "random", 0)) return;
     if (w == h && w >= SNN_LEAST_SIZE && w <= SNN_MOST_SIZE) return;
     *mistakes += (size_t)snn_gate_warning(last, "random", "0 in a net of %ld x %ld: training would take "
                                             "square images of %d to %d pixels", w, h, SNN_LEAST_SIZE,

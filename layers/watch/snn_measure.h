@@ -4,7 +4,7 @@
 #ifndef SNN_MEASURE_H
 #define SNN_MEASURE_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
 #include "snn_page.h"
 
 #ifdef __cplusplus

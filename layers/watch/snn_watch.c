@@ -3,6 +3,7 @@
 #include "snn_files.h"
 #include "snn_history.h"
 #include "snn_hooks.h"
+#include "snn_host.h"
 #include "snn_math.h"
 #include "snn_progress.h"
 #include "snn_exact_sum.h"

@@ -5,6 +5,7 @@
 
 #include "snn_files.h"
 #include "snn_history.h"
+#include "snn_host_names.h"
 #include "snn_watch_options.h"
 
 #ifdef __cplusplus

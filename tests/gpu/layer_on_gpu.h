@@ -5,6 +5,7 @@
 
 #include "test.h"
 
+#include "snn_host.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
 #include "snn_random.h"

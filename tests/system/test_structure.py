@@ -20,6 +20,9 @@ from harness import ROOT, holds, test
 
 LAYERS = os.path.join(ROOT, "layers")
 TOP = "(top)"
+# How many files may include the host's types, by name and in all. Who includes a header of the
+# host's is compiled for each family, and reads what only one has: let these numbers fall.
+MOST_OF_HOST = (29, 95)
 # A header at the top, and the folder that it counts to.
 INTERFACES = {"snn_hooks.h": "host", "snn_layers.h": "config"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
@@ -112,6 +115,26 @@ def no_modules_include_each_other_in_a_circle(_):
         arrows[module(name)] |= {module(i) for i in included} - {module(name)}
     found = circles(arrows)
     assert not found, "; ".join("{" + ", ".join(c) + "}" for c in found)
+
+
+def reached(name, seen):
+    """All that a file includes, by others too."""
+    for i in INCLUDES[name]:
+        if i not in seen:
+            seen.add(i)
+            reached(i, seen)
+    return seen
+
+
+@test
+def few_files_need_the_host(_):
+    """What needs `layer` and `network` as pointers alone includes snn_host_forward.h; facts about
+    the family are in snn_family.h."""
+    direct = sorted(name for name, included in INCLUDES.items() if "snn_host.h" in included)
+    in_all = sorted(name for name in INCLUDES if "snn_host.h" in reached(name, set()))
+    for kind, names, most in zip(("by_name", "in_all"), (direct, in_all), MOST_OF_HOST):
+        holds(f"few_files_include_the_host_{kind}", len(names) <= most,
+              f"expected at most {most} files, got {len(names)}: {' '.join(names)}")
 
 
 @test

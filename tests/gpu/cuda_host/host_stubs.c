@@ -12,6 +12,12 @@ LAYER_TYPE string_to_layer_type(char *type)
     return BLANK;
 }
 
+char *get_activation_string(ACTIVATION a)
+{
+    (void)a;
+    return NULL;
+}
+
 void push_convolutional_layer(layer l) { (void)l; }
 void push_connected_layer(layer l) { (void)l; }
 void push_local_layer(layer l) { (void)l; }

@@ -1,0 +1,38 @@
+/* Which Darknet this is, as facts that need no type of the host's: for those who read the
+ * user's files and command line. What each fact means stands in snn_host_alexeyab.h. */
+#ifndef SNN_FAMILY_H
+#define SNN_FAMILY_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* COMMAND VERB ARGUMENTS, verbs apart by blanks. */
+typedef struct {
+    const char *command, *verbs;
+} snn_host_command;
+
+typedef struct {
+    char mark;                          /* of its own keys (snn_upstream.h) */
+    const char *tree;                   /* its name */
+    const char *const *activations, *const *policies;   /* that it knows; others it replaces by a default. End with NULL */
+    const char *lacks;                  /* keys that it does not read all the same, apart by blanks */
+    int is_strict;
+    int sums_have_one_size;
+    int labels_beside, loads_grey, resizes_square, limits_top;
+    int max_boxes, region_max_boxes;
+    const snn_host_command *commands;   /* end with NULL */
+} snn_family_facts;
+
+extern const snn_family_facts snn_family;
+
+/* Whether a section of that name is a layer that the host makes. */
+int snn_family_has_section(const char *name);
+
+int snn_family_reads_number(const char *text);
+int snn_family_skips_spare_anchors(const char *section);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
