@@ -101,6 +101,8 @@ static std::vector<char *> ordered(int argc, char **argv, const words *w)
     }
     for (int i : w->options) {
         int length = length_of(argc, argv, i);
+        /* Spelt, or with a value, as the host alone knows it: --dont-show, -nms .4. */
+        if (argv[i][1] == '-' || (length == 2 && !snn_takes_value(argv[i], argv[i + 1]))) continue;
         for (k = 0; k < length; ++k) all.push_back(k || !is_option(argv[i], "-map") ? argv[i + k] : (char *)"-map");
     }
     all.push_back(NULL);
