@@ -234,7 +234,7 @@ static void show_pictures(const snn_look_set *s, const list_boxes *l, snn_page *
         int w, h;
         unsigned char *rgb = snn_look_picture(file, &w, &h);
         if (!rgb) continue;
-        snprintf(caption, sizeof caption, "%.250s: %zu boxes", snn_look_base(file), labels->count);
+        snprintf(caption, sizeof caption, "%.250s: %zu box%s", snn_look_base(file), labels->count, labels->count == 1 ? "" : "es");
         snn_page_picture(p, rgb, w, h, caption);
         for (j = 0; j < labels->count; ++j) {
             const snn_label *b = &labels->items[j];

@@ -91,7 +91,7 @@ void snn_watch_page_batch(snn_watch_page *p, const network *net, data d)
         to->caption = (char *)snn_alloc(32, 1);
         if (p->options->task == SNN_DETECTOR) {
             keep_boxes(to, last, d.y.vals[i], d.y.cols);
-            snprintf(to->caption, 32, "%d boxes", to->count);
+            snprintf(to->caption, 32, "%d box%s", to->count, to->count == 1 ? "" : "es");
         } else if (p->options->task == SNN_SEGMENTER) {
             paint_planes(to, last, d.y.vals[i], d.y.cols);
         } else {
