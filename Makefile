@@ -293,10 +293,10 @@ VARIANTS := noblas noopencv noopencv-address-undefined
 VARIANT_PROGRAMS := $(foreach v,$(VARIANTS),$(UNIT:%=build/tests-$(v)/test_%))
 
 test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_driver $(TESTS)/test_kernels $(THREADS_TESTS) build/venv/ready
-	$(Q)$(MAKE) --no-print-directory BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
-	$(Q)$(MAKE) --no-print-directory OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%) build/tests-noopencv/corpus_driver
-	$(Q)$(MAKE) --no-print-directory OPENCV=0 SANITIZE=address,undefined $(patsubst %,build/tests-noopencv-address-undefined/test_%,$(UNIT) kernels)
-	$(Q)$(MAKE) --no-print-directory MPI=1 build/tree-mpi/darknet
+	$(Q)$(MAKE) --no-print-directory -j2 BLAS=0 $(UNIT:%=build/tests-noblas/test_%)
+	$(Q)$(MAKE) --no-print-directory -j2 OPENCV=0 $(UNIT:%=build/tests-noopencv/test_%) build/tests-noopencv/corpus_driver
+	$(Q)$(MAKE) --no-print-directory -j2 OPENCV=0 SANITIZE=address,undefined $(patsubst %,build/tests-noopencv-address-undefined/test_%,$(UNIT) kernels)
+	$(Q)$(MAKE) --no-print-directory -j2 MPI=1 build/tree-mpi/darknet
 	$(Q)$(MAKE) --no-print-directory -j2 GPU=host gpu-programs
 	$(Q)$(MAKE) --no-print-directory -j2 GPU=host CUDNN=1 build/tests-gpuhost-cudnn/test_gpu_net
 	$(Q)$(PYTHON) scripts/bench_gpu.py build/tests-gpuhost/bench_gpu --elements 20000 --json build/bench-gpu-host.json > /dev/null

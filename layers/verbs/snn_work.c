@@ -1,5 +1,6 @@
 #include "snn_work.h"
 #include "snn_commands.h"
+#include "snn_device.h"
 #include "snn_folders.h"
 #include "snn_gate.h"
 #include "snn_hooks.h"
