@@ -6,8 +6,9 @@
 
 The observations of the discussion (forums.fast.ai, "Self-normalizing neural
 networks", t/3558), each as a net of cfg/thread/ in its failing and its cured
-form, beside the parent with batch normalization. All are looked at by `snn
-probe` on real images as they begin, and trained; the cured ones are also
+form, beside the parent with batch normalization; and upstream's own
+yolov3-voc.cfg, whose batch=1 ends in NaN, beside what `snn convert` makes of
+it. All are looked at by `snn probe` on real images as they begin, and trained; the cured ones are also
 started by `snn init`. Prints a table and writes the report. Finished trainings
 are not repeated: remove OUT to start over. Exit status 0 where every cured
 form trains: finite, a loss at most 5 % above its parent's, in each layer a
@@ -25,19 +26,29 @@ import subprocess
 import sys
 import time
 
+from lib import cfg_edit
 from lib import training
 
 SCENES, MASKS = "build/data/uneven/scenes.data", "build/data-unet/uneven/segments.data"
 SMALL_SCENES = "build/data-unet/uneven/scenes.data"
 DATA = {"unet": MASKS, "residual": MASKS, "separable": SCENES, "detector": SCENES,
-        "plain-32": SMALL_SCENES, "residual-50": SMALL_SCENES}
+        "plain-32": SMALL_SCENES, "residual-50": SMALL_SCENES, "upstream": SCENES}
 LEAST, MOST, SPREAD, MARGIN = .7, 1.4, .35, 1.05
+MUST_FALL = .5      # to this share of the first fifth's loss, where there is no parent to compare with
 SHARE = 5           # the final loss is the mean of this part of the iterations, the last fifth
+
+# Upstream's cfg as it comes, with batch=1, but for its size and length, which a CPU can train in a minute or two.
+UPSTREAM = "yolov3-voc.cfg"
+UPSTREAM_CHANGES = ("width=96", "height=96", "yolo.random=0", "yolo.classes=10", "convolutional.filters=75>45", "seed=1",
+                    "burn_in=20", "max_batches=100", "steps=80,90")
+UPSTREAM_FORMS = ("upstream-voc-bn", "upstream-voc")
 
 
 class Case:
     """One observation. `reported(failing, cured, parent, beside)` says whether
     the figures of the forms show it."""
+
+    begins_anywhere = False     # True: how the layers begin is looked at, and no condition
 
     def __init__(self, name, observation, failing, cured, parent, reported, beside=None):
         self.name, self.observation, self.reported = name, observation, reported
@@ -55,6 +66,12 @@ def is_worse(row, than):
 def is_better(row, than):
     """Numbers, and a loss that is more than the margin below."""
     return is_worse(than, row)
+
+
+class UpstreamCase(Case):
+    """A whole net of upstream's: its ends, which are small on purpose, lie between its layers."""
+
+    begins_anywhere = True
 
 
 CASES = (
@@ -91,6 +108,9 @@ CASES = (
     Case("residual_50", "a residual net of 50 layers without batch normalization does not train",
          "residual-50-no-bn", "residual-50", "residual-50-bn",
          lambda f, c, p, b: is_worse(f, p)),
+    UpstreamCase("batch_of_1", "upstream's yolov3-voc.cfg comes with batch=1: NaN",
+                 "upstream-voc-bn", "upstream-voc", "upstream-voc-bn",
+                 lambda f, c, p, b: f["nonfinite"]),
 )
 
 
@@ -98,22 +118,40 @@ def data_of(form):
     return DATA[max((name for name in DATA if form.startswith(name)), key=len)]
 
 
+def make_upstream_forms(darknet, folder):
+    """{form: cfg}: upstream's cfg beside the executable, shortened, and converted."""
+    files = {form: os.path.join(folder, form + ".cfg") for form in UPSTREAM_FORMS}
+    parent, converted = files.values()
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(os.path.dirname(os.path.realpath(darknet)), "cfg", UPSTREAM)) as f:
+        text = cfg_edit.edit(f.read(), UPSTREAM_CHANGES)
+    with open(parent, "w") as f:
+        f.write(text)
+    done = subprocess.run([darknet, "snn", "convert", parent, converted], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise training.Failure(done.stdout)
+    return files
+
+
 class Run(training.Training):
     """A training that is measured by its losses alone, and a look at its start."""
 
-    def __init__(self, darknet, form, folder, threads, data=None):
-        super().__init__(form, darknet, data or data_of(form), f"cfg/thread/{form}.cfg", folder, threads=threads)
+    def __init__(self, darknet, form, folder, threads, data=None, cfg=None):
+        self.cfg = cfg or f"cfg/thread/{form}.cfg"
+        super().__init__(form, darknet, data or data_of(form), self.cfg, folder, threads=threads)
 
     def evaluate(self):
         self.state = "evaluating"
         losses = self.losses[-max(1, self.iterations // SHARE):]
         self.nonfinite = self.nonfinite or not all(map(math.isfinite, losses))
-        result = {"cfg": f"cfg/thread/{self.name}.cfg", "nonfinite": self.nonfinite, "stopped_at": self.stopped_at,
+        result = {"cfg": self.cfg, "nonfinite": self.nonfinite, "stopped_at": self.stopped_at,
                   "final_loss": None, "jumps": None}
         if not self.nonfinite:
             mean = sum(losses) / len(losses)
             steps = [abs(b - a) for a, b in zip(losses, losses[1:])]
-            result.update(final_loss=mean, jumps=sum(steps) / len(steps) / mean)
+            first = self.losses[:len(losses)]
+            result.update(first_loss=sum(first) / len(first), final_loss=mean, jumps=sum(steps) / len(steps) / mean)
         result.update(self.start())
         return result
 
@@ -144,13 +182,17 @@ class Run(training.Training):
         return self.measured("init", self.path("train.data"), self.path("cfg.cfg"), self.path("init.weights"))
 
 
-def mistakes_of(row, parent, has_lsuv):
+def mistakes_of(row, parent, has_lsuv, begins_anywhere=False):
     """Why a cured form is not cured; empty where it is."""
     found = []
     if row["nonfinite"]:
         found.append("not finite")
     elif is_worse(row, parent):
         found.append(f"loss {row['final_loss'] / parent['final_loss']:.3f} of its parent's")
+    elif parent["nonfinite"] and row["final_loss"] > MUST_FALL * row["first_loss"]:
+        found.append(f"loss {row['final_loss'] / row['first_loss']:.3f} of what it began with")
+    if begins_anywhere:
+        return found
     if not LEAST <= row["std_min"] <= row["std_max"] <= MOST:
         found.append(f"standard deviations {row['std_min']:.2f} to {row['std_max']:.2f}")
     if row["spread_max"] >= SPREAD:
@@ -187,13 +229,14 @@ def main():
     start = time.time()
     forms = list(dict.fromkeys(form for case in cases for form in case.forms()))
     threads = 1 if options.workers > 1 else None
-    runs = {form: Run(options.darknet, form, os.path.join(options.out, form), threads) for form in forms}
     try:
+        made = make_upstream_forms(options.darknet, options.out) if set(UPSTREAM_FORMS) & set(forms) else {}
+        runs = {form: Run(options.darknet, form, os.path.join(options.out, form), threads, cfg=made.get(form)) for form in forms}
         rows = dict(zip(forms, training.run_all(list(runs.values()), options.workers)))
-    except training.Failure as failure:
+    except (training.Failure, OSError) as failure:
         print(failure, file=sys.stderr)
         return 1
-    lsuv = {case.cured: runs[case.cured].reaches_lsuv() for case in cases}
+    lsuv = {case.cured: case.begins_anywhere or runs[case.cured].reaches_lsuv() for case in cases}
     print(f"  {'':<8} {'':<20}       at the start                             second moment of   loss  of the\n"
           f"  {'form':<8} {'net':<20} {'n':>3} {'std min':>8} {'max':>7} {'spread':>7} {'last':>9} {'output':>9}  "
           f"{'':>9} {'parent':>6} {'jumps':>6}")
@@ -202,7 +245,7 @@ def main():
         failing, cured, parent = rows[case.failing], rows[case.cured], rows[case.parent]
         beside = rows[case.beside] if case.beside else None
         as_reported = bool(case.reported(failing, cured, parent, beside))
-        mistakes = mistakes_of(cured, parent, lsuv[case.cured])
+        mistakes = mistakes_of(cured, parent, lsuv[case.cured], case.begins_anywhere)
         print(f"{case.name}: {case.observation}")
         for role, row in (("parent", parent), ("failing", failing), ("beside", beside), ("cured", cured)):
             if row:

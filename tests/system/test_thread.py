@@ -16,7 +16,7 @@ import thread
 
 @harness.test
 def every_cfg_belongs_to_a_case(*_):
-    named = {form for case in thread.CASES for form in case.forms()}
+    named = {form for case in thread.CASES for form in case.forms()} - set(thread.UPSTREAM_FORMS)
     there = {os.path.basename(path)[:-4] for path in glob.glob("cfg/thread/*.cfg")}
     holds("every_cfg_belongs_to_a_case", named == there, named ^ there)
     for form in sorted(there):
@@ -37,7 +37,7 @@ def start_of(darknet, form, folder):
 @harness.test
 def cured_forms_begin_at_the_fixed_point(darknet, folder):
     sound = {"nonfinite": False, "final_loss": 1}
-    for form in sorted({case.cured for case in thread.CASES}):
+    for form in sorted({case.cured for case in thread.CASES if not case.begins_anywhere}):
         start, has_lsuv = start_of(darknet, form, folder)
         mistakes = thread.mistakes_of(dict(start, **sound), sound, has_lsuv)
         holds(f"{form}_begins_at_the_fixed_point", not mistakes, mistakes)
@@ -65,6 +65,20 @@ def what_does_not_train_is_not_cured(*_):
                          ("second_moment", {"moment2_last": 2.1})):
         holds(f"{name}_is_not_cured", len(thread.mistakes_of(dict(good, **change), parent, True)) == 1)
     holds("a_failed_init_is_not_cured", thread.mistakes_of(good, parent, False))
+    lost = {"nonfinite": True}
+    for first_loss, mistakes in ((2.2, 0), (2, 1)):
+        found = thread.mistakes_of(dict(good, first_loss=first_loss), lost, True)
+        holds(f"beside_a_lost_parent_a_loss_that_began_at_{first_loss}_has_{mistakes}_mistakes", len(found) == mistakes, found)
+    holds("a_whole_net_may_begin_anywhere", not thread.mistakes_of(dict(good, std_min=.3), parent, True, True))
+
+
+@harness.test
+def upstream_cfg_is_made_and_converted(darknet, folder):
+    parent, converted = thread.make_upstream_forms(darknet, folder).values()
+    with open(parent) as f, open(converted) as g:
+        texts = f.read(), g.read()
+    holds("upstream_cfg_has_batch_1", [thread.training.net_value(text, "batch") for text in texts] == ["1", "1"])
+    holds("its_conversion_has_no_batch_normalization", ["batch_normalize=1" in text for text in texts] == [True, False])
 
 
 if __name__ == "__main__":
