@@ -140,6 +140,15 @@ def drawn(page, work):
     return done.stdout
 
 
+def picture_of(page, work, width):
+    """The page as a browser shows it in a window of that width."""
+    file = os.path.join(work, f"{width}.png")
+    subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},2400",
+                    "--screenshot=" + file, "file://" + page], capture_output=True, timeout=120, check=False,
+                   env={**os.environ, "HOME": work})
+    return cv2.imread(file)
+
+
 @test
 def pages_show_what_there_is(work, options):
     for kind, titles in [("detector", {"mAP", "Detections"}), ("segmenter", {"mIoU", "Masks"}),
@@ -177,6 +186,11 @@ def a_browser_draws_the_page(work, options):
     page = drawn(p.file("backup/net.html"), work)
     check("a_browser_draws_the_page", ("curves", page.count("<polyline") >= 4, True), ("pictures", page.count("<image"), 16),
           ("tables", page.count("<table"), 2))
+    for width in 1280, 390:
+        seen = picture_of(p.file("backup/net.html"), work, width)
+        check(f"a_browser_shows_the_page_{width}_pixels_wide", ("width", seen.shape[1], width),
+              ("drawn", len(np.unique(seen.reshape(-1, 3), axis=0)) > 500, True),
+              ("beyond the margin", int((seen[:, -6:] != seen[-1, -1]).sum()), 0))
 
 
 @test
