@@ -69,8 +69,9 @@ def anchors_call_hooks_with_what_they_take(_tree, _folder):
         for found in re.finditer(r"^[\w: *&]*[ *](snn_\w+)(?=\()", text, re.M):
             taken.setdefault(found[1], set()).add(arguments_of(text, found.end()))
     for kind in patch.read_families(os.path.join(ROOT, "patches")):
-        wrong = [f"{e['name']}: {found[1]}" for e in kind["edits"] for found in re.finditer(r"\b(snn_\w+)\(", e["put"])
-                 if found[1] in taken and arguments_of(e["put"], found.end() - 1) not in taken[found[1]]]
+        puts = [(e["name"], re.sub(r'"(?:\\.|[^"\\])*"', '""', e["put"])) for e in kind["edits"]]      # no commas of strings
+        wrong = [f"{name}: {found[1]}" for name, put in puts for found in re.finditer(r"\b(snn_\w+)\(", put)
+                 if found[1] in taken and arguments_of(put, found.end() - 1) not in taken[found[1]]]
         check(f"arguments_of_{kind['name']}", ("wrong", wrong, []))
 
 
