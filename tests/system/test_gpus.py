@@ -126,4 +126,4 @@ if __name__ == "__main__":
     parser.add_argument("--plain", type=harness.program)
     parser.add_argument("--cudnn", type=harness.program)
     options = parser.parse_args()
-    harness.run(options.only, Trainings(harness.folder(), options.darknet), options)
+    harness.run(options.only, Trainings(harness.folder(), options.darknet, 0), options)
