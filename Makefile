@@ -300,11 +300,12 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 	$(Q)$(MAKE) --no-print-directory -j2 GPU=host gpu-programs
 	$(Q)$(MAKE) --no-print-directory -j2 GPU=host CUDNN=1 build/tests-gpuhost-cudnn/test_gpu_net
 	$(Q)$(PYTHON) scripts/bench_gpu.py build/tests-gpuhost/bench_gpu --elements 20000 --json build/bench-gpu-host.json > /dev/null
-	$(Q)build/venv/bin/python tests/run.py $(UNIT_TESTS) $(THREADS_TESTS) $(VARIANT_PROGRAMS) \
-		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
-		build/tests-gpuhost/test_gpu_net build/tests-gpuhost-cudnn/test_gpu_net build/tests-gpuhost/test_launches "make --no-print-directory gpu-build" "make --no-print-directory gpu-check" \
+	$(Q)build/venv/bin/python tests/run.py "make --no-print-directory gpu-build" \
 		'tests/system/test_mutants.py --kernels $(TESTS)/kernels --compile "$(KERNEL_CC)" --test tests/gpu/test_kernels.c' \
 		'tests/system/test_mutants.py --cpu $(TREE) --make "$(HOST_OPTIONS)" --compile "$(MUTANTS_CC)" --libraries "$(LIBRARIES)"' \
+		--then $(UNIT_TESTS) $(THREADS_TESTS) $(VARIANT_PROGRAMS) \
+		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
+		build/tests-gpuhost/test_gpu_net build/tests-gpuhost-cudnn/test_gpu_net build/tests-gpuhost/test_launches "make --no-print-directory gpu-check" \
 		"env ONEDNN_MAX_CPU_ISA=AVX2 $(TESTS)/test_fast" "env ONEDNN_MAX_CPU_ISA=SSE41 $(TESTS)/test_fast" \
 		"tests/system/test_gate.py build/darknet" \
 		"tests/system/test_structure.py --tree $(TREE)" \
