@@ -303,7 +303,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 	$(Q)build/venv/bin/python tests/run.py "make --no-print-directory gpu-build" \
 		'tests/system/test_mutants.py --kernels $(TESTS)/kernels --compile "$(KERNEL_CC)" --test tests/gpu/test_kernels.c' \
 		'tests/system/test_mutants.py --cpu $(TREE) --make "$(HOST_OPTIONS)" --compile "$(MUTANTS_CC)" --libraries "$(LIBRARIES)"' \
-		--then $(UNIT_TESTS) $(THREADS_TESTS) $(VARIANT_PROGRAMS) \
+		$(UNIT_TESTS) $(VARIANT_PROGRAMS) \
 		$(TESTS)/test_kernels build/tests-noopencv-address-undefined/test_kernels \
 		build/tests-gpuhost/test_gpu_net build/tests-gpuhost-cudnn/test_gpu_net build/tests-gpuhost/test_launches "make --no-print-directory gpu-check" \
 		"env ONEDNN_MAX_CPU_ISA=AVX2 $(TESTS)/test_fast" "env ONEDNN_MAX_CPU_ISA=SSE41 $(TESTS)/test_fast" \
@@ -314,8 +314,6 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		"tests/system/test_segmenter.py build/darknet" \
 		"tests/system/test_segmenter.py build/tree-noopencv/darknet" \
 		"tests/system/test_verbs.py build/darknet" \
-		"tests/system/test_watch.py build/darknet" \
-		"tests/system/test_mpi.py build/tree-mpi/darknet" \
 		"tests/system/test_export.py $(TESTS)/outputs_driver --darknet build/darknet" \
 		"tests/system/test_field.py build/darknet" \
 		"tests/system/test_field.py build/tree-noopencv/darknet --every 12" \
@@ -331,13 +329,16 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		"tests/system/test_import.py" \
 		"tests/system/test_patch.py build/upstream/darknet" \
 		"tests/system/test_training.py build/darknet" \
-		"tests/system/test_resume.py build/darknet" \
 		"tests/system/test_valgrind.py build/tree-noopencv/darknet" \
 		"tests/system/test_thread.py build/darknet" \
 		"tests/system/test_regress.py --darknet build/darknet --data $(QUICK_DATA) --cfgs '$(QUICK_CFGS)' --options '$(QUICK_OPTIONS)' --expect $(QUICK_EXPECTATION)" \
 		"tests/system/test_map.py $(TESTS)/ap_driver --darknet build/darknet" \
 		"tests/system/test_host.py build/darknet --library build/libdarknet.so --tree $(TREE) --upstream $(UPSTREAM) --opencv $(OPENCV)" \
-		"tests/system/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train"
+		"tests/system/test_host.py build/tree-noopencv/darknet --tree build/tree-noopencv --upstream $(UPSTREAM) --opencv 0 --only train" \
+		--then $(THREADS_TESTS) \
+		"tests/system/test_mpi.py build/tree-mpi/darknet" \
+		"tests/system/test_watch.py build/darknet" \
+		"tests/system/test_resume.py build/darknet"
 
 # -------------------------------------------------------------------- fuzzing
 

@@ -3,8 +3,8 @@
 
     tests/run.py ["COMMAND ARGUMENT..." ... --then] "COMMAND ARGUMENT..." ...
 
-Commands before --then, long ones that compile, run two at a time; the others, some of which look at
-the clock, one after the other.
+Commands before --then run two at a time; those behind it, which kill processes or look at the clock,
+one after the other.
 
 Each command prints lines "ok NAME", "FAIL NAME: why" or "SKIP NAME: why", then
 "N passed, N failed, N skipped"; its exit status is 0 where none failed. A
