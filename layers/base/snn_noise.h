@@ -1,7 +1,7 @@
 /* Noise on channels: noise=.
  *
- * In training, what a layer puts out is multiplied, each channel of each image by
- * a factor of its own, drawn anew for each pass:
+ * In training, what a layer puts out above 0 is multiplied, in each channel of each
+ * image by a factor of its own, drawn anew for each pass:
  *
  *     1 + noise sqrt(3) (2 u - 1)        u uniform in [0, 1)
  *
@@ -10,9 +10,14 @@
  * in the mini-batch, and this jitter is what it regularizes by (Luo et al. 2019,
  * "Towards understanding regularization in batch normalization"). A factor that is
  * not drawn from other images does it at any mini-batch; Srivastava et al. 2014,
- * "Dropout", section 10, have it with a normal distribution, for each value. Means
- * stay, and signs, as a factor is never 0; second moments grow by 1 + noise^2, which
- * SELU pulls back. Without training there is no noise.
+ * "Dropout", section 10, have it with a normal distribution, for each value. What is
+ * not above 0 stays: SELU's unit is off at -1.76, and noise on that would say that
+ * something is there where nothing is (ReLU's is off at 0, which a factor leaves). So
+ * it is the slope of the positive side that is random; Xu et al. 2015, "Empirical
+ * evaluation of rectified activations", draw that of the negative one, against learning
+ * small sets by heart too. Means stay, and signs, as a factor is never 0; second
+ * moments grow by less than 1 + noise^2, which SELU pulls back. Without training there
+ * is no noise.
  *
  * Factors are a function of seed, layer, images seen, image and channel: the backward
  * pass draws them again, and divides by them to have the layer's own output back, of
@@ -54,15 +59,18 @@ SNN_HD float snn_noise_factor(const snn_noise *n, uint64_t pass, uint64_t index)
     return 1 + n->noise * 1.7320508f * (2 * u - 1);
 }
 
-/* Multiplies x by its factors, or divides it by them.
+/* Multiplies what is above 0 by its factors, or divides it by them; `back` divides, and
+ * multiplies the delta by the factor that its output had.
  *
- * x        [channels / block][plane][block], of one image, beginning with a channel
- *          whose index is `first`
+ * x, delta     [channels / block][plane][block], of one image, beginning with a channel
+ *              whose index is `first`
  */
 void snn_noise_multiply(const snn_noise *n, uint64_t pass, uint64_t first, float *x, size_t channels, size_t plane,
                         size_t block);
 void snn_noise_divide(const snn_noise *n, uint64_t pass, uint64_t first, float *x, size_t channels, size_t plane,
                       size_t block);
+void snn_noise_back(const snn_noise *n, uint64_t pass, uint64_t first, float *x, float *delta, size_t channels,
+                    size_t plane, size_t block);
 
 #ifdef __cplusplus
 }

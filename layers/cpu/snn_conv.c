@@ -285,16 +285,17 @@ static snn_parts input_of(const job *j, size_t image, size_t k)
 
 /* -------------------------------------------------------------------- noise */
 
-typedef void (*noising)(const snn_noise *n, uint64_t pass, uint64_t first, float *x, size_t channels, size_t plane,
-                        size_t block);
-
-/* x: slice k of all images of a call, of the layer's output or gradient, or of its pool's. */
-static void noise_images(const job *j, const layer *of, float *x, size_t image, size_t k, noising noise)
+/* x: slice k of all images of a call, of the layer's output or of its pool's; delta: the same of
+ * the gradient, NULL on the way forward. */
+static void noise_images(const job *j, const layer *of, float *x, float *delta, size_t image, size_t k)
 {
-    size_t channels = (size_t)j->l->n, slice = channels / j->c->slices, plane = (size_t)of->outputs / channels, i;
+    size_t channels = (size_t)j->l->n, slice = channels / j->c->slices, plane = (size_t)of->outputs / channels;
+    size_t block = (size_t)j->p->y_block, i;
     for (i = 0; i < j->c->images; ++i) {
-        noise(j->noise, j->noise_pass, (image + i) * channels + k * slice, x + i * slice * plane, slice, plane,
-              (size_t)j->p->y_block);
+        uint64_t first = (image + i) * channels + k * slice;
+        size_t at = i * slice * plane;
+        if (delta) snn_noise_back(j->noise, j->noise_pass, first, x + at, delta + at, slice, plane, block);
+        else snn_noise_multiply(j->noise, j->noise_pass, first, x + at, slice, plane, block);
     }
 }
 
@@ -314,7 +315,7 @@ static void forward_calls(void *context, size_t begin, size_t end)
         snn_conv_forward(c->conv, x.part, j->weights + k * c->weight_bytes,
                          l->biases + at_slice(0, (size_t)l->n, c->slices, k), y);
         if (!l->batch_normalize) snn_activate(y, count, l->activation);
-        if (j->noise) noise_images(j, l, y, image, k, snn_noise_multiply);
+        if (j->noise) noise_images(j, l, y, NULL, image, k);
         if (j->pool) snn_maxpool_images(j->pool, l->output, j->p->y_block, image, c->images);
     }
 }
@@ -339,9 +340,7 @@ SNN_SIMD static void add_array(const float *x, float *sum, size_t n)
 /* Before an activation makes its gradient of an output that had noise: without it. */
 static void leave_noise(const job *j, const layer *of, size_t image, size_t at, size_t k)
 {
-    if (!j->noise) return;
-    noise_images(j, of, of->output + at, image, k, snn_noise_divide);
-    noise_images(j, of, of->delta + at, image, k, snn_noise_multiply);
+    if (j->noise) noise_images(j, of, of->output + at, of->delta + at, image, k);
 }
 
 /* delta becomes that before the activation. Where the pool writes all of it, that is

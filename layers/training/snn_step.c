@@ -75,12 +75,9 @@ static void noise_range(void *context, size_t begin, size_t end)
     size_t b, values = n->channels * n->plane;
     for (b = begin; b < end; ++b) {
         float *y = n->l->output + b * values;
-        if (!n->is_back) {
-            snn_noise_multiply(noise, n->pass, b * n->channels, y, n->channels, n->plane, n->block);
-            continue;
-        }
-        snn_noise_divide(noise, n->pass, b * n->channels, y, n->channels, n->plane, n->block);
-        snn_noise_multiply(noise, n->pass, b * n->channels, n->l->delta + b * values, n->channels, n->plane, n->block);
+        uint64_t first = b * n->channels;
+        if (n->is_back) snn_noise_back(noise, n->pass, first, y, n->l->delta + b * values, n->channels, n->plane, n->block);
+        else snn_noise_multiply(noise, n->pass, first, y, n->channels, n->plane, n->block);
     }
 }
 
@@ -209,8 +206,7 @@ static void backward_gpu(snn_layer_arg l, snn_state s)
     if (snn_plan_of(&l, s.train)->leaves_dx) s = snn_gpu_without_delta(s);
     if (s.train && noise_of(&l)->noise > 0) {
         noising n = noising_of(&l, s, 1);
-        snn_noise_divide_gpu(*noise_of(&l), n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
-        snn_noise_multiply_gpu(*noise_of(&l), n.pass, l.delta_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
+        snn_noise_back_gpu(*noise_of(&l), n.pass, l.output_gpu, l.delta_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
     }
     t->backward_gpu(l, s);
 }

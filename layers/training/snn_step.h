@@ -33,10 +33,9 @@ void snn_step_number(layer *l, int copy);
 snn_centre *snn_step_centre(const layer *l);
 
 #ifdef GPU
-/* x, the output or delta of all images on the device, times the factors of the pass,
- * or divided by them. */
+/* snn_noise_multiply and snn_noise_back (snn_noise.h) of all images on the device. */
 void snn_noise_multiply_gpu(snn_noise n, uint64_t pass, float *x, size_t plane, size_t count);
-void snn_noise_divide_gpu(snn_noise n, uint64_t pass, float *x, size_t plane, size_t count);
+void snn_noise_back_gpu(snn_noise n, uint64_t pass, float *x, float *delta, size_t plane, size_t count);
 #endif
 
 /* Between steps: the share of the layer's filters that agc= held back in the last one, by

@@ -495,16 +495,21 @@ TEST(noise_has_the_bits_of_the_cpu)
     for (k = 0; k < sizeof shapes / sizeof *shapes; ++k) {
         size_t channels = shapes[k].images * shapes[k].channels, count = channels * shapes[k].plane;
         float *x = normals(count, 1), *y = normals(count, 1), *on_gpu = array_on_gpu(x, count);
+        float *d = normals(count, 1), *delta_on_gpu = array_on_gpu(d, count);
         snn_noise_multiply_gpu(n, 9, on_gpu, shapes[k].plane, count);
         snn_noise_multiply(&n, 9, 0, x, channels, shapes[k].plane, 1);
         cuda_pull_array(on_gpu, y, count);
         for (i = 0; i < count; ++i) CHECK(x[i] == y[i]);
-        snn_noise_divide_gpu(n, 9, on_gpu, shapes[k].plane, count);
-        snn_noise_divide(&n, 9, 0, x, channels, shapes[k].plane, 1);
+        snn_noise_back_gpu(n, 9, on_gpu, delta_on_gpu, shapes[k].plane, count);
+        snn_noise_back(&n, 9, 0, x, d, channels, shapes[k].plane, 1);
         cuda_pull_array(on_gpu, y, count);
         for (i = 0; i < count; ++i) CHECK(x[i] == y[i]);
+        cuda_pull_array(delta_on_gpu, y, count);
+        for (i = 0; i < count; ++i) CHECK(d[i] == y[i]);
         cuda_free(on_gpu);
+        cuda_free(delta_on_gpu);
         free(x);
+        free(d);
         free(y);
     }
 }
