@@ -3,7 +3,8 @@
 
     scripts/untuned.py DATA PARENT.cfg [--sizes 75,150,300,all] [--seeds 1,2,3]
         [--parent-rates .001,.003,.01,.03] [--aided-rates ""] [--variant-rates ""] [--convert OPTIONS]
-        [--nets parent,aided,variant] [--mini-batches 32,2,1] [--iterations N] [--set CHANGE ...] [--hours H]
+        [--nets parent,aided,variant] [--mini-batches 32,2,1] [--iterations N] [--set CHANGE ...] [--screen]
+        [--trial "LABEL: CHANGE; --OPTION" ...] [--hours H]
         [--out build/untuned] [--workers 2] [--darknet build/darknet]
 
   --sizes          the first N images of the training list; "all", or more than there are: all of them
@@ -15,16 +16,22 @@
                    shows how wide the range of good rates is and decides nothing
   --convert        options of `snn convert`, in one word
   --nets           those that run; what another call has left in OUT is not in the tables
-  --set            a change of the parent's cfg before it is converted (scripts/cfg_edit.py)
+  --screen         rates are compared with the first seed alone; the other seeds run at the best of the parents'
+                   and at the variant's own
+  --trial          a net more, at the variant's rate: what `snn convert` makes with the options named, with
+                   changes (scripts/lib/cfg_edit.py) of the cfg that it wrote. "--aided" stands for the options
+                   that make the parent with the aids
+  --set            a change of the parent's cfg before it is converted (scripts/lib/cfg_edit.py)
 
 Each run is measured on the `valid` images and on (150 of) those it was trained on, so that how well it fits and
 how well it generalizes are seen apart. Finished runs are not repeated. Writes OUT/runs.csv, a row a run, and
-prints in markdown a table of means with the interval of the difference at 95 % (scripts/bootstrap.py) and
-one of accuracy over the rate. Exit status 0, 1 where a training or file is in the way, 2 usage, 3 unfinished.
+prints in markdown a table of means with the interval of the difference at 95 % (scripts/lib/bootstrap.py), one
+of accuracy over the rate, and one of the trials. Exit status 0, 1 where a training or file is in the way, 2 usage, 3 unfinished.
 """
 import argparse
 import csv
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -36,13 +43,26 @@ from lib import training
 
 FITTED = 150        # training images that are measured
 RANGE = .03         # a rate is good where it is within that of the best
-# What `snn convert` leaves as it is in the parent with the aids.
-AIDED = ("--keep-batchnorm", "--keep-activations", "--keep-dropout", "--keep-init", "--keep-centre", "--keep-sums")
+# What `snn convert` leaves as it is in the parent with the aids. Its bound is that of the
+# variant at the rate of `convert`; without max_step= other rates make other steps.
+AIDED = ("--keep-batchnorm", "--keep-activations", "--keep-dropout", "--keep-init", "--keep-centre", "--keep-sums", "--agc", ".1")
 COLUMNS = ("size", "mini_batch", "net", "rate", "seed", "test", "train", "final_loss", "nonfinite")
 
 
 class Mistake(Exception):
     """A sentence about the user's files or options."""
+
+
+def trial_of(text):
+    """(label, options of `snn convert`, changes) of a --trial."""
+    label, colon, rest = text.partition(": ")
+    parts = [part.strip() for part in rest.split(";") if part.strip()]
+    if not colon or not parts or not label or "/" in label:
+        raise argparse.ArgumentTypeError(f'expected "LABEL: CHANGE; CHANGE", got "{text}"')
+    options = [word for part in parts if part.startswith("--") for word in part.split()]
+    if "--aided" in options:
+        options[options.index("--aided"):options.index("--aided") + 1] = AIDED
+    return label, options, [part for part in parts if not part.startswith("--")]
 
 
 def arguments():
@@ -56,6 +76,8 @@ def arguments():
     parser.add_argument("--convert", default="")
     parser.add_argument("--iterations", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="CHANGE")
+    parser.add_argument("--screen", action="store_true")
+    parser.add_argument("--trial", action="append", default=[], type=trial_of)
     parser.add_argument("--hours", type=float)
     parser.add_argument("--out", default="build/untuned")
     parser.add_argument("--workers", type=int, default=2)
@@ -85,7 +107,7 @@ def subset(options, size):
 
 
 def cfgs_of(options):
-    """{"parent": file, "aided": file, "variant": file}, with all changes made and converted."""
+    """{"parent": file, "aided": file, "variant": file, a trial's label: file}, with all changes made and converted."""
     with open(options.cfg, encoding="utf-8") as f:
         text = cfg_edit.edit(f.read(), options.set)
     if options.iterations:
@@ -94,14 +116,19 @@ def cfgs_of(options):
         if steps:
             keys["steps"] = ",".join(str(round(int(s) * options.iterations / old)) for s in steps.split(","))
         text = training.with_net_keys(text, keys)
-    files = {net: os.path.join(options.out, net + ".cfg") for net in ("parent", "aided", "variant")}
+    wanted = [net for net in ("parent", "aided", "variant") if net in options.nets and (net != "aided" or options.aided_rates)]
+    files = {"parent": os.path.join(options.out, "parent.cfg")}
     write(files["parent"], text)
-    for net, how in (("aided", AIDED), ("variant", options.convert.split())):
+    for net, how, changes in [("aided", AIDED, []), ("variant", options.convert.split(), []), *options.trial]:
+        files[net] = os.path.join(options.out, net + ".cfg")
         done = subprocess.run([options.darknet, "snn", "convert", files["parent"], files[net], *how],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             raise Mistake(done.stdout)
-    return {net: file for net, file in files.items() if net in options.nets and (net != "aided" or options.aided_rates)}
+        if changes:
+            with open(files[net], encoding="utf-8") as f:
+                write(files[net], cfg_edit.edit(f.read(), changes))
+    return {net: files[net] for net in wanted + [label for label, *_ in options.trial]}
 
 
 class Run(training.Training):
@@ -136,16 +163,17 @@ def runs_of(options, files):
             with open(cfg, encoding="utf-8") as f:
                 text = f.read()
             own, batch = training.net_value(text, "learning_rate"), int(training.net_value(text, "batch", "1"))
-            more = {"parent": options.parent_rates, "aided": options.aided_rates, "variant": options.variant_rates}[net]
+            more = {"parent": options.parent_rates, "aided": options.aided_rates, "variant": options.variant_rates}.get(net, [])
             for mini in options.mini_batches or [str(batch // int(training.net_value(text, "subdivisions", "1")))]:
                 for rate in [own] + [r for r in more if float(r) != float(own)]:
                     for seed in options.seeds:
-                        name = f"{net}-{images}-m{mini}-r{rate}-s{seed}"
+                        name = f"{re.sub(r'[^A-Za-z0-9.]+', '_', net)}-{images}-m{mini}-r{rate}-s{seed}"
                         keys = {"learning_rate": rate, "seed": seed, "subdivisions": batch // int(mini)}
                         run = Run(name, options.darknet, data, cfg, os.path.join(options.out, "runs", name), keys,
                                   threads=1 if options.workers > 1 else None)
                         run.what = dict(size=images, mini_batch=int(mini), net=net, rate=float(rate), seed=seed)
                         run.fitted, run.is_own = fitted, rate == own
+                        run.waits = options.screen and net in ("parent", "aided") and seed != options.seeds[0]
                         runs.append(run)
     return runs
 
@@ -158,6 +186,18 @@ def groups_of(runs):
             of = groups.setdefault((run.what["size"], run.what["mini_batch"]), {})
             of.setdefault(run.what["net"], {}).setdefault(run.what["rate"], []).append(run)
     return groups
+
+
+def best_of(rates):
+    """The rate with the highest mean; None where nothing has run."""
+    return max(rates, key=lambda rate: mean(rates[rate], "test"), default=None)
+
+
+def chosen(runs):
+    """Of the runs that have waited for the first seed: those at the best rate of their size, mini-batch and net."""
+    groups = groups_of([run for run in runs if not run.waits])
+    return [run for run in runs if run.waits and run.what["rate"] == best_of(
+        groups.get((run.what["size"], run.what["mini_batch"]), {}).get(run.what["net"], {}))]
 
 
 def mean(runs, key):
@@ -183,7 +223,7 @@ def table(groups):
         parent, aided, variant = (of.get(net, {}) for net in ("parent", "aided", "variant"))
         if own_rate(variant) is None or not parent:
             continue
-        best, help_ = (max(net, key=lambda rate: mean(net[rate], "test"), default=None) for net in (parent, aided))
+        best, help_ = best_of(parent), best_of(aided)
         own, mine = own_rate(parent), variant[own_rate(variant)]
         at_own = f"{mean(parent[own], 'test'):.3f} ({own:g})" if own is not None else ""
         helped = f"{mean(aided[help_], 'test'):.3f} ({help_:g})" if aided else ""
@@ -208,14 +248,32 @@ def curve(groups):
     return "\n".join(lines)
 
 
+def trials(groups, labels):
+    """Means of each trial on test images and, in brackets, on those trained on."""
+    lines = ["| images | mini-batch | net | test (training images) | final loss | seeds |", "| ---: | ---: | --- | ---: | ---: | --- |"]
+    for (size, mini), of in groups.items():
+        for net in ["aided", "variant", *labels]:
+            for rate, runs in of.get(net, {}).items() if labels else ():
+                seeds = " ".join(f"{run.row()['test']:.3f}" for run in runs)
+                lines.append(f"| {size} | {mini} | {net}, {rate:g} | {mean(runs, 'test'):.3f} ({mean(runs, 'train'):.3f}) "
+                             f"| {mean(runs, 'final_loss'):.3f} | {seeds} |")
+    return "\n".join(lines) if labels else ""
+
+
+def run(options, runs, deadline):
+    training.run_all([run for run in runs if not run.finished()], options.workers, lambda run, result: print(
+        f"{run.name}: {'NON-FINITE' if result['nonfinite'] else f'{run.score(result):.3f}'}", file=sys.stderr, flush=True), deadline)
+
+
 def main():
     options = arguments()
     deadline = time.time() + 3600 * options.hours if options.hours else None
     try:
         os.makedirs(options.out, exist_ok=True)
         runs = runs_of(options, cfgs_of(options))
-        training.run_all([run for run in runs if not run.finished()], options.workers, lambda run, result: print(
-            f"{run.name}: {'NON-FINITE' if result['nonfinite'] else f'{run.score(result):.3f}'}", file=sys.stderr, flush=True), deadline)
+        run(options, [run for run in runs if not run.waits], deadline)
+        runs = [run for run in runs if not run.waits] + chosen(runs)
+        run(options, runs, deadline)
     except (Mistake, cfg_edit.Mistake, training.Failure, OSError, KeyError) as mistake:
         print(mistake, file=sys.stderr)
         return 1
@@ -224,7 +282,8 @@ def main():
         rows = csv.DictWriter(f, COLUMNS)
         rows.writeheader()
         rows.writerows(run.row() for run in done)
-    print(table(groups_of(runs)), curve(groups_of(runs)), sep="\n\n")
+    groups = groups_of(runs)
+    print(table(groups), curve(groups), trials(groups, [label for label, *_ in options.trial]), sep="\n\n")
     return 0 if len(done) == len(runs) else 3
 
 

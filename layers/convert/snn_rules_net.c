@@ -14,6 +14,9 @@
  * ones more of them move in one direction at a time, and what they do to the output multiplies:
  * yolov3-voc, 75 layers, with a mini-batch of one image had lost itself after 15 steps. */
 #define STEP_DEPTH 17
+/* agc= is written so many times larger than STEP needs, and max_step= holds it to STEP: a learning
+ * rate lowered to 1 / SLACK, as one raised, leaves the steps as they are. */
+#define SLACK 4
 /* For classifiers, with the rates that they come with. */
 #define CLIP .1
 /* Of a channel's scale; batch normalization's own noise is of that size. */
@@ -81,7 +84,7 @@ static const char *bound_of(const snn_conversion *c, char *text, size_t size)
     const char *said = new_rate(c) ? new_rate(c) : written ? written->value : "";
     double rate = atof(said), bound = CLIP;
     if (c->o->agc) return c->o->agc;
-    if (c->sets_pace && rate > 0 && rate <= 1000) bound = step_of(c) / rate;
+    if (c->sets_pace && rate > 0 && rate <= 1000) bound = SLACK * step_of(c) / rate;
     else if (rate * CLIP > step_of(c) && rate <= 1000) bound = step_of(c) / rate;
     return short_of(bound, text, size);
 }
@@ -93,14 +96,16 @@ void snn_net_agc(snn_conversion *c)
     const snn_section *net = snn_net_of(c);
     char text[32];
     const char *agc = bound_of(c, text, sizeof text), *step;
+    double from;
     if (snn_find(net, "agc")) return;
     snn_explain(net, line_of(c), "agc", "%s: no step changes a filter by more than a share of "
                 "itself, as nothing brings it back to scale", agc);
     snn_insert_key(c, line_of(c), "agc", agc);
     if (c->o->agc || snn_find(net, "max_step")) return;
+    from = step_of(c) / atof(agc);
     step = short_of(step_of(c), text, sizeof text);
-    snn_explain(net, line_of(c), "max_step", "%s: nor by more than that at any other learning rate, "
-                "so that a higher one loses nothing", step);
+    snn_explain(net, line_of(c), "max_step", "%s: nor by more than that at any learning rate: all from %.2g on make the same "
+                "steps", step, from);
     snn_insert_key(c, line_of(c), "max_step", step);
 }
 
@@ -149,7 +154,7 @@ void snn_net_noise(snn_conversion *c)
                     "more, against learning few images by heart", c->images, epochs_of(c), NOISE_EPOCHS);
     }
     if (!adds_noise(c)) return;
-    snn_explain(net, line_of(c), "noise", NOISE ": each channel times a random factor, in training: without "
+    snn_explain(net, line_of(c), "noise", NOISE ": what is above 0 in each channel times a random factor, in training: without "
                 "batch normalization nothing else keeps a net from learning few images by heart");
     snn_insert_key(c, line_of(c), "noise", NOISE);
 }

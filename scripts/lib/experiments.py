@@ -30,6 +30,9 @@ AIDS = ("net+[local_whitening] size=17",) + STEP_AIDS
 AIDS_BOTH = ("net+[local_whitening] size=0", "local_whitening#0+[local_whitening] size=17",
              "local_whitening#1+[route] layers=-2,-1 stopbackward=1") + STEP_AIDS
 
+# Of a variant whose rate is searched: `snn convert` holds the rate times agc= whatever the rate is.
+SEARCHED = ("agc=.1", "max_step=0")
+
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
@@ -47,7 +50,7 @@ def family(name, cfg, rates):
     """(parent as users have it, parent with the same aids, variant)."""
     plain, aided, snn = rates
     return (Net(name, cfg, rates=plain), Net(name + "-aided", cfg, AIDS, aided),
-            Net(name + "-snn", cfg, rates=snn, convert=""))
+            Net(name + "-snn", cfg, SEARCHED, snn, convert=""))
 
 
 def against_parents(name, *kinds):
@@ -74,7 +77,7 @@ SNN = STRIDE[-1]
 
 def ablation(name, *changes, convert="", lsuv=False, rates=ABLATION_RATES):
     """The stride-2 variant with one thing changed."""
-    return dataclasses.replace(SNN, name=name, changes=changes, convert=convert, lsuv=lsuv, rates=rates)
+    return dataclasses.replace(SNN, name=name, changes=SEARCHED + changes, convert=convert, lsuv=lsuv, rates=rates)
 
 
 def compared_with_snn(*nets):

@@ -61,7 +61,8 @@ BARE = "[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.04\n"
 NET = BARE.replace("learning", "noise=0\nlearning")
 WINDOWS = "\n[local_whitening]\nsize=17\ngain=1\n"
 WHITE = "\n[local_whitening]\nsize=0\n" + WINDOWS + "\n[route]\nlayers=-2,-1\nstopbackward=1\n"
-NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\ninit=lecun_normal\nagc=.1\nmax_step=.004\ncentre=1\nlearning_rate=.04\n" + WHITE)
+NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\ninit=lecun_normal\nagc=.4\nmax_step=.004\ncentre=1\nlearning_rate=.04\n" + WHITE)
+CLASSIFIER_SNN = NET_SNN.replace("agc=.4", "agc=.1")
 QUIET_SNN = NET_SNN.replace("noise=0\n", "")
 NOISY_SNN = QUIET_SNN.replace("=1\nl", "=1\nnoise=.3\nl")
 CONV = "\n[convolutional]\nbatch_normalize=1\nfilters=4\nactivation=relu\n"
@@ -134,11 +135,11 @@ CASES = [
       for loss, binary in (("yolo", PLAIN), ("region", PLAIN), ("detection", PLAIN), ("iseg", PJREDDIE + "[iseg]"),
                            ("Gaussian_yolo", ALEXEYAB + "[Gaussian_yolo]"))],
     *[case(f"the_layer_before_{loss}_begins_as_it_is", CONV + HEAD + f"\n[{loss}]\n", CONV_SNN + HEAD + f"\n[{loss}]\n",
-           binary=binary)
+           net_snn=NET_SNN if loss == "logistic" else CLASSIFIER_SNN, binary=binary)
       for loss, binary in (("softmax", PLAIN), ("cost", PLAIN), ("logistic", PJREDDIE + "[logistic]"))],
     case("the_last_layers_activation_stays",
          CONV + HEAD.replace("linear", "leaky") + "\n[avgpool]\n\n[softmax]\n\n[cost]\n",
-         CONV_SNN + HEAD.replace("linear", "leaky") + "\n[avgpool]\n\n[softmax]\n\n[cost]\n"),
+         CONV_SNN + HEAD.replace("linear", "leaky") + "\n[avgpool]\n\n[softmax]\n\n[cost]\n", net_snn=CLASSIFIER_SNN),
     case("every_head_of_several",
          CONV + HEAD + "\n[yolo]\n\n[route]\nlayers=-3\n" + HEAD + "\n[yolo]\n",
          CONV_SNN + HEAD_SNN + "\n[yolo]\n\n[route]\nlayers=-3\n" + HEAD_SNN + "\n[yolo]\n"),
@@ -249,7 +250,7 @@ CASES = [
          net_snn=NET_SNN.replace(WHITE, "\n[local_whitening]\nsize=0\n")),
     case("numbers_behind_a_form_feed", CONV + "\n[route]\nlayers=\f0\n", CONV_SNN + "\n[route]\nlayers=\f3\n"),
     case("no_whitening_of_vectors", CONV, CONV_SNN, net="[net]\ninputs=9\nlearning_rate=.04\n",
-         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.1\nmax_step=.004\ncentre=1\nlearning_rate=.04\n"),
+         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.4\nmax_step=.004\ncentre=1\nlearning_rate=.04\n"),
     case("a_whitened_input_stays", "\n[local_whitening]\nsize=5\n" + CONV, "\n[local_whitening]\nsize=5\n" + CONV_SNN,
          net_snn=NET_SNN.replace(WHITE, "")),
     *[case(f"back_propagation_goes_on_into_the_image_for_{key}", CONV, CONV_SNN, net=NET + f"{key}\n",
@@ -262,15 +263,15 @@ CASES = [
          CONV_SNN + CONV_SNN.replace("filters", "stride=2\nfilters") + "\n[shortcut]\nfrom=-2\nalpha=.7071\nbeta=.7071\n",
          binary=PJREDDIE + "[shortcut] from of another size"),
     # [net].
-    case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("agc=.1", "agc=2").replace("=.04\n\n", "=2e-3\n\n")),
+    case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("agc=.4", "agc=8").replace("=.04\n\n", "=2e-3\n\n")),
     case("no_learning_rate", CONV, CONV_SNN, "--learning-rate .2", net="[net]\nwidth=8\nheight=8\nchannels=1\n",
-         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.02\nmax_step=.004\ncentre=1\nlearning_rate=.2\n" + WHITE),
+         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.08\nmax_step=.004\ncentre=1\nlearning_rate=.2\n" + WHITE),
     case("init_agc_and_centre_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\ncentre=0\n",
          net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\nlearning_rate=.04\ninit=orthogonal\nagc=0\ncentre=0\n" + WHITE),
     # Rate, schedule and noise.
     case("a_rate_for_clipped_steps", CONV, CONV_SNN, net=NET.replace(".04", ".001")),
     case("keep_rate", CONV, CONV_SNN, "--keep-rate", net=STEPPED.replace(".04", ".001"),
-         net_snn=NET_SNN.replace("agc=.1", "agc=4").replace("=.04\n", "=.001\npolicy=steps\nmax_batches=90\nsteps=70,80\nscales=.1,.1\n")),
+         net_snn=NET_SNN.replace("agc=.4", "agc=16").replace("=.04\n", "=.001\npolicy=steps\nmax_batches=90\nsteps=70,80\nscales=.1,.1\n")),
     case("a_schedule_that_falls_to_0", CONV, CONV_SNN, net=STEPPED, net_snn=NET_SNN.replace("=.04\n", "=.04\n" + LINEAR)),
     case("a_schedule_where_there_is_none", CONV, CONV_SNN, net=NET + "max_batches=90\n",
          net_snn=NET_SNN.replace("=.04\n", "=.04\nmax_batches=90\npolicy=poly\npower=1\n")),
@@ -279,7 +280,7 @@ CASES = [
     case("a_schedule_without_an_end_stays", CONV, CONV_SNN, net=NET + "policy=steps\nsteps=70\nscales=.1\n",
          net_snn=NET_SNN.replace("=.04\n", "=.04\npolicy=steps\nsteps=70\nscales=.1\n")),
     case("classifiers_keep_their_pace", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n",
-         net=STEPPED.replace("rate=.04", "rate=.1"), net_snn=NET_SNN.replace("agc=.1", "agc=.04").replace(
+         net=STEPPED.replace("rate=.04", "rate=.1"), net_snn=NET_SNN.replace("agc=.4", "agc=.04").replace(
              "rate=.04\n", "rate=.1\npolicy=steps\nmax_batches=90\nsteps=70,80\nscales=.1,.1\n")),
     case("noise_where_boxes_are_found", CONV + BOXES, CONV_SNN + BOXES_SNN, net=BARE, net_snn=NOISY_SNN),
     case("no_noise_where_none_are", CONV + HEAD, CONV_SNN + HEAD, net=BARE, net_snn=QUIET_SNN),
@@ -316,18 +317,18 @@ CASES = [
     case("keep_dropout", CONV + "\n[dropout]\n", CONV_SNN + "\n[dropout]\n", "--keep-dropout"),
     case("keep_init", CONV.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n",
          CONV_SNN.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n", "--keep-init",
-         net_snn=NET_SNN.replace("init=lecun_normal\n", "")),
+         net_snn=CLASSIFIER_SNN.replace("init=lecun_normal\n", "")),
     case("steps_are_smaller_in_a_deep_net", 20 * CONV, 20 * CONV_SNN,
-         net_snn=NET_SNN.replace("agc=.1\nmax_step=.004", "agc=.085\nmax_step=.0034")),
+         net_snn=NET_SNN.replace("agc=.4\nmax_step=.004", "agc=.34\nmax_step=.0034")),
     case("a_wide_net_is_not_deep", CONV + 20 * (CONV + "\n[route]\nlayers=0\n"), CONV_SNN + 20 * (CONV_SNN + "\n[route]\nlayers=3\n")),
-    case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.1\nmax_step=.004\n", "")),
+    case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.4\nmax_step=.004\n", "")),
     case("a_stride_of_many_digits", CONV + "\n[maxpool]\nsize=2\nstride=" + 200 * "0" + "2\n",
          CONV_SNN.replace("[convolutional]\n", "[convolutional]\nstride=" + 200 * "0" + "2\n") + "\n", "--pool stride"),
-    case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.1\nmax_step=.004", "agc=.03")),
+    case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.4\nmax_step=.004", "agc=.03")),
     case("keep_centre", CONV, CONV_SNN, "--keep-centre", net_snn=NET_SNN.replace("centre=1\n", "")),
     case("keep_input", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=0\n", "--keep-input",
          net_snn=NET_SNN.replace(WHITE, "")),
-    case("keep_head", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n", "--keep-head"),
+    case("keep_head", CONV + HEAD + "\n[softmax]\n", CONV_SNN + HEAD + "\n[softmax]\n", "--keep-head", net_snn=CLASSIFIER_SNN),
     case("keep_sums", CONV + CONV + "\n[shortcut]\nfrom=-2\n", CONV_SNN + CONV_SNN + "\n[shortcut]\nfrom=-2\n",
          "--keep-sums"),
 ]
