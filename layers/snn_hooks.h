@@ -221,12 +221,16 @@ image snn_segmenter_truth(char *picture, int w, int h, int classes, int crop_w,
 int snn_mask_line(FILE *file, int *category, char **runs);
 
 /* activation=selu: snn_array(x, n) in place of n calls; on a GPU in place of a switch for each
- * value, and with the biases of `filters` planes of each image in one pass. */
+ * value. */
 void snn_activate_selu(float *x, int n);
 void snn_gradient_selu(const float *y, int n, float *delta);
 void snn_activate_selu_gpu(float *x, int n);
 void snn_gradient_selu_gpu(const float *y, int n, float *delta);
-void snn_bias_selu_gpu(float *x, const float *biases, int batch, int filters, int plane);
+
+/* On a GPU, for a convolution that has its sums, without batch normalization: biases, activation and
+ * noise in one pass, where the activation is SELU. Then it is LINEAR in *l, which is the host's copy,
+ * and the return is 1; or it is 0 with nothing done. */
+int snn_bias_activation_gpu(layer *l, const network *net, int train);
 float snn_selu_activate(float x);
 float snn_selu_slope(float y);
 

@@ -23,10 +23,13 @@
 /* Before a loop of constant length: the loop around it can become vectors. */
 #ifdef __CUDACC__
 #define SNN_UNROLL _Pragma("unroll")
+#define SNN_UNROLL_EIGHT _Pragma("unroll 8")
 #elif defined(__GNUC__)
 #define SNN_UNROLL _Pragma("GCC unroll 32")
+#define SNN_UNROLL_EIGHT
 #else
 #define SNN_UNROLL
+#define SNN_UNROLL_EIGHT
 #endif
 
 /* SELU (Klambauer et al. 2017, "Self-Normalizing Neural Networks", eq. 2 and

@@ -6,14 +6,11 @@ enum { MOST_BLOCK = 16 };
 
 typedef enum { MULTIPLY, DIVIDE, BACK } way;
 
-/* The factor of what is above 0, and of the rest. */
-#define FACTOR_AT(x, factor) ((x) > 0 ? (factor) : 1)
-
 SNN_SIMD static void multiply(float *x, const float *factors, size_t plane, size_t block)
 {
     size_t i, k;
     for (i = 0; i < plane; ++i) {
-        for (k = 0; k < block; ++k) x[i * block + k] *= FACTOR_AT(x[i * block + k], factors[k]);
+        for (k = 0; k < block; ++k) x[i * block + k] *= snn_noise_at(x[i * block + k], factors[k]);
     }
 }
 
@@ -21,7 +18,7 @@ SNN_SIMD static void divide(float *x, const float *factors, size_t plane, size_t
 {
     size_t i, k;
     for (i = 0; i < plane; ++i) {
-        for (k = 0; k < block; ++k) x[i * block + k] /= FACTOR_AT(x[i * block + k], factors[k]);
+        for (k = 0; k < block; ++k) x[i * block + k] /= snn_noise_at(x[i * block + k], factors[k]);
     }
 }
 
@@ -29,7 +26,7 @@ SNN_SIMD static void back(const float *x, float *delta, const float *factors, si
 {
     size_t i, k;
     for (i = 0; i < plane; ++i) {
-        for (k = 0; k < block; ++k) delta[i * block + k] *= FACTOR_AT(x[i * block + k], factors[k]);
+        for (k = 0; k < block; ++k) delta[i * block + k] *= snn_noise_at(x[i * block + k], factors[k]);
     }
 }
 
@@ -37,19 +34,19 @@ SNN_SIMD static void back(const float *x, float *delta, const float *factors, si
 SNN_SIMD static void multiply_plane(float *x, float factor, size_t plane)
 {
     size_t i;
-    for (i = 0; i < plane; ++i) x[i] *= FACTOR_AT(x[i], factor);
+    for (i = 0; i < plane; ++i) x[i] *= snn_noise_at(x[i], factor);
 }
 
 SNN_SIMD static void divide_plane(float *x, float factor, size_t plane)
 {
     size_t i;
-    for (i = 0; i < plane; ++i) x[i] /= FACTOR_AT(x[i], factor);
+    for (i = 0; i < plane; ++i) x[i] /= snn_noise_at(x[i], factor);
 }
 
 SNN_SIMD static void back_plane(const float *x, float *delta, float factor, size_t plane)
 {
     size_t i;
-    for (i = 0; i < plane; ++i) delta[i] *= FACTOR_AT(x[i], factor);
+    for (i = 0; i < plane; ++i) delta[i] *= snn_noise_at(x[i], factor);
 }
 
 static void apply_plane(way how, float *x, float *delta, float factor, size_t plane)

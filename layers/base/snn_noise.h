@@ -55,9 +55,14 @@ SNN_HD float snn_noise_factor(const snn_noise *n, uint64_t pass, uint64_t index)
 {
     uint64_t at = n->first + index;
     snn_random4 r = snn_philox(n->key, pass, at >> 2);
-    float u = (float)(r.v[at & 3] >> 8) * (1 / 16777216.f);
+    /* an index would send a card to memory for the four */
+    uint32_t early = at & 1 ? r.v[1] : r.v[0], late = at & 1 ? r.v[3] : r.v[2];
+    float u = (float)((at & 2 ? late : early) >> 8) * (1 / 16777216.f);
     return 1 + n->noise * 1.7320508f * (2 * u - 1);
 }
+
+/* That of an output of the channel, before its noise or behind. */
+SNN_HD float snn_noise_at(float y, float factor) { return y > 0 ? factor : 1; }
 
 /* Multiplies what is above 0 by its factors, or divides it by them; `back` divides, and
  * multiplies the delta by the factor that its output had.

@@ -6,8 +6,7 @@
 #ifndef SNN_MATRICES_H
 #define SNN_MATRICES_H
 
-#include "snn_kernels.h"
-#include "snn_stages.h"
+#include "snn_pixels.h"
 
 enum { SNN_SMALL = 4 };
 
@@ -19,18 +18,6 @@ void snn_small_matrices_gpu(snn_windows first, size_t images, const double *sums
 void snn_large_matrices_gpu(snn_windows first, size_t images, const double *sums,
                             double *tiles, int backward);
 size_t snn_large_room(const snn_windows *j, size_t images);
-
-SNN_HD size_t snn_plane(const snn_windows &j)
-{
-    return (size_t)j.w * (size_t)j.h;
-}
-
-SNN_HD size_t snn_pixel_at(const snn_windows &j, int row, int x)
-{
-    return (size_t)row * (size_t)j.w + (size_t)x;
-}
-
-SNN_HD float snn_nan(void) { return snn_bits_float(0x7fc00000u); }
 
 /* A thread's pixel, and its window sums. */
 typedef struct {

@@ -45,6 +45,7 @@ SNN_HD void snn_combine_moments(const snn_windows *j)
         double mean = finite ? sum / finite : 0, off;
         if (j->fields) mean = centre[c];
         else centre[c] = (float)mean;
+        j->state[SNN_OFFSET] = mean - centre[c];
         off = mean - snn_origin(j, c);
         variance += snn_total(j, 3 * c + 1) - 2 * off * snn_total(j, 3 * c) +
                     off * off * snn_total(j, 3 * c + 2);
@@ -139,6 +140,16 @@ SNN_HD snn_statistics snn_window_statistics(double sum, double squares, double n
     snn_statistics s;
     s.mean = (float)mean;
     s.inverse = 1 / sqrtf((float)((v > 0 ? v : 0) + added));
+    return s;
+}
+
+/* Of windows that are the whole image; NaN where it is not finite throughout. */
+SNN_HD snn_statistics snn_image_statistics(const snn_windows *j)
+{
+    snn_statistics s;
+    s.mean = (float)j->state[SNN_OFFSET];
+    s.inverse = 1 / sqrtf((float)(j->state[SNN_VARIANCE] + snn_added(j)));
+    if (j->state[SNN_BAD]) s.inverse = snn_bits_float(0x7fc00000u);
     return s;
 }
 

@@ -21,6 +21,7 @@ enum {
     SNN_SCALE,          /* of the output, see gain */
     SNN_COUPLING,       /* dz = scale * dy - coupling * y */
     SNN_THROUGH,        /* what x is multiplied by for the way through V */
+    SNN_OFFSET,         /* the mean less the centre, which is rounded to a float */
     SNN_CENTRES         /* one for each channel */
 };
 

@@ -1,5 +1,6 @@
 /* [selu], and activation=selu of the host's layers, on the GPU: the loops of selu_layer.c. */
 #include "snn_each_value.h"
+#include "snn_noise_units.h"
 #include "selu_layer.h"
 #include "snn_hooks.h"
 
@@ -21,18 +22,30 @@ struct gradient_added {
     __device__ float of(float y, float g, float out) { return out + g * snn_selu_gradient(y); }
 };
 
-/* A filter's bias first. */
+/* A filter's bias before, and its noise behind. */
 struct biased_selu {
     enum { READS = 0 };
     const float *biases;
-    unsigned filters, plane;
-    snn_unit unit;
-    __device__ void begin(size_t i) { unit = snn_unit_of(i, plane); }
+    unsigned filters;
+    snn_noise_units units;
+    __device__ void begin(size_t i) { units.begin(i); }
     __device__ float of(float x, float, float)
     {
-        float bias = biases[(unsigned)unit.unit % filters];
-        snn_unit_next(&unit);
-        return snn_selu(x + bias);
+        float bias = biases[(unsigned)units.unit.unit % filters];
+        float y = snn_selu(x + bias);
+        return y * snn_noise_at(y, units.next());
+    }
+};
+
+/* Of a y that has its noise. */
+struct noisy_gradient {
+    enum { READS = SNN_READS_B };
+    snn_noise_units units;
+    __device__ void begin(size_t i) { units.begin(i); }
+    __device__ float of(float y, float g, float)
+    {
+        float factor = snn_noise_at(y, units.next());
+        return g * factor * snn_selu_gradient(y / factor);
     }
 };
 
@@ -51,12 +64,18 @@ void snn_gradient_selu_gpu(const float *y, int n, float *delta)
     snn_each_value(times_gradient(), y, delta, delta, (size_t)n);
 }
 
-void snn_bias_selu_gpu(float *x, const float *biases, int batch, int filters, int plane)
+void snn_bias_selu_gpu(float *x, const float *biases, int batch, int filters, int plane, snn_noise noise, uint64_t pass)
 {
     biased_selu f;
     f.biases = biases;
     f.filters = (unsigned)filters;
-    f.plane = (unsigned)plane;
-    f.unit = snn_unit();
+    f.units = snn_noise_units_of(noise, pass, (size_t)plane);
     snn_each_value(f, x, x, x, (size_t)batch * (size_t)filters * (size_t)plane);
+}
+
+void snn_noisy_gradient_gpu(const float *y, float *delta, size_t plane, size_t count, snn_noise noise, uint64_t pass)
+{
+    noisy_gradient f;
+    f.units = snn_noise_units_of(noise, pass, plane);
+    snn_each_value(f, y, delta, delta, count);
 }

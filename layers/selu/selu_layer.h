@@ -12,6 +12,7 @@
 
 #include "snn_host.h"
 #include "snn_layers.h"
+#include "snn_noise.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,6 +38,13 @@ void backward_selu_layer_gpu(snn_layer_arg l, snn_state s);
 void snn_selu_gpu(const float *x, float *y, size_t count);
 void snn_selu_gradient_add_gpu(const float *y, const float *gradient, float *out,
                                size_t count);
+
+/* activation=selu with what stands beside it, in one pass over x or delta [batch][filters][plane]:
+ * x + bias, its SELU, that times its noise; and delta times the factors and the derivative at a y that
+ * has its noise. noise.noise 0: without. */
+void snn_bias_selu_gpu(float *x, const float *biases, int batch, int filters, int plane, snn_noise noise,
+                       uint64_t pass);
+void snn_noisy_gradient_gpu(const float *y, float *delta, size_t plane, size_t count, snn_noise noise, uint64_t pass);
 #endif
 
 /* The two loops: y may be x. Threads and vectors from a size on. */

@@ -6,6 +6,9 @@
 #include "snn_plan.h"
 #include "snn_ranks.h"
 #include "snn_step_kernels.h"
+#ifdef GPU
+#include "selu_layer.h"
+#endif
 #include "snn_threads.h"
 #include "snn_update.h"
 
@@ -189,25 +192,56 @@ static void update(snn_layer_arg l, SNN_UPDATE_PARAMS)
 }
 
 #ifdef GPU
+/* A convolution whose bias, SELU and noise are one pass (snn_bias_activation_gpu). */
+static int noises_with_bias(const layer *l)
+{
+    return l->type == CONVOLUTIONAL && !l->batch_normalize && l->activation == SELU && !l->binary && !l->xnor;
+}
+
 static void forward_gpu(snn_layer_arg l, snn_state s)
 {
     const step *t = step_of(&l);
     if (s.train && t->centre) snn_centre_input_gpu(t->centre, &l, snn_gpu_input(s));
     t->forward_gpu(l, s);
-    if (s.train && noise_of(&l)->noise > 0) {
+    if (s.train && noise_of(&l)->noise > 0 && !noises_with_bias(&l)) {
         noising n = noising_of(&l, s, 0);
         snn_noise_multiply_gpu(*noise_of(&l), n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
     }
+}
+
+int snn_bias_activation_gpu(layer *l, const network *net, int train)
+{
+    snn_noise noise = { 0, 0, 0, 0 };
+    uint64_t pass = 0;
+    if (!noises_with_bias(l)) return 0;
+    if (train && snn_record_of(l)) {
+        noise = *noise_of(l);
+        pass = noising_of(l, snn_first_state((network *)(size_t)net), 0).pass;
+    }
+    snn_bias_selu_gpu(l->output_gpu, l->biases_gpu, l->batch, l->n, l->out_w * l->out_h, noise, pass);
+    l->activation = LINEAR;
+    return 1;
+}
+
+/* The gradient of what the layer's activation put out, before the noise; where that is SELU, before
+ * the activation too, which is not left to do then. */
+static void leave_noise_gpu(layer *l, snn_state s)
+{
+    noising n = noising_of(l, s, 1);
+    size_t count = (size_t)l->batch * (size_t)l->outputs;
+    if (l->activation == SELU) {
+        snn_noisy_gradient_gpu(l->output_gpu, l->delta_gpu, n.plane, count, *noise_of(l), n.pass);
+        l->activation = LINEAR;
+        return;
+    }
+    snn_noise_back_gpu(*noise_of(l), n.pass, l->output_gpu, l->delta_gpu, n.plane, count);
 }
 
 static void backward_gpu(snn_layer_arg l, snn_state s)
 {
     const step *t = step_of(&l);
     if (snn_plan_of(&l, s.train)->leaves_dx) s = snn_gpu_without_delta(s);
-    if (s.train && noise_of(&l)->noise > 0) {
-        noising n = noising_of(&l, s, 1);
-        snn_noise_back_gpu(*noise_of(&l), n.pass, l.output_gpu, l.delta_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
-    }
+    if (s.train && noise_of(&l)->noise > 0) leave_noise_gpu(&l, s);
     t->backward_gpu(l, s);
 }
 

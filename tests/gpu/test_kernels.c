@@ -141,6 +141,8 @@ TEST(selu_agrees_on_special_values)
     free_buffers(&l);
 }
 
+static const snn_noise no_noise = { 0, 0, 0, 0 };
+
 /* What the host's layers call, with biases and without; odd planes begin between fours. */
 TEST(selu_of_the_host_s_layers_has_the_bits_of_the_cpu)
 {
@@ -157,7 +159,7 @@ TEST(selu_of_the_host_s_layers_has_the_bits_of_the_cpu)
         float *bias_gpu = array_on_gpu(bias, (size_t)k->c);
         for (n = 0; n < count; ++n) x[n] += bias[n / plane % (size_t)k->c];
         snn_selu_array(x, x, count);
-        snn_bias_selu_gpu(x_gpu, bias_gpu, k->batch, k->c, (int)plane);
+        snn_bias_selu_gpu(x_gpu, bias_gpu, k->batch, k->c, (int)plane, no_noise, 0);
         cuda_pull_array(x_gpu, got, count);
         agree("bias and selu", k, got, x, count, 0);
         snn_selu_gradient_array(x, g, g, count);
@@ -482,8 +484,6 @@ static void count_update_gpu(layer l, SNN_GPU_UPDATE_PARAMS)
     ++updates;
 }
 
-static const snn_noise no_noise = { 0, 0, 0, 0 };
-
 /* The launch's blocks have 256 values. */
 TEST(noise_has_the_bits_of_the_cpu)
 {
@@ -511,6 +511,40 @@ TEST(noise_has_the_bits_of_the_cpu)
         free(x);
         free(d);
         free(y);
+    }
+}
+
+/* Bias, SELU and noise in one pass, and back, as three loops each. */
+TEST(noise_with_selu_has_the_bits_of_the_cpu)
+{
+    static const struct { size_t images, channels, plane; } shapes[] = {
+        { 1, 1, 1 }, { 2, 3, 1 }, { 1, 257, 5 }, { 3, 5, 77 }, { 2, 16, 169 }, { 1, 2, 5000 },
+    };
+    snn_noise n = { .5f, 1, 7654321, 3 };
+    size_t k, i;
+    for (k = 0; k < sizeof shapes / sizeof *shapes; ++k) {
+        size_t images = shapes[k].images, channels = shapes[k].channels, plane = shapes[k].plane;
+        size_t count = images * channels * plane;
+        float *x = normals(count, 1), *g = normals(count, 2), *bias = normals(channels, 3), *got = normals(count, 4);
+        float *x_gpu = array_on_gpu(x, count), *g_gpu = array_on_gpu(g, count), *bias_gpu = array_on_gpu(bias, channels);
+        for (i = 0; i < count; ++i) x[i] += bias[i / plane % channels];
+        snn_selu_array(x, x, count);
+        snn_noise_multiply(&n, 9, 0, x, images * channels, plane, 1);
+        snn_bias_selu_gpu(x_gpu, bias_gpu, (int)images, (int)channels, (int)plane, n, 9);
+        cuda_pull_array(x_gpu, got, count);
+        for (i = 0; i < count; ++i) CHECK(x[i] == got[i]);
+        snn_noise_back(&n, 9, 0, x, g, images * channels, plane, 1);
+        snn_selu_gradient_array(x, g, g, count);
+        snn_noisy_gradient_gpu(x_gpu, g_gpu, plane, count, n, 9);
+        cuda_pull_array(g_gpu, got, count);
+        for (i = 0; i < count; ++i) CHECK(g[i] == got[i]);
+        cuda_free(x_gpu);
+        cuda_free(g_gpu);
+        cuda_free(bias_gpu);
+        free(x);
+        free(g);
+        free(bias);
+        free(got);
     }
 }
 
@@ -989,6 +1023,7 @@ int main(void)
     RUN(clipping_agrees_with_the_cpu);
     RUN(centring_agrees_with_the_cpu);
     RUN(noise_has_the_bits_of_the_cpu);
+    RUN(noise_with_selu_has_the_bits_of_the_cpu);
     RUN(updates_on_the_gpu_clip_first);
     RUN(a_step_of_many_layers_agrees_with_the_cpu);
     RUN(losses_agree_with_the_cpu);

@@ -8,11 +8,13 @@
 
 #ifdef CUDA_HOST_H
 
-/* MOST: a step of yolov3-snn takes 678, the most of them all. */
-enum { BATCH = 2, MOST = 700 };
+enum { BATCH = 2 };
 
-static const char *const samples[] = {
-    "tiny-yolo", "tiny-yolo-pool", "tiny-yolo-residual", "unet", "unet-residual", "fashion", "yolov3-tiny", "yolov3",
+/* The most launches of ours in a step of the variant: a pass over the output of each layer, one over its
+ * gradient, and what the net has once. yolov3 has 72 such layers. */
+static const struct { const char *name; long most; } samples[] = {
+    { "tiny-yolo", 40 }, { "tiny-yolo-pool", 40 }, { "tiny-yolo-residual", 70 }, { "unet", 60 }, { "unet-residual", 80 },
+    { "fashion", 20 }, { "yolov3-tiny", 50 }, { "yolov3", 240 },
 };
 
 static network *net_from(const char *cfg)
@@ -71,10 +73,10 @@ TEST(a_step_launches_few_kernels_of_ours)
     size_t i;
     print_head();
     for (i = 0; i < sizeof samples / sizeof *samples; ++i) {
-        snprintf(cfg, sizeof cfg, "cfg/%s.cfg", samples[i]);
+        snprintf(cfg, sizeof cfg, "cfg/%s.cfg", samples[i].name);
         counts_of(cfg, 0);
-        snprintf(cfg, sizeof cfg, "cfg/%s-snn.cfg", samples[i]);
-        CHECK(counts_of(cfg, 0).ours <= MOST);
+        snprintf(cfg, sizeof cfg, "cfg/%s-snn.cfg", samples[i].name);
+        CHECK(counts_of(cfg, 0).ours <= samples[i].most);
     }
 }
 

@@ -17,7 +17,7 @@ import subprocess
 
 import harness
 
-WHITENING = "local_whitening_kernels.cu"
+WHITENING = "snn_standardize_kernels.cu"
 
 # name, file that is broken, kernels to compile again, text, what it becomes
 KERNELS = [
@@ -35,13 +35,19 @@ KERNELS = [
     ("bits_of_the_first_value", "alpha_dropout_kernels.cu", "alpha_dropout_kernels.cu", "bits >>= 1;", ""),
     ("channels_end_one_late", "snn_each_value.h", "alpha_dropout_kernels.cu", "if (--u->left) return;", "if (u->left--) return;"),
     ("column_leaves_one_row_late", "snn_slide.h", WHITENING, "row + r - j.ry - 1;", "row + r - j.ry - 2;"),
-    ("row_enters_beyond_the_image", "snn_slide.h", WHITENING, "if (in < j.h)", "if (in <= j.h)"),
+    ("row_enters_beyond_the_image", "snn_slide.h", WHITENING, "in < j.h ? in", "in <= j.h ? in"),
+    ("share_of_a_row_more", "snn_slide.h", WHITENING, "s.rows[rows.right - rows.left]", "s.rows[rows.right - rows.left - 1]"),
+    ("image_that_all_others_are_like", "snn_standardize_kernels.cu", WHITENING,
+     "if (next_is_apart()) take(snn_image(first, unit.unit));", "next_is_apart();"),
+    ("values_behind_the_last_image", "snn_standardize_kernels.cu", WHITENING, "if (is_there() && within()", "if (within()"),
+    ("noise_of_the_first_channel", "snn_noise_units.h", "selu_kernels.cu", "if (unit.left == unit.size) draw();", ""),
+    ("gradient_at_the_noisy_output", "selu_kernels.cu", "selu_kernels.cu", "snn_selu_gradient(y / factor)", "snn_selu_gradient(y)"),
     ("totals_miss_the_last_column", "snn_slide.h", WHITENING, "each < w ? begin + each : w",
      "each < w ? begin + each : w - 1"),
     ("totals_without_barrier", "snn_slide.h", WHITENING,
-     "            sums[row][q][lane] = sum;\n        }\n    }\n    __syncthreads();",
-     "            sums[row][q][lane] = sum;\n        }\n    }"),
-    ("sums_of_half_the_threads", WHITENING, WHITENING, "for (half = THREADS / 2;", "for (half = THREADS / 4;"),
+     "        sums[scan][lane] = sum;\n    }\n    __syncthreads();",
+     "        sums[scan][lane] = sum;\n    }"),
+    ("sums_of_half_the_threads", "snn_image_sums.h", WHITENING, "for (half = SNN_SUM_THREADS / 2;", "for (half = SNN_SUM_THREADS / 4;"),
     ("matrix_of_the_next_pixel", "snn_matrix_pixels.h", "snn_small_kernels.cu",
      "snn_whiten_tile(&p.j, p.sums,", "snn_whiten_tile(&p.j, p.sums + 1,"),
     ("filter_without_its_last_tap", "snn_step_kernels.cu", "snn_step_kernels.cu",

@@ -75,7 +75,7 @@ const char *cudaGetErrorString(cudaError_t error);
 #define __host__
 #define __shared__ static
 #define __align__(bytes) __attribute__((aligned(bytes)))
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 struct float3 { float x, y, z; };
 static inline float3 make_float3(float x, float y, float z)
