@@ -37,15 +37,14 @@ struct biased_selu {
     }
 };
 
-/* Of a y that has its noise. */
+/* Of a y that has its noise, which changes no slope: that of what is above 0 is the same everywhere. */
 struct noisy_gradient {
     enum { READS = SNN_READS_B };
     snn_noise_units units;
     __device__ void begin(size_t i) { units.begin(i); }
     __device__ float of(float y, float g, float)
     {
-        float factor = snn_noise_at(y, units.next());
-        return g * factor * snn_selu_gradient(y / factor);
+        return g * snn_noise_at(y, units.next()) * snn_selu_gradient(y);
     }
 };
 

@@ -41,7 +41,7 @@ KERNELS = [
      "if (next_is_apart()) take(snn_image(first, unit.unit));", "next_is_apart();"),
     ("values_behind_the_last_image", "snn_standardize_kernels.cu", WHITENING, "if (is_there() && within()", "if (within()"),
     ("noise_of_the_first_channel", "snn_noise_units.h", "selu_kernels.cu", "if (unit.left == unit.size) draw();", ""),
-    ("gradient_at_the_noisy_output", "selu_kernels.cu", "selu_kernels.cu", "snn_selu_gradient(y / factor)", "snn_selu_gradient(y)"),
+    ("noise_on_what_is_not_above_0", "snn_noise.h", "selu_kernels.cu", "return y > 0 ? factor : 1;", "return factor;"),
     ("totals_miss_the_last_column", "snn_slide.h", WHITENING, "each < w ? begin + each : w",
      "each < w ? begin + each : w - 1"),
     ("totals_without_barrier", "snn_slide.h", WHITENING,
@@ -158,7 +158,9 @@ def fails(program):
 
 
 def broken_copy(folder, file, compiled, text, broken):
-    """Writes the mutant, and what is to be compiled, into the folder."""
+    """Writes the mutant, and what is to be compiled, into the folder; all headers beside them, as they ask for each other."""
+    for path in glob.glob(os.path.join(harness.ROOT, "layers", "*", "*.h")):
+        shutil.copy(path, folder)
     for name in {file, compiled}:
         shutil.copy(*glob.glob(os.path.join(harness.ROOT, "layers", "*", name)), folder)
     path = os.path.join(folder, file)
