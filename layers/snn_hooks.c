@@ -2,16 +2,17 @@
 #include "selu_layer.h"
 #include "snn_batchnorm.h"
 #include "snn_data_parallel.h"
+#include "snn_device.h"
 #include "snn_exact_sum.h"
 #include "snn_fast.h"
 #include "snn_gate.h"
 #include "snn_graph.h"
+#include "snn_host.h"
 #include "snn_init.h"
 #include "snn_layers.h"
 #include "snn_loss.h"
 #include "snn_mem.h"
 #include "snn_planner.h"
-#include "snn_precision.h"
 #include "snn_rand.h"
 #include "snn_residual.h"
 #include "snn_state.h"
@@ -105,7 +106,7 @@ int snn_parse_layer(struct snn_cfg_context *cfg, int index, int batch, int w,
     return 1;
 }
 
-/* Appends the channels of what a layer's output is joined of. */
+/* Appends how many channels each of the layers puts out that a [route] joins. */
 static void add_parts(const struct snn_cfg_context *cfg, int index, snn_channel_parts *parts)
 {
     const snn_node *node = &cfg->graph->nodes[index];
@@ -128,7 +129,7 @@ static void begin_weights(const struct snn_cfg_context *cfg, int index, snn_init
     free(parts.channels);
 }
 
-/* Upstream's own where a cfg has none. */
+/* The rate that upstream takes where a cfg has none. */
 #define LEARNING_RATE .001
 
 /* agc=, which max_step= holds lower at high rates: a filter at its bound moves by the rate

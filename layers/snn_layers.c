@@ -1,4 +1,5 @@
 #include "snn_layers.h"
+#include "snn_device.h"
 #include "snn_mem.h"
 #include "snn_plan.h"
 

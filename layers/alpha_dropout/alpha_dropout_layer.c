@@ -2,6 +2,7 @@
  * element, or one a channel of an image, 1 where kept, in l.rand. */
 #include "alpha_dropout_layer.h"
 #include "alpha_dropout_kernels.h"
+#include "snn_device.h"
 #include "snn_mem.h"
 #include "snn_plan.h"
 #include "snn_random.h"
@@ -44,28 +45,6 @@ static size_t unit_size(const layer *l)
 static size_t mask_blocks(const layer *l)
 {
     return (snn_batch_outputs(l) / unit_size(l) + DRAWN - 1) / DRAWN;
-}
-
-layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
-                               const snn_section *net)
-{
-    layer l = snn_new_layer("alpha_dropout", in, sizeof(alpha_dropout));
-    alpha_dropout *o = options_of(l);
-    const snn_key *keys = alpha_dropout_keys;
-    o->probability = (float)snn_value(s, &keys[ALPHA_DROPOUT_PROBABILITY]);
-    o->spatial = snn_value(s, &keys[ALPHA_DROPOUT_SPATIAL]) != 0 && in.w && in.h;
-    o->key = snn_random_key(
-        (uint32_t)snn_value_or(s, net, &keys[ALPHA_DROPOUT_SEED]),
-        SNN_STREAM_MASK, in.index);
-    l.probability = o->probability;
-    resize_alpha_dropout_layer(&l);
-    l.forward = forward_alpha_dropout_layer;
-    l.backward = backward_alpha_dropout_layer;
-#ifdef GPU
-    l.forward_gpu = forward_alpha_dropout_layer_gpu;
-    l.backward_gpu = backward_alpha_dropout_layer_gpu;
-#endif
-    return l;
 }
 
 void resize_alpha_dropout_layer(layer *l)
@@ -252,7 +231,10 @@ static job job_of(const layer *l, const float *in, float *out)
     return j;
 }
 
-void forward_alpha_dropout_layer(snn_layer_arg l, snn_state s)
+/* s.input   [batch][inputs]  read
+ * l.output  [batch][inputs]  written
+ * Not training, or p = 0: the output is the input and no mask is drawn. */
+static void forward(snn_layer_arg l, snn_state s)
 {
     alpha_dropout *o = options_of(l);
     job j = job_of(&l, s.input, l.output);
@@ -270,7 +252,9 @@ void forward_alpha_dropout_layer(snn_layer_arg l, snn_state s)
     snn_parallel(j.count, GRAIN, forward_units, &j);
 }
 
-void backward_alpha_dropout_layer(snn_layer_arg l, snn_state s)
+/* s.delta [batch][inputs] += a * l.delta where kept. Reads the mask of the last forward pass,
+ * which must have run. */
+static void backward(snn_layer_arg l, snn_state s)
 {
     const alpha_dropout *o = options_of(l);
     job j = job_of(&l, l.delta, s.delta);
@@ -295,7 +279,8 @@ static snn_drop drop_of(const layer *l, uint64_t iteration)
     return d;
 }
 
-void forward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s)
+/* The same mask, bit for bit. */
+static void forward_gpu(snn_layer_arg l, snn_state s)
 {
     alpha_dropout *o = options_of(l);
     const float *x = snn_gpu_input(s);
@@ -305,7 +290,7 @@ void forward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s)
                               snn_batch_outputs(&l));
 }
 
-void backward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s)
+static void backward_gpu(snn_layer_arg l, snn_state s)
 {
     float *delta = snn_gpu_delta(s);
     if (!delta) return;
@@ -317,3 +302,25 @@ void backward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s)
     }
 }
 #endif
+
+layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
+                               const snn_section *net)
+{
+    layer l = snn_new_layer("alpha_dropout", in, sizeof(alpha_dropout));
+    alpha_dropout *o = options_of(l);
+    const snn_key *keys = alpha_dropout_keys;
+    o->probability = (float)snn_value(s, &keys[ALPHA_DROPOUT_PROBABILITY]);
+    o->spatial = snn_value(s, &keys[ALPHA_DROPOUT_SPATIAL]) != 0 && in.w && in.h;
+    o->key = snn_random_key(
+        (uint32_t)snn_value_or(s, net, &keys[ALPHA_DROPOUT_SEED]),
+        SNN_STREAM_MASK, in.index);
+    l.probability = o->probability;
+    resize_alpha_dropout_layer(&l);
+    l.forward = forward;
+    l.backward = backward;
+#ifdef GPU
+    l.forward_gpu = forward_gpu;
+    l.backward_gpu = backward_gpu;
+#endif
+    return l;
+}

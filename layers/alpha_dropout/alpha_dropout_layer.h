@@ -17,10 +17,7 @@
 #ifndef ALPHA_DROPOUT_LAYER_H
 #define ALPHA_DROPOUT_LAYER_H
 
-#include "snn_host.h"
 #include "snn_layers.h"
-
-#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,21 +32,6 @@ layer make_alpha_dropout_layer(snn_shape in, const snn_section *s,
 void resize_alpha_dropout_layer(layer *l);
 /* l is that layer in copy 0, 1, ... of a network. */
 void number_alpha_dropout_layer(layer *l, int copy);
-
-/* s.input   [batch][inputs]  read
- * l.output  [batch][inputs]  written
- * Not training, or p = 0: the output is the input and no mask is drawn. */
-void forward_alpha_dropout_layer(snn_layer_arg l, snn_state s);
-
-/* s.delta [batch][inputs] += a * l.delta where kept. Reads the mask of the
- * last forward pass, which must have run. */
-void backward_alpha_dropout_layer(snn_layer_arg l, snn_state s);
-
-#ifdef GPU
-/* The same on the device, with the same mask bit for bit. */
-void forward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s);
-void backward_alpha_dropout_layer_gpu(snn_layer_arg l, snn_state s);
-#endif
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 void snn_put_text(FILE *out, const char *text)
@@ -251,6 +252,13 @@ char *snn_sibling(const char *picture, const char *folder,
 }
 
 /* ---- output -------------------------------------------------------------- */
+
+double snn_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 void snn_show_progress(size_t done, size_t total, double seconds)
 {

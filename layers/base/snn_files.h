@@ -92,6 +92,9 @@ char *snn_beside(const char *picture, const char *extension);
  * otherwise one for each tenth. */
 void snn_show_progress(size_t done, size_t total, double seconds);
 
+/* Seconds of a clock that only goes forward. */
+double snn_seconds(void);
+
 /* `text` as a JSON string. */
 void snn_write_string(FILE *out, const char *text);
 

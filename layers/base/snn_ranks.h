@@ -17,7 +17,7 @@ extern "C" {
 
 #ifdef SNN_MPI
 
-/* Starts MPI where the process is one of several; the others than process 0 are quiet from
+/* Starts MPI where the process is one of several; all but process 0 are quiet from
  * here on. Ends the process with status 2 where the command is not one that trains. */
 void snn_ranks_begin(int argc, char **argv);
 

@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-/* A layer's, while its own work runs; that work's; and a primitive's within. */
+/* Slots: a layer's, while its own loops run; that of a loop over threads; and a oneDNN primitive's
+ * within that. */
 typedef enum { SNN_SCRATCH_LAYER, SNN_SCRATCH_WORK, SNN_SCRATCH_PRIMITIVE,
                SNN_SCRATCH_SLOTS } snn_scratch_slot;
 

@@ -15,7 +15,7 @@ enum { SNN_MOST_BLOCK = 16 };
 double snn_sum(const float *x, size_t n);
 
 /* sums[m] = that of x[m], x[block + m] .. of n values; block is at most
- * SNN_MOST_BLOCK. snn_sum's bits. */
+ * SNN_MOST_BLOCK. Each sum has the bits that snn_sum gives. */
 void snn_sum_blocks(const float *x, size_t n, int block, double *sums);
 
 /* Sum of x[i]^2, whatever finite values x has; squares below 1e-38 may be left out. */

@@ -1,7 +1,9 @@
 #include "snn_state.h"
+#include "snn_device.h"
 #include "snn_files.h"
 #include "snn_fingerprint.h"
 #include "snn_hooks.h"
+#include "snn_host.h"
 #include "snn_mem.h"
 #include "snn_parameters.h"
 #include "snn_rand.h"
@@ -93,11 +95,11 @@ static int arrays_of(const layer *l, array a[MOST_ARRAYS])
 static void each_array(const network *net, void (*visit)(const array *a, void *context),
                        void *context)
 {
-    const layer *parts[SNN_MOST_PARTS];
+    const layer *parts[SNN_MOST_WEIGHTED];
     array a[MOST_ARRAYS];
     int i, k, j, count, n;
     for (i = 0; i < net->n; ++i) {
-        n = snn_weighted_parts(&net->layers[i], parts);
+        n = snn_weighted_layers(&net->layers[i], parts);
         for (k = 0; k < n; ++k) {
             count = arrays_of(parts[k], a);
             for (j = 0; j < count; ++j) visit(&a[j], context);

@@ -44,8 +44,8 @@ static count_t part_floats(const layer *l, int is_saved)
 /* Floats of the file that are the layer's; -1 where only the host knows. */
 static count_t layer_floats(const layer *l, int is_saved)
 {
-    const layer *parts[SNN_MOST_PARTS];
-    int i, n = snn_weighted_parts(l, parts);
+    const layer *parts[SNN_MOST_WEIGHTED];
+    int i, n = snn_weighted_layers(l, parts);
     count_t sum = 0;
     if (n < 0) return -1;
     if (is_saved ? snn_is_unsaved(l) : l->dontload) return 0;

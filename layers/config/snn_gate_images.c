@@ -151,7 +151,7 @@ static int local(const snn_foresight *f, int layer, snn_foreseen in, snn_foresee
     return !out->w || !out->h ? too_small(s, in) : 0;
 }
 
-/* The largest of every out_channels-th channel. */
+/* [maxpool] maxpool_depth=1: each output channel is the largest of every out_channels-th one. */
 static int pool_of_channels(const snn_section *s, snn_foreseen in, snn_foreseen *out)
 {
     snn_count channels = number(s, "out_channels", 1);

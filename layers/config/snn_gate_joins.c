@@ -139,7 +139,7 @@ static int gate(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen
     return 0;
 }
 
-/* Reads nothing. */
+/* [implicit] reads no layer. */
 static int implicit(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen *out)
 {
     const snn_section *s = snn_foresight_section(f, layer);

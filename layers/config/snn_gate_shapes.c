@@ -47,8 +47,8 @@ snn_foreseen snn_foresee_values(snn_count n)
     return s;
 }
 
-/* Where the layer before is a [route] of layers of several sizes, which has none: it is
- * what is wrong. */
+/* Whether the layer before is a [route] that joins layers of several sizes, so that its output has
+ * none: then that [route] is the mistake, and this layer is not. */
 static int routes_sizes(const snn_foresight *f, int layer)
 {
     const snn_node *node;
@@ -159,7 +159,7 @@ static int keeps_its_shape(const snn_section *s)
     return snn_is_any(s, names);
 }
 
-/* The host takes the output of the layer before for theirs. */
+/* Layers to which the host gives the output of the layer before as their own. */
 static int needs_a_layer_before(const snn_section *s)
 {
     static const char *const names[] = { "dropout", "empty", "silence", NULL };

@@ -41,7 +41,7 @@ const snn_key *snn_keys_of_host(const snn_section *s, int *count)
         return snn_host_keys;
     }
     if (!strcmp(s->name, "local")) {
-        *count = SNN_AGC;       /* how weights begin, alone */
+        *count = SNN_AGC;       /* those alone that say how weights begin */
         return snn_host_keys;
     }
     *count = strcmp(s->name, "shortcut") ? 0 : SNN_SUM_KEYS;

@@ -14,7 +14,7 @@
 #define YOLO_OF_BOTH "classes:n num:n mask:I max:n jitter:f ignore_thresh:f truth_thresh:f " \
     "map:s anchors:F "
 
-/* Of AlexeyAB's [yolo] and [Gaussian_yolo]. */
+/* Keys of AlexeyAB's [yolo] and [Gaussian_yolo]. */
 #define YOLO_OF_ALEXEYAB " max_delta:fa counters_per_class:Ia label_smooth_eps:fa scale_x_y:fa " \
     "objectness_smooth:ia iou_normalizer:fa obj_normalizer:fa cls_normalizer:fa " \
     "delta_normalizer:fa iou_loss:sa iou_thresh_kind:sa beta_nms:fa nms_kind:sa resize:fa " \

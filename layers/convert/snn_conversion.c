@@ -71,7 +71,7 @@ void snn_remove_section(snn_conversion *c, const snn_section *s)
 
 /* ---- begin and end ------------------------------------------------------- */
 
-/* What cannot be taken apart. */
+/* Layers that the converter cannot take apart are mistakes. */
 static void refuse_layers(snn_conversion *c)
 {
     int i;

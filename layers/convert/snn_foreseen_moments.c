@@ -205,7 +205,7 @@ static void of_product(const snn_conversion *c, int layer, snn_fate *f)
     f->is_rectified = 1;
 }
 
-/* AlexeyAB's, which are trained. */
+/* Whether a [shortcut] has AlexeyAB's weights, which are trained. */
 static int has_weights(const snn_section *s)
 {
     const snn_option *type = snn_find(s, "weights_type");
@@ -242,7 +242,7 @@ static void of_sum(snn_conversion *c, int layer, snn_fate *f)
     }
     f->sum_power = power = power_of_terms(c, f);
     if ((snn_weighs_sum(c, layer) || c->o->keep[SNN_SUMS]) && power > 0) {
-        /* Kept sums grow, which is what is then to be seen. */
+        /* Sums that --keep-sums leaves grow: no other rule is to make up for that. */
         for (k = 0; k < f->term_count; ++k) f->terms[k].factor /= sqrt(power);
         power = 1;
     }

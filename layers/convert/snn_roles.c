@@ -98,7 +98,8 @@ int snn_begins_open(const snn_conversion *c, int layer)
     return c->fates[layer].is_last_of_gate && c->fates[layer].is_gate && can_begin_open(c, layer);
 }
 
-/* Around a half by itself, or opened. */
+/* Whether a gate begins with values that are nearly all the same: around a half by its activation,
+ * or opened by init_bias=. */
 static int ends_steady(const snn_conversion *c, int layer)
 {
     int i = snn_gate_activation(c, layer);

@@ -45,7 +45,7 @@ static void convert_layer(snn_conversion *c, int layer)
     snn_renumber(c, layer);
 }
 
-/* Of whole images, for which neither rate nor noise has been tried. */
+/* Whether the net classifies whole images, for which neither rate nor noise has been tried. */
 static int is_classifier(const snn_conversion *c)
 {
     const snn_section *last = snn_section_of(c, c->graph->count - 1);

@@ -17,11 +17,11 @@
 /* agc= is written so many times larger than STEP needs, and max_step= holds it to STEP: a learning
  * rate lowered to 1 / SLACK, as one raised, leaves the steps as they are. */
 #define SLACK 4
-/* For classifiers, with the rates that they come with. */
+/* agc= of classifiers, whose own learning rates stay. */
 #define CLIP .1
-/* Of a channel's scale; batch normalization's own noise is of that size. */
+/* noise=, as a share of a channel's scale: batch normalization's own is of that size. */
 #define NOISE ".3"
-/* It pays where each image is seen so often; scripts/RESULTS.md has the figures. */
+/* Noise pays where each image is seen at least so many times; scripts/RESULTS.md has the figures. */
 #define NOISE_EPOCHS 20.
 
 /* Keys of [net] go before its learning rate, or to its end. */
@@ -70,7 +70,7 @@ static double step_of(const snn_conversion *c)
     return depth > STEP_DEPTH ? STEP * STEP_DEPTH / depth : STEP;
 }
 
-/* As a cfg has it. */
+/* The number as cfgs have it: without a zero before the point. */
 static const char *short_of(double number, char *text, size_t size)
 {
     snprintf(text, size, "%.2g", number);

@@ -1,5 +1,6 @@
 #include "snn_activation.h"
 #include "selu_layer.h"
+#include "snn_host.h"
 #include "snn_math.h"
 #include "snn_simd.h"
 #include "snn_threads.h"

@@ -1,5 +1,6 @@
 #include "snn_batchnorm.h"
 #include "snn_activation.h"
+#include "snn_device.h"
 #include "snn_host.h"
 #include "snn_mem.h"
 #include "snn_simd.h"

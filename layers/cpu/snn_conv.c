@@ -82,7 +82,7 @@ static size_t most_slices(const layer *l)
     return images_at_once(l) > 1 ? 1 : (threads + batch - 1) / batch;
 }
 
-/* Of whole blocks on both sides. */
+/* How many slices groups are cut into, each of whole blocks on both sides. */
 static size_t slices_of_groups(const layer *l, const snn_plan *p)
 {
     size_t groups = groups_of(l), most = most_slices(l), slices;
@@ -108,7 +108,7 @@ static int suits_winograd(const layer *l)
     return has_tiles(l) && images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w >= LEAST_OUTPUTS;
 }
 
-/* Of one slice of the filters and one of the input. */
+/* The convolution of one slice of the filters and one of the input. */
 static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, const snn_plan *p)
 {
     snn_conv_shape s;
@@ -152,7 +152,7 @@ void snn_conv_plan_work(const layer *l, snn_plan *p)
     c->sum_count = snn_scratch_round((c->bias_at + (size_t)l->n / c->slices) * sizeof(float)) / sizeof(float);
 }
 
-/* As a whole, before anything is planned. */
+/* The convolution as a whole, before anything is planned. */
 static const snn_conv *whole_of(const layer *l)
 {
     snn_plan nchw = snn_plan_nchw();
@@ -230,7 +230,7 @@ static void reorder_pieces(void *context, size_t begin, size_t end)
     }
 }
 
-/* That are worth waking a thread for, of `count` of a layer's weights. */
+/* How many of the `count` pieces of a layer's weights are worth waking a thread for. */
 static size_t pieces_at_once(const layer *l, size_t count)
 {
     enum { LEAST_WEIGHTS = 4096 };
@@ -337,7 +337,7 @@ SNN_SIMD static void add_array(const float *x, float *sum, size_t n)
     for (i = 0; i < n; ++i) sum[i] += x[i];
 }
 
-/* Before an activation makes its gradient of an output that had noise: without it. */
+/* Takes the noise out of an output, of which the activation then makes its gradient. */
 static void leave_noise(const job *j, const layer *of, size_t image, size_t at, size_t k)
 {
     if (j->noise) noise_images(j, of, of->output + at, of->delta + at, image, k);

@@ -181,7 +181,7 @@ static void make_reorder(operand *o, direction d)
     dnnl_primitive_attr_destroy(attributes);
 }
 
-/* Without padding; NULL: another one. */
+/* The layout of filters that this is, without padding; NULL: another one. */
 static const filter_layout *layout_of_filters(const dnnl_memory_desc_t *layout)
 {
     static const filter_layout known[] = {
@@ -336,7 +336,7 @@ static void make_weights(const snn_conv_shape *s, primitive *p, const_dnnl_primi
     make_reorder(&p->dst, INTO_WANTED);
 }
 
-/* The bias is the first part's. */
+/* The shape of a part; the first one has the bias. */
 static snn_conv_shape part_of(const snn_conv *c, int index)
 {
     snn_conv_shape s = c->shape;
@@ -476,7 +476,7 @@ static size_t part_weights(const snn_conv *c)
     return (size_t)(c->shape.c / c->parts) * (size_t)c->shape.size * (size_t)c->shape.size;
 }
 
-/* Of one part. */
+/* Bytes of one part's weights for the forward pass. */
 static size_t forward_bytes(const snn_conv *c)
 {
     return snn_scratch_round(c->part[0].forward.weights.bytes);

@@ -19,8 +19,13 @@ extern "C" {
 /* Channels of an image, which oneDNN reads as they are, in kernels of its own. */
 enum { SNN_IMAGE_CHANNELS = 3 };
 
-/* Arrays that an input may stand in, each with as many of its channels. */
+/* Where a layer's input stands: an array, or several, each with as many of the channels of all
+ * images. */
 enum { SNN_MOST_INPUT_PARTS = 4 };
+typedef struct {
+    int count;
+    const float *part[SNN_MOST_INPUT_PARTS];
+} snn_parts;
 
 /* Compared byte by byte: ints alone, so that there is no padding. */
 typedef struct {

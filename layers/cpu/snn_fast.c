@@ -1,9 +1,11 @@
 #include "snn_fast.h"
+#include "snn_device.h"
 #include "snn_hooks.h"
 
 #ifdef SNN_CPU_FAST
 
 #include "snn_conv.h"
+#include "snn_filters.h"
 #include "snn_joins.h"
 #include "snn_plan.h"
 #include "snn_pool.h"
@@ -11,6 +13,13 @@
 #include "snn_update.h"
 
 #include <string.h>
+
+static void update_conv(snn_layer_arg l, SNN_UPDATE_PARAMS)
+{
+    snn_update_rates host = { SNN_UPDATE_RATE, SNN_UPDATE_MOMENTUM, SNN_UPDATE_DECAY };
+    snn_filters f;
+    if (snn_filters_of(&l, &f)) snn_update_all(&f, snn_rates_of(host, l.learning_rate_scale, SNN_UPDATE_BATCH));
+}
 
 /* `fits` says whether ours does all that this layer asks for. update: NULL
  * leaves the host's. */
@@ -22,7 +31,7 @@ static const struct {
     void (*backward)(snn_layer_arg l, snn_state s);
     void (*update)(snn_layer_arg l, SNN_UPDATE_PARAMS);
 } kinds[] = {
-    { CONVOLUTIONAL, SNN_KIND_CONV, snn_conv_fits, snn_forward_conv, snn_backward_conv, snn_update_conv },
+    { CONVOLUTIONAL, SNN_KIND_CONV, snn_conv_fits, snn_forward_conv, snn_backward_conv, update_conv },
     { MAXPOOL, SNN_KIND_MAXPOOL, snn_maxpool_fits, snn_forward_maxpool, snn_backward_maxpool, NULL },
     { AVGPOOL, SNN_KIND_AVGPOOL, snn_avgpool_fits, snn_forward_avgpool, snn_backward_avgpool, NULL },
     { ROUTE, SNN_KIND_ROUTE, snn_route_fits, snn_forward_route, snn_backward_route, NULL },

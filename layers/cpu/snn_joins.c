@@ -150,7 +150,7 @@ static inline void repeat_by(const float *SNN_RESTRICT x, float scale, int strid
     }
 }
 
-/* Its adjoint. */
+/* The adjoint of repeat_by: each value gets the sum of those that it was repeated to. */
 static inline void add_by(const float *SNN_RESTRICT y, float scale, int stride, int block,
                           float *SNN_RESTRICT x, int n)
 {

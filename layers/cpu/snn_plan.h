@@ -124,13 +124,7 @@ static inline const snn_plan *snn_plan_of(const layer *l, int train)
     return &snn_record_of(l)->plan[train != 0];
 }
 
-/* Where the input of layer s.index stands: an array, or several, each with as many of the
- * channels of all images. */
-typedef struct {
-    int count;
-    const float *part[SNN_MOST_INPUT_PARTS];
-} snn_parts;
-
+/* Where the input of layer s.index stands. */
 snn_parts snn_input_parts(const snn_plan *p, snn_state s);
 
 /* For a layer that asks late, in its backward pass s: dy is whole after this. */

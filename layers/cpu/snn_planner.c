@@ -1,4 +1,5 @@
 #include "snn_planner.h"
+#include "snn_device.h"
 #include "snn_hooks.h"
 #include "snn_plan.h"
 
@@ -33,10 +34,10 @@ static snn_layer_kind kind_of(const layer *l)
 
 static int is_conv(const layer *l) { return kind_of(l) == SNN_KIND_CONV; }
 
-/* For training; of a layer with a record. */
+/* The plan for training of a layer with a record. */
 static snn_plan *plan_of(const network *net, int i) { return &snn_record_of(&net->layers[i])->plan[1]; }
 
-/* Whose output has the layout of its inputs, whatever that is. */
+/* Whether the layer puts out the layout of its inputs, whatever that is. */
 static int keeps_layout(const layer *l)
 {
     snn_layer_kind k = kind_of(l);
@@ -66,7 +67,7 @@ static int block_of_net(const network *net)
     return 1;
 }
 
-/* What a layer alone allows. */
+/* Whether the layer can write blocks, whoever reads them. */
 static int can_write_blocks(const layer *l, int block)
 {
     if (is_conv(l)) return !l->batch_normalize && snn_conv_output_block(l) == block;
@@ -154,7 +155,7 @@ static int last_stop(const network *net)
     return i;
 }
 
-/* Those of layers of ours whose only reader can, and those that nobody writes. A
+/* Not cleared are the buffers of layers of ours whose only reader writes them, and those that nobody writes. A
  * [dropout] shares its buffer with the layer before, and is none of the former. */
 static void plan_gradients(const network *net)
 {
@@ -245,7 +246,7 @@ static void plan_convolutions(const network *net, int training)
     }
 }
 
-/* Both as they are before anything is planned. Returns whether the net trains. */
+/* Sets both plans of each layer to what they are before anything is planned. Returns whether the net trains. */
 static int begin(const network *net)
 {
     int i, trains = 0;

@@ -213,7 +213,7 @@ static void forward_max_of_blocks(void *context, size_t begin, size_t end)
     each_row((const job *)context, begin, end, max_row);
 }
 
-/* The last window reaches the end. */
+/* Whether windows lie side by side and the last one reaches the end. */
 static int is_a_grid(int size, int stride, int pad, int out, int limit)
 {
     return size == stride && out * stride - pad / 2 >= limit;

@@ -34,49 +34,39 @@ SNN_SIMD static double step_along(float *SNN_RESTRICT x, float *SNN_RESTRICT u, 
     return sum;
 }
 
-snn_update_rates snn_update_rates_of(const layer *l, SNN_UPDATE_PARAMS)
+double snn_update_along(const snn_filters *f, snn_update_rates r, size_t i, const float *along)
 {
-    snn_update_rates host = { SNN_UPDATE_RATE, SNN_UPDATE_MOMENTUM, SNN_UPDATE_DECAY };
-    return snn_rates_of(host, l->learning_rate_scale, SNN_UPDATE_BATCH);
+    return step_along(f->weights + i * f->taps, f->updates + i * f->taps, along, r, f->taps);
 }
 
-static size_t taps_of(const layer *l) { return (size_t)l->nweights / (size_t)l->n; }
-
-double snn_update_along(const layer *l, snn_update_rates r, size_t i, const float *along)
-{
-    size_t taps = taps_of(l);
-    return step_along(l->weights + i * taps, l->weight_updates + i * taps, along, r, taps);
-}
-
-void snn_update_biases(const layer *l, snn_update_rates r, size_t begin, size_t end)
+void snn_update_biases(const snn_filters *f, snn_update_rates r, size_t begin, size_t end)
 {
     r.decay = 0;
-    step(l->biases + begin, l->bias_updates + begin, r, end - begin);
-    if (l->scales) step(l->scales + begin, l->scale_updates + begin, r, end - begin);
+    step(f->biases + begin, f->bias_updates + begin, r, end - begin);
+    if (f->scales) step(f->scales + begin, f->scale_updates + begin, r, end - begin);
 }
 
-void snn_update_filters(const layer *l, snn_update_rates r, size_t begin, size_t end)
+void snn_update_filters(const snn_filters *f, snn_update_rates r, size_t begin, size_t end)
 {
-    size_t taps = taps_of(l);
-    step(l->weights + begin * taps, l->weight_updates + begin * taps, r, (end - begin) * taps);
-    snn_update_biases(l, r, begin, end);
+    step(f->weights + begin * f->taps, f->updates + begin * f->taps, r, (end - begin) * f->taps);
+    snn_update_biases(f, r, begin, end);
 }
 
 typedef struct {
-    const layer *l;
+    const snn_filters *f;
     snn_update_rates rates;
 } job;
 
 static void update_range(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
-    snn_update_filters(j->l, j->rates, begin, end);
+    snn_update_filters(j->f, j->rates, begin, end);
 }
 
-void snn_update_conv(snn_layer_arg l, SNN_UPDATE_PARAMS)
+void snn_update_all(const snn_filters *f, snn_update_rates r)
 {
-    job j = { &l, snn_update_rates_of(&l, SNN_UPDATE_ARGS) };
-    snn_parallel((size_t)l.n, 1 + 32768 * (size_t)l.n / (size_t)l.nweights, update_range, &j);
+    job j = { f, r };
+    snn_parallel(f->filters, 1 + 32768 / f->taps, update_range, &j);
 }
 
 #endif

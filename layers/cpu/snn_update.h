@@ -3,8 +3,8 @@
 #ifndef SNN_UPDATE_H
 #define SNN_UPDATE_H
 
+#include "snn_filters.h"
 #include "snn_math.h"
-#include "snn_plan.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,18 +31,15 @@ SNN_HD float snn_stepped(float x, float *u, snn_update_rates r)
     return x + r.rate * v;
 }
 
-/* For snn_fast.c. */
-void snn_update_conv(snn_layer_arg l, SNN_UPDATE_PARAMS);
+/* The step of filters [begin, end), whose taps stand in one run; of their biases and scales
+ * alone; and of the weights of filter i alone, in which case it returns the sum of along[t]
+ * times what the weight of tap t has gained. */
+void snn_update_filters(const snn_filters *f, snn_update_rates r, size_t begin, size_t end);
+void snn_update_biases(const snn_filters *f, snn_update_rates r, size_t begin, size_t end);
+double snn_update_along(const snn_filters *f, snn_update_rates r, size_t i, const float *along);
 
-/* What a step takes of the host's arguments. */
-snn_update_rates snn_update_rates_of(const layer *l, SNN_UPDATE_PARAMS);
-
-/* The same of filters [begin, end) alone; of their biases and scales alone; and of the
- * weights of filter i alone, in which case it returns the sum of along[t] times what
- * the weight of tap t has gained. */
-void snn_update_filters(const layer *l, snn_update_rates r, size_t begin, size_t end);
-void snn_update_biases(const layer *l, snn_update_rates r, size_t begin, size_t end);
-double snn_update_along(const layer *l, snn_update_rates r, size_t i, const float *along);
+/* The step of all, on several threads. */
+void snn_update_all(const snn_filters *f, snn_update_rates r);
 
 #ifdef __cplusplus
 }

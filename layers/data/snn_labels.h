@@ -55,6 +55,9 @@ typedef enum {
 typedef void (*snn_tell)(void *context, snn_finding kind, const char *file,
                          int line, const char *text);
 
+/* One that tells nobody: what is found has been told before. */
+void snn_tell_nobody(void *context, snn_finding kind, const char *file, int line, const char *text);
+
 /* Reads a file of labels of `classes` classes. Boxes that reach out of the image
  * are told and clipped to it, lines with mistakes are told and left out. 0 and
  * errno where the file cannot be read. Free with snn_labels_free, always. */

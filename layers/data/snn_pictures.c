@@ -2,6 +2,7 @@
 #include "snn_files.h"
 #include "snn_hooks.h"
 #include "snn_mem.h"
+#include "snn_nets.h"
 #include "snn_png.h"
 
 #include <errno.h>
@@ -331,6 +332,19 @@ const char *snn_picture_read(const char *file, int thorough, snn_picture *p)
     if (!wrong && !has_room(p)) wrong = "an image of more than 715 million pixels";
     if (wrong) memset(p, 0, sizeof *p);
     return wrong;
+}
+
+void snn_picture_shown(const char *file, const snn_picture *p, int *w, int *h)
+{
+    int turned = snn_is_turned(p->orientation);
+    snn_pixels image;
+    *w = turned ? p->h : p->w;
+    *h = turned ? p->w : p->h;
+    if (*w && *h) return;
+    image = snn_pixels_of(file);
+    *w = image.w;
+    *h = image.h;
+    free(image.rgb);
 }
 
 /* ---- for the host -------------------------------------------------------- */

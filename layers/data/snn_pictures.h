@@ -23,6 +23,9 @@ const char *snn_picture_read(const char *file, int thorough, snn_picture *p);
 /* 1 where orientation swaps width and height. */
 int snn_is_turned(int orientation);
 
+/* Width and height of the image as it is shown; decodes it where `p` does not tell. */
+void snn_picture_shown(const char *file, const snn_picture *p, int *w, int *h);
+
 /* Where pixel (x, y) of the image that is shown, w pixels wide and h high, is in
  * the stored one: EXIF 2.3, 4.6.4 A, tag Orientation. */
 void snn_stored_place(int orientation, int w, int h, int x, int y, int *stored_x,

@@ -1,6 +1,5 @@
 #include "snn_set.h"
 #include "snn_fingerprint.h"
-#include "snn_host.h"
 #include "snn_masks.h"
 #include "snn_named.h"
 #include "snn_paths.h"
@@ -10,6 +9,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* Progress is shown SLICES times. Lists of fewer than LONG_LIST are read faster than
@@ -110,16 +111,10 @@ static void check_boxes(teller *t, const char *picture, int number)
 
 static void check_mask(teller *t, const char *picture, const snn_picture *p)
 {
-    int turned = snn_is_turned(p->orientation);
-    int w = turned ? p->h : p->w, h = turned ? p->w : p->h;
     snn_mask mask;
     size_t i;
-    if (!w || !h) {
-        image im = load_image_color((char *)picture, 0, 0);
-        w = im.w;
-        h = im.h;
-        free_image(im);
-    }
+    int w, h;
+    snn_picture_shown(picture, p, &w, &h);
     if (!snn_mask_look(picture, w, h, t->set->data->classes, t->set->data->ignore, &mask, take_note, t)) return;
     for (i = 0; i < (size_t)mask.w * (size_t)mask.h; ++i) t->set->truths[t->image] += mask.labels[i] != SNN_IGNORED;
     snn_mask_free(&mask);

@@ -1,5 +1,6 @@
 /* What pjreddie's tree needs besides snn_host_pjreddie.h. The host passes layers to callbacks by value: a callback of ours can hand
  * the host's function a layer that differs from the one in the network. */
+#include "snn_device.h"
 #include "snn_host.h"
 
 #ifdef SNN_PJREDDIE

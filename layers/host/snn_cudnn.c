@@ -1,6 +1,6 @@
+#include "snn_device.h"
 #include "snn_host.h"
 #include "snn_mem.h"
-#include "snn_precision.h"
 #include "snn_rand.h"
 
 #if defined(CUDNN) && defined(SNN_PJREDDIE)

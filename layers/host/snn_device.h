@@ -1,15 +1,30 @@
-/* Memory that the plugin keeps on a GPU as long as the process lives, each device its own:
- * asked for once and grown on demand, so that no pass allocates. */
+/* What kernels and those who launch them ask of the host's GPU: its stream, what it does about
+ * an error, and memory that the plugin keeps as long as the process lives, each device its own:
+ * asked for once and grown on demand, so that no pass allocates. No type of the host's. */
 #ifndef SNN_DEVICE_H
 #define SNN_DEVICE_H
 
-#include "snn_host.h"
+#include "snn_host_forward.h"
+
+#include <stddef.h>
+#ifdef GPU
+#include <cuda_runtime.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* Whether products of matrices may be in TF32, by tf32= of the last cfg that was read: 10 bits of
+ * fraction where single precision has 23, and the same range; cards of 2020 and newer multiply it
+ * several times as fast. */
+void snn_set_tf32(int allowed);
+int snn_tf32(void);
+
 #ifdef GPU
+/* Whether this process computes on a GPU. */
+int snn_on_gpu(void);
+
 /* Devices of a machine: as many as the host keeps handles for. */
 enum { SNN_MOST_DEVICES = 16 };
 
@@ -24,8 +39,16 @@ typedef enum {
     SNN_DEVICE_PLACES
 } snn_device_place;
 
+/* The stream that the host's kernels go to; ends the process where the status is an error. */
+cudaStream_t snn_gpu_stream(void);
+void snn_gpu_check(cudaError_t status);
+
 /* The current device's number. */
 int snn_device(void);
+
+/* `bytes` bytes, a multiple of 4, from the device, after what its stream has to do, and to it. */
+void snn_device_fetch(const void *on_device, void *to, size_t bytes);
+void snn_device_send(void *on_device, const void *from, size_t bytes);
 
 /* At least `bytes` bytes of the current device; zeros where they are new, and otherwise what
  * the last user of the place left there. */
@@ -34,6 +57,8 @@ void *snn_device_room(snn_device_place place, size_t bytes);
 /* `bytes` bytes of `table` in that place; copied where it does not hold them already, as
  * from step to step it does. */
 void *snn_device_table(snn_device_place place, const void *table, size_t bytes);
+#else
+static inline int snn_on_gpu(void) { return 0; }
 #endif
 
 #ifdef __cplusplus

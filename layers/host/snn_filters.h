@@ -15,7 +15,9 @@ extern "C" {
  * Convolutional and connected layers keep a filter's taps in one run,
  * deconvolutional ones in one run of size^2 for each input channel. */
 typedef struct {
-    float *weights;
+    float *weights, *updates;               /* updates: the gradient, and momentum between steps */
+    float *biases, *bias_updates;           /* [filters]; NULL: none */
+    float *scales, *scale_updates;          /* of batch normalization, [filters]; NULL: none */
     size_t filters, taps;
     size_t groups, channels;    /* channels: of the input, that a filter sees */
     size_t filter_stride, run, run_stride;
@@ -28,6 +30,15 @@ int snn_filters_of(const layer *l, snn_filters *f);
 
 /* The same for [local]: each place of the output has filters of its own. */
 int snn_local_filters_of(const layer *l, snn_filters *f);
+
+#ifdef GPU
+/* As snn_filters_of, with the device's arrays: of a layer, and of layer i of some. */
+int snn_gpu_filters_of(const layer *l, snn_filters *f);
+int snn_gpu_filters_at(const layer *layers, int i, snn_filters *f);
+#endif
+
+/* Sends weights and biases that were set on the CPU to the layer's copy on a GPU. */
+void snn_push_weights(layer *l);
 
 /* Where tap t of filter i stands in f->weights, or in a buffer like it. */
 SNN_HD size_t snn_tap(const snn_filters *f, size_t i, size_t t)

@@ -47,17 +47,6 @@ extern "C" {
 
 /* ---- the same in all families -------------------------------------------- */
 
-/* Whether this process computes on a GPU. gpu_index alone does not say: it is
- * 0 in a library that was built without CUDA. */
-static inline int snn_on_gpu(void)
-{
-#ifdef GPU
-    return *snn_gpu_index() >= 0;
-#else
-    return 0;
-#endif
-}
-
 /* Networks that are made from now on compute on the CPU. */
 static inline void snn_use_cpu(void) { *snn_gpu_index() = -1; }
 
@@ -70,45 +59,6 @@ static inline void snn_gpu_array(float **array, size_t count)
     *array = cuda_make_array(NULL, count ? count : 1);
 }
 #endif
-
-/* Sends weights that were set on the CPU to the layer's copy on the GPU. */
-static inline void snn_push_weights(layer *l)
-{
-#ifdef GPU
-    if (!snn_on_gpu()) return;
-    if (l->type == CONNECTED) push_connected_layer(*l);
-    else if (l->type == LOCAL) snn_push_local(l);
-    else push_convolutional_layer(*l);
-#else
-    (void)l;
-#endif
-}
-
-/* Brings what the GPU has of a layer to where the CPU looks for it: weights and gradients;
- * outputs as well. */
-static inline void snn_pull_weights(layer *l)
-{
-#ifdef GPU
-    if (!snn_on_gpu()) return;
-    if (l->type == CONNECTED) pull_connected_layer(*l);
-    if (l->type == CONVOLUTIONAL) pull_convolutional_layer(*l);
-#else
-    (void)l;
-#endif
-}
-
-static inline void snn_pull_layer(layer *l)
-{
-#ifdef GPU
-    size_t values = (size_t)l->batch * (size_t)l->outputs;
-    if (!snn_on_gpu()) return;
-    snn_pull_weights(l);
-    if (l->output && l->output_gpu) cuda_pull_array(l->output_gpu, l->output, values);
-    if (l->delta && l->delta_gpu) cuda_pull_array(l->delta_gpu, l->delta, values);
-#else
-    (void)l;
-#endif
-}
 
 /* Values in the batch. Reads l.batch, as the host lowers it for inference. */
 static inline size_t snn_batch_outputs(const layer *l)

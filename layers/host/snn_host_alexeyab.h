@@ -204,7 +204,7 @@ static inline int snn_has_weights(LAYER_TYPE type)
 
 #ifndef SNN_HANK
 /* The connected layers of a [gru], in the order of the file. */
-static inline int snn_gru_parts(const layer *l, const layer **parts)
+static inline int snn_gru_layers(const layer *l, const layer **parts)
 {
     parts[0] = l->wz;
     parts[1] = l->wr;
@@ -391,8 +391,8 @@ static inline void snn_fit_truths(layer *l) { (void)l; }
 static inline float *snn_gpu_input(snn_state s) { return s.input; }
 static inline float *snn_gpu_delta(snn_state s) { return s.delta; }
 static inline float *snn_gpu_truth(snn_state s) { return s.truth; }
-static inline cudaStream_t snn_gpu_stream(void) { return get_cuda_stream(); }
-static inline void snn_gpu_check(cudaError_t status) { CHECK_CUDA(status); }
+static inline cudaStream_t snn_host_stream(void) { return get_cuda_stream(); }
+static inline void snn_host_check(cudaError_t status) { CHECK_CUDA(status); }
 
 /* The same pass, in which no gradient for the input is asked for. */
 static inline snn_state snn_gpu_without_delta(snn_state s)

@@ -17,6 +17,10 @@ struct Network;
 } // namespace Darknet
 typedef Darknet::Layer layer;
 typedef Darknet::Network network;
+/* As snn_host_hank_names.h, which who includes this alone does not see. */
+#ifdef DARKNET_GPU
+#define GPU
+#endif
 #else
 struct layer;
 typedef struct layer layer;

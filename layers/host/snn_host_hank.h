@@ -26,7 +26,7 @@ double what_time_is_it_now(void);
 /* ---- weights files ------------------------------------------------------- */
 
 /* There is no [gru]. */
-static inline int snn_gru_parts(const layer *l, const layer **parts)
+static inline int snn_gru_layers(const layer *l, const layer **parts)
 {
     (void)l;
     (void)parts;

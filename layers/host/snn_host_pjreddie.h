@@ -126,7 +126,7 @@ static inline int snn_has_weights(LAYER_TYPE type)
     }
 }
 
-static inline int snn_gru_parts(const layer *l, const layer **parts)
+static inline int snn_gru_layers(const layer *l, const layer **parts)
 {
     parts[0] = l->wz;
     parts[1] = l->wr;
@@ -269,8 +269,8 @@ static inline void snn_fit_truths(layer *l)
 static inline float *snn_gpu_input(snn_state s) { return s.input_gpu; }
 static inline float *snn_gpu_delta(snn_state s) { return s.delta_gpu; }
 static inline float *snn_gpu_truth(snn_state s) { return s.truth ? s.truth_gpu : NULL; }
-static inline cudaStream_t snn_gpu_stream(void) { return 0; }
-static inline void snn_gpu_check(cudaError_t status) { check_error(status); }
+static inline cudaStream_t snn_host_stream(void) { return 0; }
+static inline void snn_host_check(cudaError_t status) { check_error(status); }
 
 /* The same pass, in which no gradient for the input is asked for. */
 static inline snn_state snn_gpu_without_delta(snn_state s)

@@ -10,8 +10,10 @@
 
 /* A thread works on one pixel: see SNN_LANES. */
 #define SNN_KERNELS
-#include "snn_host.h"
+#include "snn_device.h"
 #include "snn_math.h"
+
+#include <string.h>
 
 #ifdef __CUDACC__
 /* kernel(...) for `blocks` of `threads`, with `bytes` of dynamic shared memory. */

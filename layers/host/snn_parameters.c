@@ -1,4 +1,6 @@
 #include "snn_parameters.h"
+#include "snn_device.h"
+#include "snn_filters.h"
 #include "snn_host.h"
 
 void snn_channels_of(const layer *l, size_t *channels, size_t *plane)
@@ -10,7 +12,7 @@ void snn_channels_of(const layer *l, size_t *channels, size_t *plane)
     *plane = 1;
 }
 
-int snn_weighted_parts(const layer *l, const layer *parts[SNN_MOST_PARTS])
+int snn_weighted_layers(const layer *l, const layer *parts[SNN_MOST_WEIGHTED])
 {
     int n = 0;
     switch (l->type) {
@@ -31,7 +33,7 @@ int snn_weighted_parts(const layer *l, const layer *parts[SNN_MOST_PARTS])
         parts[n++] = l->ug;
         return n;
     case GRU:
-        return snn_gru_parts(l, parts);
+        return snn_gru_layers(l, parts);
     default:
         if (snn_hides_weights(l->type)) return -1;
         if (snn_has_weights(l->type)) parts[n++] = l;
@@ -83,4 +85,49 @@ int snn_parameters_of(const layer *l, snn_parameters p[SNN_MOST_PARAMETERS])
         p[n++].count = filters;
     }
     return n;
+}
+
+void snn_pull_layer(layer *l)
+{
+#ifdef GPU
+    size_t values = (size_t)l->batch * (size_t)l->outputs;
+    if (!snn_on_gpu()) return;
+    if (l->type == CONNECTED) pull_connected_layer(*l);
+    if (l->type == CONVOLUTIONAL) pull_convolutional_layer(*l);
+    if (l->output && l->output_gpu) cuda_pull_array(l->output_gpu, l->output, values);
+    if (l->delta && l->delta_gpu) cuda_pull_array(l->delta_gpu, l->delta, values);
+#else
+    (void)l;
+#endif
+}
+
+static void copy(float *to, const float *from, size_t count)
+{
+    if (to && from) memcpy(to, from, count * sizeof *to);
+}
+
+/* Of a net that only infers, which on AlexeyAB's tree has no gradients: snn_parameters_of
+ * finds none there. */
+static float *values_of(const layer *l, const char *name)
+{
+    return !strcmp(name, "weights") ? l->weights : !strcmp(name, "biases") ? l->biases : l->scales;
+}
+
+void snn_copy_weights(network *to, const network *from)
+{
+    int i, k;
+    for (i = 0; i < from->n; ++i) {
+        snn_parameters source[SNN_MOST_PARAMETERS];
+        layer *l = &from->layers[i], *t = &to->layers[i];
+        int count = snn_parameters_of(l, source);
+        if (!count) continue;
+        snn_pull_layer(l);
+        for (k = 0; k < count; ++k) copy(values_of(t, source[k].name), source[k].values, source[k].count);
+        if (l->batch_normalize || l->type == BATCHNORM) {
+            size_t channels = source[count - 1].count;
+            copy(t->rolling_mean, l->rolling_mean, channels);
+            copy(t->rolling_variance, l->rolling_variance, channels);
+        }
+        snn_push_weights(t);
+    }
 }

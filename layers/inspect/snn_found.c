@@ -1,4 +1,5 @@
 #include "snn_found.h"
+#include "snn_host.h"
 #include "snn_math.h"
 #include "snn_mem.h"
 #include "snn_set.h"
@@ -8,17 +9,6 @@
 #define NMS_THRESHOLD .45f
 
 /* ---- the user's files ---------------------------------------------------- */
-
-/* What snn_set_check has told. */
-static void tell_nobody(void *context, snn_finding kind, const char *file, int line,
-                        const char *text)
-{
-    (void)context;
-    (void)kind;
-    (void)file;
-    (void)line;
-    (void)text;
-}
 
 static void read_truths(snn_box_set *d)
 {
@@ -30,7 +20,7 @@ static void read_truths(snn_box_set *d)
         char *file = snn_label_path(images->lines[i]);
         snn_labels labels;
         d->first_truth[i] = d->truth_count;
-        snn_labels_read(file, d->files.classes, &labels, tell_nobody, NULL);
+        snn_labels_read(file, d->files.classes, &labels, snn_tell_nobody, NULL);
         for (j = 0; j < labels.count; ++j) {
             const snn_label *l = &labels.items[j];
             snn_truth *t;
@@ -173,7 +163,7 @@ static void detect(network *net, image im, int index, int classes, snn_found *f)
 /* A file that is no image ends the process, in the patched host's loader. */
 void snn_detect_all(network *net, snn_box_set *d, int shows_progress, snn_found *f)
 {
-    double start = what_time_is_it_now(), seconds = 0;
+    double start = snn_seconds(), seconds = 0;
     size_t i, j;
     f->count = f->nonfinite_images = 0;
     for (i = 0; i < d->files.images.count; ++i) {
@@ -187,7 +177,7 @@ void snn_detect_all(network *net, snn_box_set *d, int shows_progress, snn_found 
         }
         detect(net, im, (int)i, d->files.classes, f);
         free_image(im);
-        seconds = what_time_is_it_now() - start;
+        seconds = snn_seconds() - start;
         if (shows_progress) snn_show_progress(i + 1, d->files.images.count, seconds);
     }
     d->in_pixels = 1;

@@ -4,7 +4,7 @@
 
 #include "snn_ap.h"
 #include "snn_data.h"
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,4 +1,5 @@
 #include "snn_overlaps.h"
+#include "snn_host.h"
 #include "snn_math.h"
 #include "snn_segmenter.h"
 
@@ -10,7 +11,7 @@ typedef struct {
     double left, top;           /* of the first pixel's centre, in cells */
 } placement;
 
-static placement place(image im, const network *net, const layer *l)
+static placement place(snn_pixels im, const network *net, const layer *l)
 {
     /* The host's letterbox_image and resize_image, corner on corner. */
     int is_wide = (float)net->w / (float)im.w < (float)net->h / (float)im.h;
@@ -60,11 +61,9 @@ static int is_finite_layer(const layer *l)
     return 1;
 }
 
-/* labels [h][w] of the image. 0, and no class anywhere, where the net's output
- * is not finite. */
-int snn_segment(network *net, const layer *l, image im, uint16_t *labels)
+int snn_segment(network *net, const layer *l, snn_pixels im, uint16_t *labels)
 {
-    image input = letterbox_image(im, net->w, net->h);
+    image whole = float_to_image(im.w, im.h, 3, im.rgb), input = letterbox_image(whole, net->w, net->h);
     placement p = place(im, net, l);
     size_t plane = (size_t)l->out_w * (size_t)l->out_h, i = 0;
     int exclusive, finite, x, y, k;

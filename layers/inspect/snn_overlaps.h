@@ -12,8 +12,8 @@
 #ifndef SNN_OVERLAPS_H
 #define SNN_OVERLAPS_H
 
-#include "snn_host.h"
 #include "snn_masks.h"
+#include "snn_nets.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,9 +30,9 @@ typedef struct {
     size_t both, truth, predicted;
 } snn_overlap;
 
-/* labels [h][w] of the image, l being the layer that predicts (snn_segmenter.h). 0, and no
+/* labels [image.h][image.w], l being the layer that predicts (snn_segmenter.h). 0, and no
  * class anywhere, where the net's output is not finite. */
-int snn_segment(network *net, const layer *l, image im, uint16_t *labels);
+int snn_segment(network *net, const layer *l, snn_pixels image, uint16_t *labels);
 
 /* Adds an image to `total`; its own overlaps are [classes]. */
 void snn_count_pixels(snn_confusion *total, const snn_mask *truth, const uint16_t *labels, snn_overlap *overlaps);

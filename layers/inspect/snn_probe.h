@@ -27,7 +27,7 @@ typedef struct {
     int is_silent;          /* a loss layer: nothing to see */
 } snn_probe_row;
 
-/* Runs the pass forward and backward and fills a row a layer. */
+/* Runs the net of the trial forward and backward, and fills a row a layer. */
 void snn_probe_rows(const snn_trial *p, snn_probe_row *rows);
 
 /* The first layer that holds or makes values that are not finite, or else the

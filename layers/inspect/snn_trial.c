@@ -13,7 +13,7 @@ static void forward_nothing(snn_layer_arg l, snn_state s)
     (void)s;
 }
 
-/* The pass that is at work: callbacks have no room for it. */
+/* The trial whose backward pass runs: the host's callbacks have no argument for it. */
 static const snn_trial *current;
 
 static const snn_output *output_of(const snn_trial *p, int layer)
@@ -84,7 +84,7 @@ static snn_state state_of(const snn_trial *p, int layer)
 
 void snn_trial_leave_noise(const snn_trial *p, int index, float *output)
 {
-    snn_step_leave_noise(&p->net->layers[index], state_of(p, index), output);
+    snn_step_leave_noise(&p->net->layers[index], snn_images_seen(state_of(p, index)), output);
 }
 
 static int is_dropout(const layer *l)

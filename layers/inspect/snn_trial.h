@@ -34,7 +34,7 @@ typedef struct {
 
 /* Takes the losses out of a network for training on the CPU (snn_use_cpu,
  * snn_train_network) and makes the input and the gradients. Exits with status 1
- * where a pass cannot be made: in a recurrent network. The network and the pass
+ * where there can be none: of a recurrent network. The network and the trial
  * stay until the process ends. */
 snn_trial *snn_trial_new(network *net);
 

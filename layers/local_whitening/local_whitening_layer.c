@@ -8,6 +8,7 @@
  * l.squared_gpu for what the kernels have to put somewhere. */
 #include "local_whitening_layer.h"
 #include "local_whitening_kernels.h"
+#include "snn_device.h"
 #include "snn_gate.h"
 #include "snn_mem.h"
 #include "snn_plan.h"
@@ -176,35 +177,6 @@ int check_local_whitening_layer(snn_shape in, const snn_section *s, snn_complain
     return 1;
 }
 
-layer make_local_whitening_layer(snn_shape in, const snn_section *s,
-                                 const snn_section *net)
-{
-    const snn_key *keys = local_whitening_keys;
-    layer l = snn_new_layer("local_whitening", in, sizeof(local_whitening));
-    local_whitening *o = options_of(l);
-    int size = (int)snn_value(s, &keys[LOCAL_WHITENING_SIZE]);
-    snn_complaint complaint;
-    (void)net;
-    o->groups = groups_of(s, in, &o->mode);
-    if (!check_local_whitening_layer(in, s, &complaint)) {
-        snn_reject(s, complaint.key, "%s", complaint.expected);
-    }
-    o->radius = size / 2;
-    if (!size) o->radius = -1;
-    o->eps = snn_value(s, &keys[LOCAL_WHITENING_EPS]);
-    o->gain = snn_value(s, &keys[LOCAL_WHITENING_GAIN]);
-    l.size = size;
-    resize_local_whitening_layer(&l);
-    snn_record_of(&l)->asks_late = 1;
-    l.forward = forward_local_whitening_layer;
-    l.backward = backward_local_whitening_layer;
-#ifdef GPU
-    l.forward_gpu = forward_local_whitening_layer_gpu;
-    l.backward_gpu = backward_local_whitening_layer_gpu;
-#endif
-    return l;
-}
-
 typedef struct {
     const layer *l;
     const local_whitening *o;
@@ -280,7 +252,10 @@ static whitening_work begin_work(const layer *l, const float *x, float *dx)
     return p;
 }
 
-void forward_local_whitening_layer(snn_layer_arg l, snn_state s)
+/* s.input   [batch][c][h][w]  read
+ * l.output  [batch][c][h][w]  written
+ * Cost does not depend on the window's size. */
+static void forward(snn_layer_arg l, snn_state s)
 {
     const local_whitening *o = options_of(l);
     whitening_work p = begin_work(&l, s.input, l.delta);
@@ -290,7 +265,9 @@ void forward_local_whitening_layer(snn_layer_arg l, snn_state s)
     run_passes(&p);
 }
 
-void backward_local_whitening_layer(snn_layer_arg l, snn_state s)
+/* s.delta [batch][c][h][w] += the exact gradient, through the statistics. Reads s.input,
+ * l.output and what forward saved. */
+static void backward(snn_layer_arg l, snn_state s)
 {
     const local_whitening *o = options_of(l);
     whitening_work p = begin_work(&l, s.input, s.delta);
@@ -308,7 +285,7 @@ void backward_local_whitening_layer(snn_layer_arg l, snn_state s)
 }
 
 #ifdef GPU
-void forward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s)
+static void forward_gpu(snn_layer_arg l, snn_state s)
 {
     snn_windows j = first_gpu_image(&l, snn_gpu_input(s), l.delta_gpu);
     double *room = (double *)(void *)l.squared_gpu;
@@ -316,7 +293,7 @@ void forward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s)
     else snn_standardize_forward_gpu(j, images_of(&l), room);
 }
 
-void backward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s)
+static void backward_gpu(snn_layer_arg l, snn_state s)
 {
     snn_windows j = first_gpu_image(&l, snn_gpu_input(s), snn_gpu_delta(s));
     double *room = (double *)(void *)l.squared_gpu;
@@ -325,3 +302,32 @@ void backward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s)
     else snn_standardize_backward_gpu(j, images_of(&l), room);
 }
 #endif
+
+layer make_local_whitening_layer(snn_shape in, const snn_section *s,
+                                 const snn_section *net)
+{
+    const snn_key *keys = local_whitening_keys;
+    layer l = snn_new_layer("local_whitening", in, sizeof(local_whitening));
+    local_whitening *o = options_of(l);
+    int size = (int)snn_value(s, &keys[LOCAL_WHITENING_SIZE]);
+    snn_complaint complaint;
+    (void)net;
+    o->groups = groups_of(s, in, &o->mode);
+    if (!check_local_whitening_layer(in, s, &complaint)) {
+        snn_reject(s, complaint.key, "%s", complaint.expected);
+    }
+    o->radius = size / 2;
+    if (!size) o->radius = -1;
+    o->eps = snn_value(s, &keys[LOCAL_WHITENING_EPS]);
+    o->gain = snn_value(s, &keys[LOCAL_WHITENING_GAIN]);
+    l.size = size;
+    resize_local_whitening_layer(&l);
+    snn_record_of(&l)->asks_late = 1;
+    l.forward = forward;
+    l.backward = backward;
+#ifdef GPU
+    l.forward_gpu = forward_gpu;
+    l.backward_gpu = backward_gpu;
+#endif
+    return l;
+}

@@ -37,7 +37,6 @@
 #ifndef LOCAL_WHITENING_LAYER_H
 #define LOCAL_WHITENING_LAYER_H
 
-#include "snn_host.h"
 #include "snn_layers.h"
 
 #ifdef __cplusplus
@@ -52,21 +51,6 @@ layer make_local_whitening_layer(snn_shape in, const snn_section *s,
                                  const snn_section *net);
 int check_local_whitening_layer(snn_shape in, const snn_section *s, snn_complaint *complaint);
 void resize_local_whitening_layer(layer *l);
-
-/* s.input   [batch][c][h][w]  read
- * l.output  [batch][c][h][w]  written
- * Cost does not depend on the window's size. */
-void forward_local_whitening_layer(snn_layer_arg l, snn_state s);
-
-/* s.delta [batch][c][h][w] += the exact gradient, through the statistics.
- * Reads s.input, l.output and what forward saved. */
-void backward_local_whitening_layer(snn_layer_arg l, snn_state s);
-
-#ifdef GPU
-/* The same on the device. */
-void forward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s);
-void backward_local_whitening_layer_gpu(snn_layer_arg l, snn_state s);
-#endif
 
 #ifdef __cplusplus
 }

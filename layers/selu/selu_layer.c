@@ -1,5 +1,7 @@
-/* Only the output is kept: the derivative follows from it. */
+/* Only the output is kept: the derivative follows from it. NaN gives NaN, +inf gives +inf,
+ * -inf gives -scale * alpha. */
 #include "selu_layer.h"
+#include "snn_host.h"
 #include "snn_math.h"
 #include "snn_simd.h"
 #include "snn_threads.h"
@@ -63,39 +65,27 @@ void snn_selu_gradient_add(const float *y, const float *gradient, float *out,
 float snn_selu_activate(float x) { return snn_selu(x); }
 float snn_selu_slope(float y) { return snn_selu_gradient(y); }
 
-layer make_selu_layer(snn_shape in, const snn_section *s,
-                      const snn_section *net)
-{
-    layer l = snn_new_layer("selu", in, 0);
-    (void)s;
-    (void)net;
-    l.forward = forward_selu_layer;
-    l.backward = backward_selu_layer;
-#ifdef GPU
-    l.forward_gpu = forward_selu_layer_gpu;
-    l.backward_gpu = backward_selu_layer_gpu;
-#endif
-    return l;
-}
-
-void forward_selu_layer(snn_layer_arg l, snn_state s)
+/* s.input   [batch][inputs]  read
+ * l.output  [batch][inputs]  written */
+static void forward(snn_layer_arg l, snn_state s)
 {
     snn_selu_array(s.input, l.output, snn_batch_outputs(&l));
 }
 
-void backward_selu_layer(snn_layer_arg l, snn_state s)
+/* s.delta [batch][inputs] += l.delta * selu'; NULL: nothing to do. */
+static void backward(snn_layer_arg l, snn_state s)
 {
     if (!s.delta) return;
     snn_selu_gradient_add(l.output, l.delta, s.delta, snn_batch_outputs(&l));
 }
 
 #ifdef GPU
-void forward_selu_layer_gpu(snn_layer_arg l, snn_state s)
+static void forward_gpu(snn_layer_arg l, snn_state s)
 {
     snn_selu_gpu(snn_gpu_input(s), l.output_gpu, snn_batch_outputs(&l));
 }
 
-void backward_selu_layer_gpu(snn_layer_arg l, snn_state s)
+static void backward_gpu(snn_layer_arg l, snn_state s)
 {
     float *delta = snn_gpu_delta(s);
     if (!delta) return;
@@ -103,3 +93,18 @@ void backward_selu_layer_gpu(snn_layer_arg l, snn_state s)
                               snn_batch_outputs(&l));
 }
 #endif
+
+layer make_selu_layer(snn_shape in, const snn_section *s,
+                      const snn_section *net)
+{
+    layer l = snn_new_layer("selu", in, 0);
+    (void)s;
+    (void)net;
+    l.forward = forward;
+    l.backward = backward;
+#ifdef GPU
+    l.forward_gpu = forward_gpu;
+    l.backward_gpu = backward_gpu;
+#endif
+    return l;
+}

@@ -10,7 +10,6 @@
 #ifndef SELU_LAYER_H
 #define SELU_LAYER_H
 
-#include "snn_host.h"
 #include "snn_layers.h"
 #include "snn_noise.h"
 
@@ -21,19 +20,7 @@ extern "C" {
 layer make_selu_layer(snn_shape in, const snn_section *s,
                       const snn_section *net);
 
-/* s.input   [batch][inputs]  read
- * l.output  [batch][inputs]  written
- * NaN gives NaN, +inf gives +inf, -inf gives -scale * alpha. */
-void forward_selu_layer(snn_layer_arg l, snn_state s);
-
-/* s.delta [batch][inputs] += l.delta * selu'; NULL: nothing to do. The
- * derivative comes from l.output. */
-void backward_selu_layer(snn_layer_arg l, snn_state s);
-
 #ifdef GPU
-/* The same on the device: arrays ending in _gpu. */
-void forward_selu_layer_gpu(snn_layer_arg l, snn_state s);
-void backward_selu_layer_gpu(snn_layer_arg l, snn_state s);
 /* selu_kernels.cu: as snn_selu_array and snn_selu_gradient_add. */
 void snn_selu_gpu(const float *x, float *y, size_t count);
 void snn_selu_gradient_add_gpu(const float *y, const float *gradient, float *out,

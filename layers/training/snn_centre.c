@@ -1,4 +1,6 @@
 #include "snn_centre.h"
+#include "snn_device.h"
+#include "snn_host.h"
 #include "snn_ranks.h"
 #include "snn_simd.h"
 #include "snn_sums.h"
@@ -66,6 +68,7 @@ static double count_images(snn_centre *c, double images)
 double snn_centre_count(snn_centre *c, const layer *l)
 {
     c->plane = (size_t)l->inputs / c->channels;
+    c->batch = (size_t)l->batch;
     return count_images(c, l->batch * snn_ranks());
 }
 
@@ -132,24 +135,22 @@ const float *snn_centre_means(const snn_centre *c, const snn_filters *f, size_t 
     return c->tap_means + i / (f->filters / f->groups) * f->taps;
 }
 
-void snn_centre_take(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
-                     size_t end)
+void snn_centre_take(snn_centre *c, const snn_filters *f, size_t begin, size_t end)
 {
     size_t i, t;
     for (i = begin; i < end; ++i) {
-        float part = snn_centre_part(l->bias_updates[i], c->bias_momentum[i], f);
+        float part = snn_centre_part(f->bias_updates[i], c->bias_momentum[i], f);
         const float *means = snn_centre_means(c, f, i);
         for (t = 0; t < f->taps; t += f->run) {
-            take_away(&l->weight_updates[snn_tap(f, i, t)], means + t, part, f->run);
+            take_away(&f->updates[snn_tap(f, i, t)], means + t, part, f->run);
         }
     }
 }
 
-void snn_centre_move(snn_centre *c, const layer *l, const snn_filters *f, size_t i,
-                     double gain)
+void snn_centre_move(snn_centre *c, const snn_filters *f, size_t i, double gain)
 {
-    l->biases[i] -= (float)(gain * snn_taps_share(f));
-    c->bias_momentum[i] = l->bias_updates[i];
+    f->biases[i] -= (float)(gain * snn_taps_share(f));
+    c->bias_momentum[i] = f->bias_updates[i];
 }
 
 /* W m of filter i; filters stand in runs (snn_filters.h). */
@@ -162,17 +163,15 @@ static double product_of(const snn_centre *c, const snn_filters *f, size_t i)
     return sum;
 }
 
-void snn_centre_before(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
-                       size_t end)
+void snn_centre_before(snn_centre *c, const snn_filters *f, size_t begin, size_t end)
 {
     size_t i;
-    snn_centre_take(c, l, f, begin, end);
+    snn_centre_take(c, f, begin, end);
     for (i = begin; i < end; ++i) c->product[i] = product_of(c, f, i);
 }
 
-void snn_centre_after(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
-                      size_t end)
+void snn_centre_after(snn_centre *c, const snn_filters *f, size_t begin, size_t end)
 {
     size_t i;
-    for (i = begin; i < end; ++i) snn_centre_move(c, l, f, i, product_of(c, f, i) - c->product[i]);
+    for (i = begin; i < end; ++i) snn_centre_move(c, f, i, product_of(c, f, i) - c->product[i]);
 }

@@ -20,8 +20,8 @@
 #ifndef SNN_CENTRE_H
 #define SNN_CENTRE_H
 
+#include "snn_dnnl.h"
 #include "snn_filters.h"
-#include "snn_plan.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,6 +31,7 @@ enum { SNN_CENTRE_IMAGES = 640 };
 
 typedef struct {
     size_t channels, plane;     /* of the input */
+    size_t batch;               /* images of the last pass */
     size_t filters;
     float images;               /* seen, up to SNN_CENTRE_IMAGES */
     float *mean;                /* [channels], running */
@@ -63,20 +64,16 @@ void snn_centre_close(snn_centre *c);
 
 /* For an update of the layer's filters [begin, end), once the means are spread for it.
  * Before it, snn_centre_take takes the part along the mean out of the mini-batch's share
- * of l->weight_updates. After it, snn_centre_move moves the bias of filter i so that the
+ * of the updates. After it, snn_centre_move moves the bias of filter i so that the
  * output for the mean input changes by the bias's own step alone: gain is how much the
  * sum of snn_centre_means times weights, one for each tap, has grown.
  * snn_centre_before and _after do both around an update of whatever kind. */
 void snn_centre_spread(snn_centre *c, const snn_filters *f);
 const float *snn_centre_means(const snn_centre *c, const snn_filters *f, size_t i);
-void snn_centre_take(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
-                     size_t end);
-void snn_centre_move(snn_centre *c, const layer *l, const snn_filters *f, size_t i,
-                     double gain);
-void snn_centre_before(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
-                       size_t end);
-void snn_centre_after(snn_centre *c, const layer *l, const snn_filters *f, size_t begin,
-                      size_t end);
+void snn_centre_take(snn_centre *c, const snn_filters *f, size_t begin, size_t end);
+void snn_centre_move(snn_centre *c, const snn_filters *f, size_t i, double gain);
+void snn_centre_before(snn_centre *c, const snn_filters *f, size_t begin, size_t end);
+void snn_centre_after(snn_centre *c, const snn_filters *f, size_t begin, size_t end);
 
 #ifdef GPU
 /* The same for input, weights and biases on the device, and all filters. */

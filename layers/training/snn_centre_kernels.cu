@@ -75,14 +75,13 @@ static __device__ double product_of(const snn_centre &c, const snn_filters &f)
     return snn_block_sum(sum) * snn_taps_share(&f);
 }
 
-static __global__ void after_kernel(snn_centre c, snn_filters f, float *biases,
-                                    const float *bias_updates)
+static __global__ void after_kernel(snn_centre c, snn_filters f)
 {
     size_t i = blockIdx.x;
     double product = product_of(c, f);
     if (threadIdx.x) return;
-    biases[i] -= (float)(product - c.product[i]);
-    c.bias_momentum[i] = bias_updates[i];
+    f.biases[i] -= (float)(product - c.product[i]);
+    c.bias_momentum[i] = f.bias_updates[i];
 }
 
 static snn_centre on_device(const snn_centre *c)
@@ -108,7 +107,7 @@ static void add_up_planes(const snn_centre *c, const float *input, size_t batch,
 void snn_centre_input_gpu(snn_centre *c, const layer *l, const float *input)
 {
     double share = snn_centre_count(c, l);
-    size_t batch = (size_t)l->batch;
+    size_t batch = c->batch;
     if (c->plane < SMALL_PLANE) {
         SNN_LAUNCH(small_planes_kernel, snn_blocks(c->channels, SNN_SUM_THREADS), SNN_SUM_THREADS, 0, on_device(c),
                    input, (unsigned)batch, share);
@@ -127,9 +126,6 @@ void snn_centre_before_gpu(snn_centre *c, const layer *l)
 
 void snn_centre_after_gpu(snn_centre *c, const layer *l)
 {
-    snn_filters f;
-    if (!snn_filters_of(l, &f)) return;
-    f.weights = l->weights_gpu;
-    SNN_LAUNCH(after_kernel, (unsigned)f.filters, SNN_SUM_THREADS, 0,
-               on_device(c), f, l->biases_gpu, l->bias_updates_gpu);
+    snn_step_row row = snn_step_row_of(l, c, 0, 0);
+    SNN_LAUNCH(after_kernel, (unsigned)row.filters.filters, SNN_SUM_THREADS, 0, on_device(c), row.filters);
 }

@@ -28,13 +28,11 @@ SNN_HD double snn_clip_bound(double agc, double momentum, int batch)
     return agc / (1 - momentum) * batch;
 }
 
-/* Holds the norm of each of the filters [begin, end) in `updates` and the size of
- * its bias's update (bias_updates may be NULL) to `bound` times its own weights'
- * norm, at least 1e-3. Returns the number of filters that were clipped. Updates
- * that are not finite become 0: where the host trains, training has stopped before
- * that (snn_finite.h). */
-size_t snn_clip_filters(const snn_filters *f, float *updates, float *bias_updates,
-                        double bound, size_t begin, size_t end);
+/* Holds the norm of the updates of each of the filters [begin, end), and the size of its
+ * bias's update where it has one, to `bound` times its own weights' norm, at least 1e-3. Returns
+ * the number of filters that were clipped. Updates that are not finite become 0: where the host
+ * trains, training has stopped before that (snn_finite.h). */
+size_t snn_clip_filters(const snn_filters *f, double bound, size_t begin, size_t end);
 
 #ifdef GPU
 /* The same for the layer's own updates on the device. */

@@ -1,4 +1,5 @@
 #include "snn_data_parallel.h"
+#include "snn_device.h"
 #include "snn_exact_sum.h"
 #include "snn_files.h"
 #include "snn_fingerprint.h"
@@ -58,8 +59,8 @@ void snn_parallel_begin(network *net, const char *cfg, const char *data)
     if (!snn_ranks_agree(*net->seen)) snn_fatal("expected the same weights in all processes");
     snn_set_seen(net, *net->seen / (size_t)snn_ranks());
     for (i = 0; i < net->n; ++i) {
-        const layer *parts[SNN_MOST_PARTS];
-        if (snn_weighted_parts(&net->layers[i], parts) >= 0) continue;
+        const layer *parts[SNN_MOST_WEIGHTED];
+        if (snn_weighted_layers(&net->layers[i], parts) >= 0) continue;
         snn_fatal("%s: layer %d [%s]: expected one whose gradients are known, for a training on several processes", cfg, i,
                   snn_layer_name(&net->layers[i]));
     }
@@ -142,9 +143,9 @@ typedef void (*visitor)(const snn_parameters *p);
 
 static void each_gradient(const layer *l, visitor visit)
 {
-    const layer *parts[SNN_MOST_PARTS];
+    const layer *parts[SNN_MOST_WEIGHTED];
     snn_parameters p[SNN_MOST_PARAMETERS];
-    int i, k, n, count = snn_weighted_parts(l, parts);
+    int i, k, n, count = snn_weighted_layers(l, parts);
     for (i = 0; i < count; ++i) {
         n = snn_parameters_of(parts[i], p);
         for (k = 0; k < n; ++k) visit(&p[k]);
@@ -227,7 +228,7 @@ static void divide_means(const layer *l)
 #endif
 }
 
-/* Layers below one that stops back-propagation have not begun, and on a GPU none has. */
+/* The sums of layers below one that stops back-propagation have not begun, and on a GPU none has. */
 static void average(network *net)
 {
     int i;

@@ -1,5 +1,7 @@
 #include "snn_exact_sum.h"
+#include "snn_device.h"
 #include "snn_mem.h"
+#include "snn_nets.h"
 #include "snn_parameters.h"
 #include "snn_ranks.h"
 #include "snn_step.h"
@@ -41,14 +43,14 @@ static void add_arrays(const layer *l)
 
 void snn_exact_begin(network *net)
 {
-    int i;
+    int i, layers = snn_net_view_of(net).layers;
     if (!is_asked) return;
     if (snn_on_gpu()) snn_fatal("[net] exact_sum: expected a training on the CPU (-nogpu), or 0");
-    sums.arrays = (array *)snn_alloc((size_t)net->n * SNN_MOST_PARTS * SNN_MOST_PARAMETERS, sizeof *sums.arrays);
-    for (i = 0; i < net->n; ++i) {
-        snn_centre *c = snn_step_centre(&net->layers[i]);
-        const layer *parts[SNN_MOST_PARTS];
-        int k, count = snn_weighted_parts(&net->layers[i], parts);
+    sums.arrays = (array *)snn_alloc((size_t)layers * SNN_MOST_WEIGHTED * SNN_MOST_PARAMETERS, sizeof *sums.arrays);
+    for (i = 0; i < layers; ++i) {
+        const layer *l = snn_layer_in(net, i), *parts[SNN_MOST_WEIGHTED];
+        snn_centre *c = snn_step_centre(l);
+        int k, count = snn_weighted_layers(l, parts);
         if (c) c->is_summed = 1;
         for (k = 0; k < count; ++k) add_arrays(parts[k]);
     }
@@ -109,14 +111,14 @@ int snn_exact_open(void)
 
 int snn_exact_add(network *net, int is_last)
 {
-    int i;
+    int i, layers = snn_net_view_of(net).layers;
     if (!sums.is_open) return 0;
     each_array(add_range);
     if (!is_last) return 1;
     for (i = 0; i < sums.count; ++i) snn_ranks_sum(sums.arrays[i].sum, sums.arrays[i].count);
     each_array(close_range);
-    for (i = 0; i < net->n; ++i) {
-        snn_centre *c = snn_step_centre(&net->layers[i]);
+    for (i = 0; i < layers; ++i) {
+        snn_centre *c = snn_step_centre(snn_layer_in(net, i));
         if (!c) continue;
         snn_ranks_sum(c->sums, c->channels + 1);
         snn_centre_close(c);

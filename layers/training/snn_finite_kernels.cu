@@ -57,11 +57,10 @@ void snn_seek_nonfinite_gpu(const layer *layers, int n)
     unsigned blocks = 0;
     int i, count = 0;
     for (i = 0; i < n; ++i) {
-        const layer *l = &layers[i];
-        if (!snn_filters_of(l, &f)) continue;
-        count = add(arrays, count, &blocks, l->weight_updates_gpu, f.filters * f.taps);
-        count = add(arrays, count, &blocks, l->bias_updates_gpu, f.filters);
-        count = add(arrays, count, &blocks, l->scale_updates_gpu, f.filters);
+        if (!snn_gpu_filters_at(layers, i, &f)) continue;
+        count = add(arrays, count, &blocks, f.updates, f.filters * f.taps);
+        count = add(arrays, count, &blocks, f.bias_updates, f.filters);
+        count = add(arrays, count, &blocks, f.scale_updates, f.filters);
     }
     if (count) {
         table = (const sought *)snn_device_table(SNN_DEVICE_GRADIENTS, arrays, (size_t)count * sizeof *arrays);
@@ -73,7 +72,7 @@ void snn_seek_nonfinite_gpu(const layer *layers, int n)
 int snn_found_nonfinite_gpu(void)
 {
     unsigned found, none = 0;
-    cuda_pull_array((float *)(void *)flag(), (float *)(void *)&found, 1);
-    if (found) cuda_push_array((float *)(void *)flag(), (float *)(void *)&none, 1);
+    snn_device_fetch(flag(), &found, sizeof found);
+    if (found) snn_device_send(flag(), &none, sizeof none);
     return found != 0;
 }

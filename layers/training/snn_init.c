@@ -1,5 +1,4 @@
 #include "snn_init.h"
-#include "snn_host.h"
 #include "snn_math.h"
 #include "snn_mem.h"
 #include "snn_random.h"
@@ -63,7 +62,7 @@ static void standardize_parts(const snn_filters *f, double square, const snn_cha
     }
 }
 
-/* Whether they are all of the channels that a filter sees. */
+/* Whether the parts together are all of the channels that a filter sees. */
 static int is_whole(const snn_filters *f, const snn_channel_parts *p)
 {
     size_t sum = 0;
@@ -202,7 +201,7 @@ void snn_init_parts(layer *l, snn_init_form form, double gain, uint32_t seed, in
         else standardize_taps(&f, 0, f.taps, square);
         break;
     }
-    if (l->biases) memset(l->biases, 0, f.filters * sizeof(float));
+    if (f.biases) memset(f.biases, 0, f.filters * sizeof(float));
     snn_push_weights(l);
 }
 
@@ -210,7 +209,7 @@ void snn_init_biases(layer *l, double bias)
 {
     snn_filters f;
     size_t i;
-    if (!bias || !l->biases || (!snn_filters_of(l, &f) && !snn_local_filters_of(l, &f))) return;
-    for (i = 0; i < f.filters; ++i) l->biases[i] = (float)bias;
+    if (!bias || (!snn_filters_of(l, &f) && !snn_local_filters_of(l, &f)) || !f.biases) return;
+    for (i = 0; i < f.filters; ++i) f.biases[i] = (float)bias;
     snn_push_weights(l);
 }

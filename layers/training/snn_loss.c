@@ -21,7 +21,7 @@ static size_t values_of(const layer *l)
     return (size_t)l->batch * (size_t)l->inputs;
 }
 
-/* The mean over pixels: over 1 where the input is no image. */
+/* Sets the cost to the mean over pixels; over 1 where the input is no image. */
 static void set_cost(const layer *l, double losses)
 {
     size_t pixels = l->w > 0 && l->h > 0 ? (size_t)l->w * (size_t)l->h : 1;

@@ -69,6 +69,6 @@ void snn_softmax_gpu(snn_loss_arrays a, size_t batch, int channels, size_t plane
 double snn_loss_sum_gpu(void)
 {
     double total;
-    cuda_pull_array((float *)(void *)room_of(0).total, (float *)(void *)&total, sizeof total / sizeof(float));
+    snn_device_fetch(room_of(0).total, &total, sizeof total);
     return total;
 }

@@ -4,7 +4,7 @@
 #define SNN_OVERFLOW_H
 
 #include "snn_fault.h"
-#include "snn_host.h"
+#include "snn_host_forward.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -13,6 +13,7 @@
 #include "snn_update.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Taps that are worth waking a thread for, and that are stepped at a time. */
 enum { GRAIN = 16384, CACHED = 2048 };
@@ -63,9 +64,9 @@ typedef struct {
     int is_back;
 } noising;
 
-static noising noising_of(const layer *l, snn_state s, int is_back)
+static noising noising_of(const layer *l, size_t images_seen, int is_back)
 {
-    noising n = { l, snn_noise_pass(noise_of(l), snn_pass_of_all(snn_images_seen(s))), channels_of(l), 0, 1, is_back };
+    noising n = { l, snn_noise_pass(noise_of(l), snn_pass_of_all(images_seen)), channels_of(l), 0, 1, is_back };
     n.plane = (size_t)l->outputs / n.channels;
     return n;
 }
@@ -86,7 +87,7 @@ static void noise_range(void *context, size_t begin, size_t end)
 
 static void noise_images(const layer *l, snn_state s, int is_back)
 {
-    noising n = noising_of(l, s, is_back);
+    noising n = noising_of(l, snn_images_seen(s), is_back);
     n.block = (size_t)snn_plan_of(l, s.train)->y_block;
     snn_parallel((size_t)l->batch, 1 + GRAIN / (size_t)l->outputs, noise_range, &n);
 }
@@ -106,9 +107,8 @@ static void backward(snn_layer_arg l, snn_state s)
     step_of(&l)->backward(l, s);
 }
 
-/* Around the step of some filters of a layer. */
+/* What threads share while they step a layer's filters. */
 typedef struct {
-    const layer *l;
     const step *t;
     snn_filters f;
     double bound;
@@ -120,20 +120,20 @@ typedef struct {
 static void clip(const stepping *s, size_t begin, size_t end)
 {
     if (s->bound <= 0) return;
-    snn_clip_filters(&s->f, s->l->weight_updates, s->l->bias_updates, s->bound, begin, end);
+    snn_clip_filters(&s->f, s->bound, begin, end);
 }
 
 static void before(void *context, size_t begin, size_t end)
 {
     const stepping *s = (const stepping *)context;
-    if (s->t->centre) snn_centre_before(s->t->centre, s->l, &s->f, begin, end);
+    if (s->t->centre) snn_centre_before(s->t->centre, &s->f, begin, end);
     clip(s, begin, end);
 }
 
 static void after(void *context, size_t begin, size_t end)
 {
     const stepping *s = (const stepping *)context;
-    if (s->t->centre) snn_centre_after(s->t->centre, s->l, &s->f, begin, end);
+    if (s->t->centre) snn_centre_after(s->t->centre, &s->f, begin, end);
 }
 
 #ifdef SNN_CPU_FAST
@@ -141,19 +141,19 @@ static void step_centred(const stepping *s, size_t begin, size_t end)
 {
     snn_centre *c = s->t->centre;
     size_t i;
-    snn_centre_take(c, s->l, &s->f, begin, end);
+    snn_centre_take(c, &s->f, begin, end);
     clip(s, begin, end);
-    snn_update_biases(s->l, s->rates, begin, end);
+    snn_update_biases(&s->f, s->rates, begin, end);
     for (i = begin; i < end; ++i) {
-        double gain = snn_update_along(s->l, s->rates, i, snn_centre_means(c, &s->f, i));
-        snn_centre_move(c, s->l, &s->f, i, gain);
+        double gain = snn_update_along(&s->f, s->rates, i, snn_centre_means(c, &s->f, i));
+        snn_centre_move(c, &s->f, i, gain);
     }
 }
 
 static void step_uncentred(const stepping *s, size_t begin, size_t end)
 {
     clip(s, begin, end);
-    snn_update_filters(s->l, s->rates, begin, end);
+    snn_update_filters(&s->f, s->rates, begin, end);
 }
 
 /* All that is done to some filters while they are in the cache. */
@@ -173,7 +173,6 @@ static void update(snn_layer_arg l, SNN_UPDATE_PARAMS)
 {
     stepping s;
     size_t grain;
-    s.l = &l;
     s.t = step_of(&l);
     s.bound = snn_clip_bound(s.t->agc, SNN_UPDATE_MOMENTUM, SNN_UPDATE_BATCH);
     snn_filters_of(&l, &s.f);
@@ -181,7 +180,8 @@ static void update(snn_layer_arg l, SNN_UPDATE_PARAMS)
     grain = 1 + GRAIN / s.f.taps;
 #ifdef SNN_CPU_FAST
     if (snn_record_of(&l)->kind == SNN_KIND_CONV) {
-        s.rates = snn_update_rates_of(&l, SNN_UPDATE_ARGS);
+        snn_update_rates host = { SNN_UPDATE_RATE, SNN_UPDATE_MOMENTUM, SNN_UPDATE_DECAY };
+        s.rates = snn_rates_of(host, l.learning_rate_scale, SNN_UPDATE_BATCH);
         snn_parallel(s.f.filters, grain, step_filters, &s);
         return;
     }
@@ -198,13 +198,29 @@ static int noises_with_bias(const layer *l)
     return l->type == CONVOLUTIONAL && !l->batch_normalize && l->activation == SELU && !l->binary && !l->xnor;
 }
 
+snn_step_row snn_step_row_of(const layer *l, const snn_centre *c, double agc, int is_step)
+{
+    snn_step_row row;
+    memset(&row, 0, sizeof row);
+    snn_gpu_filters_of(l, &row.filters);
+    if (c) {
+        row.mean = c->mean_gpu;
+        row.bias_momentum = c->bias_momentum_gpu;
+        row.product = c->product_gpu;
+    }
+    row.agc = agc;
+    row.rate_scale = l->learning_rate_scale;
+    row.is_step = is_step;
+    return row;
+}
+
 static void forward_gpu(snn_layer_arg l, snn_state s)
 {
     const step *t = step_of(&l);
     if (s.train && t->centre) snn_centre_input_gpu(t->centre, &l, snn_gpu_input(s));
     t->forward_gpu(l, s);
     if (s.train && noise_of(&l)->noise > 0 && !noises_with_bias(&l)) {
-        noising n = noising_of(&l, s, 0);
+        noising n = noising_of(&l, snn_images_seen(s), 0);
         snn_noise_multiply_gpu(*noise_of(&l), n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
     }
 }
@@ -216,7 +232,7 @@ int snn_bias_activation_gpu(layer *l, const network *net, int train)
     if (!noises_with_bias(l)) return 0;
     if (train && snn_record_of(l)) {
         noise = *noise_of(l);
-        pass = noising_of(l, snn_first_state((network *)(size_t)net), 0).pass;
+        pass = noising_of(l, (size_t)*net->seen, 0).pass;
     }
     snn_bias_selu_gpu(l->output_gpu, l->biases_gpu, l->batch, l->n, l->out_w * l->out_h, noise, pass);
     l->activation = LINEAR;
@@ -227,7 +243,7 @@ int snn_bias_activation_gpu(layer *l, const network *net, int train)
  * the activation too, which is not left to do then. */
 static void leave_noise_gpu(layer *l, snn_state s)
 {
-    noising n = noising_of(l, s, 1);
+    noising n = noising_of(l, snn_images_seen(s), 1);
     size_t count = (size_t)l->batch * (size_t)l->outputs;
     if (l->activation == SELU) {
         snn_noisy_gradient_gpu(l->output_gpu, l->delta_gpu, n.plane, count, *noise_of(l), n.pass);
@@ -330,12 +346,12 @@ int snn_step_layer(layer *l, double agc, int centre, snn_noise noise)
     return 1;
 }
 
-void snn_step_leave_noise(const layer *l, snn_state s, float *output)
+void snn_step_leave_noise(const layer *l, size_t images_seen, float *output)
 {
     noising n;
     size_t b;
     if (!snn_record_of(l) || noise_of(l)->noise <= 0) return;
-    n = noising_of(l, s, 1);
+    n = noising_of(l, images_seen, 1);
     for (b = 0; b < (size_t)l->batch; ++b) {
         snn_noise_divide(noise_of(l), n.pass, b * n.channels, output + b * (size_t)l->outputs, n.channels,
                          n.plane, 1);
@@ -373,7 +389,7 @@ double snn_step_clipped(const layer *l, double momentum, int batch)
     for (i = 0; i < f.filters; ++i) {
         double weights = 0, updates = 0;
         for (t = 0; t < f.taps; ++t) {
-            double w = f.weights[snn_tap(&f, i, t)], u = l->weight_updates[snn_tap(&f, i, t)];
+            double w = f.weights[snn_tap(&f, i, t)], u = f.updates[snn_tap(&f, i, t)];
             weights += w * w;
             updates += u * u;
         }

@@ -20,8 +20,9 @@ int snn_step_layer(layer *l, double agc, int centre, snn_noise noise);
 /* Whether all steps of the net's weights on a GPU wait for snn_step_together. */
 int snn_net_steps_together(const network *net);
 
-/* Takes a training pass's noise out of a copy of the layer's output, as nchw. */
-void snn_step_leave_noise(const layer *l, snn_state s, float *output);
+/* Takes the noise of a training pass, begun after that many images, out of a copy of the layer's
+ * output, as nchw. */
+void snn_step_leave_noise(const layer *l, size_t images_seen, float *output);
 
 /* No noise from now on, whatever passes there are. */
 void snn_step_mute(layer *l);

@@ -35,7 +35,7 @@ static __device__ filter filter_of(const snn_step_row &row, snn_step_rates rates
     p.lane = lane;
     p.threads = (unsigned)threads_of(f);
     p.mean = row.mean ? row.mean + snn_tap_channel(f, i, 0) : NULL;
-    p.part = p.mean ? snn_centre_part(row.bias_updates[i], row.bias_momentum[i], f) : 0;
+    p.part = p.mean ? snn_centre_part(row.filters.bias_updates[i], row.bias_momentum[i], f) : 0;
     p.scale = 1;
     p.rates = snn_rates_of(rates.host, row.rate_scale, rates.batch);
     return p;
@@ -67,7 +67,7 @@ static __device__ double write_tap(const snn_step_row &row, const filter &p, uns
         row.filters.weights[at] = stepped;
         gain = stepped - weight;
     }
-    row.updates[at] = u;
+    row.filters.updates[at] = u;
     return p.mean ? (double)gain * mean_of(p, t) : 0;
 }
 
@@ -76,18 +76,20 @@ static __device__ void write_bias(const snn_step_row &row, const filter &p, size
 {
     snn_update_rates rates = p.rates;
     rates.decay = 0;
-    if (row.bias_updates) {
-        float u = row.bias_updates[i];
+    if (row.filters.bias_updates) {
+        float u = row.filters.bias_updates[i];
         if (row.agc > 0) u = snn_clipped(u, snn_clip_scale(fabs(u), limit));
         if (row.is_step) {
-            float bias = snn_stepped(row.biases[i], &u, rates);
+            float bias = snn_stepped(row.filters.biases[i], &u, rates);
             if (p.mean) bias -= (float)gain;
-            row.biases[i] = bias;
+            row.filters.biases[i] = bias;
             if (p.mean) row.bias_momentum[i] = u;
         }
-        row.bias_updates[i] = u;
+        row.filters.bias_updates[i] = u;
     }
-    if (row.scales && row.is_step) row.scales[i] = snn_stepped(row.scales[i], &row.scale_updates[i], rates);
+    if (row.filters.scales && row.is_step) {
+        row.filters.scales[i] = snn_stepped(row.filters.scales[i], &row.filters.scale_updates[i], rates);
+    }
     if (p.mean && !row.is_step) row.product[i] = gain;
 }
 
@@ -108,7 +110,7 @@ static __device__ void step_filters(const snn_step_row &row, snn_step_rates rate
         w[k] = u[k] = 0;
         if (t >= taps) continue;
         w[k] = p.weights[place_of(p, t)];
-        u[k] = centred(p, row.updates, t);
+        u[k] = centred(p, row.filters.updates, t);
     }
     if (row.agc > 0) {
         SNN_UNROLL
@@ -117,7 +119,7 @@ static __device__ void step_filters(const snn_step_row &row, snn_step_rates rate
             updates += (double)u[k] * u[k];
         }
         for (t = p.lane + HELD * threads; t < taps; t += threads) {
-            double a = p.weights[place_of(p, t)], b = centred(p, row.updates, t);
+            double a = p.weights[place_of(p, t)], b = centred(p, row.filters.updates, t);
             weights += a * a;
             updates += b * b;
         }
@@ -132,7 +134,7 @@ static __device__ void step_filters(const snn_step_row &row, snn_step_rates rate
         if (t < taps) gain += write_tap(row, p, t, w[k], u[k]);
     }
     for (t = p.lane + HELD * threads; t < taps; t += threads) {
-        gain += write_tap(row, p, t, p.weights[place_of(p, t)], centred(p, row.updates, t));
+        gain += write_tap(row, p, t, p.weights[place_of(p, t)], centred(p, row.filters.updates, t));
     }
     if (p.mean) gain = snn_group_sum(gain, (int)threads) * snn_taps_share(f);
     if (is_filter && !p.lane) write_bias(row, p, i, limit, gain);
@@ -157,28 +159,6 @@ rows_kernel(const snn_step_row *rows, unsigned count, snn_step_rates rates, cons
 static unsigned blocks_of(const snn_filters *f)
 {
     return snn_blocks(f->filters, SNN_SUM_THREADS / (size_t)threads_of(f));
-}
-
-snn_step_row snn_step_row_of(const layer *l, const snn_centre *c, double agc, int is_step)
-{
-    snn_step_row row;
-    memset(&row, 0, sizeof row);
-    snn_filters_of(l, &row.filters);
-    row.filters.weights = l->weights_gpu;
-    row.updates = l->weight_updates_gpu;
-    row.biases = l->biases_gpu;
-    row.bias_updates = l->bias_updates_gpu;
-    row.scales = l->scale_updates_gpu ? l->scales_gpu : NULL;
-    row.scale_updates = l->scale_updates_gpu;
-    if (c) {
-        row.mean = c->mean_gpu;
-        row.bias_momentum = c->bias_momentum_gpu;
-        row.product = c->product_gpu;
-    }
-    row.agc = agc;
-    row.rate_scale = l->learning_rate_scale;
-    row.is_step = is_step;
-    return row;
 }
 
 void snn_step_row_gpu(snn_step_row row, snn_step_rates rates)

@@ -14,9 +14,7 @@ extern "C" {
 /* What is done to one layer's filters, and its arrays on the device. Rows are zeroed before
  * they are set, as they are compared byte by byte. */
 typedef struct {
-    snn_filters filters;
-    float *updates, *biases, *bias_updates;
-    float *scales, *scale_updates;      /* NULL: none */
+    snn_filters filters;                /* the device's */
     float *mean, *bias_momentum;        /* of centre=; NULL: not centred */
     double *product;
     double agc;                         /* 0: not clipped */

@@ -4,7 +4,7 @@
 #include "snn_hooks.h"
 #include "snn_ranks.h"
 #include "snn_watch.h"
-#include "snn_work.h"
+#include "snn_command_files.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -173,5 +173,5 @@ void snn_begin(int argc, char **argv)
     read_arguments(argc, argv, 3, &w);
     if (w.count < least_of(w.verb, &arguments)) usage(w.command, w.verb, arguments);
     snn_watch_files(w.arguments[0], w.arguments[1]);
-    snn_work_check(&w);
+    snn_command_check(&w);
 }

@@ -44,7 +44,7 @@ typedef struct {
 } subject;
 
 typedef struct {
-    snn_trial *pass;
+    snn_trial *trial;
     subject *subjects;
     int count;
     double terms;       /* root of the sum of squares of L's terms */
@@ -59,15 +59,15 @@ static double direction(const subject *s, int k, size_t i)
 
 static const float *output_values(const check *c, const snn_output *o)
 {
-    return o->layer < 0 ? c->pass->input : c->pass->net->layers[o->layer].output;
+    return o->layer < 0 ? c->trial->input : c->trial->net->layers[o->layer].output;
 }
 
 static double loss_of(check *c)
 {
     double sum = 0, squares = 0;
     int i;
-    for (i = 0; i < c->pass->output_count; ++i) {
-        const snn_output *o = &c->pass->outputs[i];
+    for (i = 0; i < c->trial->output_count; ++i) {
+        const snn_output *o = &c->trial->outputs[i];
         const float *x = output_values(c, o);
         size_t k;
         for (k = 0; k < o->count; ++k) {
@@ -82,7 +82,7 @@ static double loss_of(check *c)
 
 static void forward_from(const check *c, int layer)
 {
-    for (; layer < c->pass->net->n; ++layer) snn_trial_forward(c->pass, layer);
+    for (; layer < c->trial->net->n; ++layer) snn_trial_forward(c->trial, layer);
 }
 
 /* The layer that wrote what the given one edits in place. */
@@ -97,10 +97,10 @@ static int writer_of(const network *net, int layer)
 /* L with the subject moved by h along direction k. */
 static double moved_loss(check *c, const subject *s, int k, double h)
 {
-    int layer = s->layer, from = layer < 0 ? 0 : writer_of(c->pass->net, layer);
+    int layer = s->layer, from = layer < 0 ? 0 : writer_of(c->trial->net, layer);
     size_t i;
     if (s->is_output) {
-        for (; from <= layer; ++from) snn_trial_forward(c->pass, from);
+        for (; from <= layer; ++from) snn_trial_forward(c->trial, from);
     }
     for (i = 0; i < s->count; ++i) {
         s->values[i] = (float)(s->values[i] + h * direction(s, k, i));
@@ -122,7 +122,7 @@ static double step_of(const check *c, const subject *s, double share)
     double size = root_mean_square(s->values, s->count);
     if (!strcmp(s->name, "biases")) {
         /* They start at 0: what they are added to is the measure. */
-        const layer *l = &c->pass->net->layers[s->layer];
+        const layer *l = &c->trial->net->layers[s->layer];
         double output = root_mean_square(l->output, (size_t)l->batch * (size_t)l->outputs);
         if (output > size) size = output;
     }
@@ -158,7 +158,7 @@ static void check_subject(check *c, subject *s)
     ACTIVATION a;
     int i;
     if (!s->count) {
-        snn_is_frozen(c->pass, s->layer, &a);
+        snn_is_frozen(c->trial, s->layer, &a);
         s->error = snn_activation_error(a);
         return;
     }
@@ -194,12 +194,12 @@ static void add_subject(check *c, int layer, const char *name, float *values,
 
 static void add_subjects(check *c)
 {
-    const network *net = c->pass->net;
+    const network *net = c->trial->net;
     int first = snn_trial_first_trained(net), i, k;
     c->subjects = (subject *)snn_alloc((size_t)net->n * 5 + 1, sizeof *c->subjects);
     /* [crop] cuts the image and passes nothing back, nor is that needed. */
     if (!first && net->layers[0].type != CROP) {
-        add_subject(c, -1, "input", c->pass->input, c->pass->input_delta,
+        add_subject(c, -1, "input", c->trial->input, c->trial->input_delta,
                     (size_t)net->batch * (size_t)net->inputs);
     }
     for (i = first; i < net->n; ++i) {
@@ -215,7 +215,7 @@ static void add_subjects(check *c)
         for (k = 0; k < n; ++k) {
             add_subject(c, i, p[k].name, p[k].values, p[k].gradient, p[k].count);
         }
-        if (snn_is_frozen(c->pass, i, &a)) {
+        if (snn_is_frozen(c->trial, i, &a)) {
             add_subject(c, i, get_activation_string(a), NULL, NULL, 0);
         }
     }
@@ -227,25 +227,25 @@ static void add_subjects(check *c)
  * mini-batch must not reach the next. */
 static void back_propagate(check *c)
 {
-    network *net = c->pass->net;
+    network *net = c->trial->net;
     int first = snn_trial_first_trained(net), twice, i, k;
     for (twice = 0; twice < 2; ++twice) {
-        snn_trial_host_forward(c->pass);
+        snn_trial_host_forward(c->trial);
         forward_from(c, 0);
-        memset(c->pass->input_delta, 0,
+        memset(c->trial->input_delta, 0,
                (size_t)net->batch * (size_t)net->inputs * sizeof(float));
         for (i = 0; i < c->count; ++i) {
             const subject *s = &c->subjects[i];
             if (s->is_output || s->layer < 0 || !s->count) continue;
             memset((float *)s->gradient, 0, s->count * sizeof(float));
         }
-        snn_trial_begin_backward(c->pass);
+        snn_trial_begin_backward(c->trial);
         for (i = net->n - 1; i >= first; --i) {
             for (k = 0; k < c->count; ++k) {
                 subject *s = &c->subjects[k];
                 if (s->layer == i && s->is_output) project(s);
             }
-            snn_trial_backward(c->pass, i);
+            snn_trial_backward(c->trial, i);
         }
     }
     for (k = 0; k < c->count; ++k) {
@@ -285,7 +285,7 @@ static const subject *first_wrong(const check *c)
 
 static int report(const check *c, int checked, double largest)
 {
-    const network *net = c->pass->net;
+    const network *net = c->trial->net;
     const subject *wrong = first_wrong(c);
     const layer *l;
     if (!wrong) {
@@ -313,7 +313,7 @@ static int report(const check *c, int checked, double largest)
 
 static void expect_finite(check *c)
 {
-    const network *net = c->pass->net;
+    const network *net = c->trial->net;
     int i;
     for (i = 0; i < net->n; ++i) {
         const layer *l = &net->layers[i];
@@ -335,11 +335,11 @@ static int run(char *cfg, int only)
     net = snn_train_network(cfg, BATCH);
     memset(&c, 0, sizeof c);
     if (only >= net->n) snn_fatal("--layer: expected 0 to %d, got %d", net->n - 1, only);
-    c.pass = snn_trial_new(net);
-    c.pass->input_delta = (float *)snn_alloc((size_t)net->batch * (size_t)net->inputs,
+    c.trial = snn_trial_new(net);
+    c.trial->input_delta = (float *)snn_alloc((size_t)net->batch * (size_t)net->inputs,
                                              sizeof(float));
-    fill_input(c.pass);
-    snn_freeze(c.pass);
+    fill_input(c.trial);
+    snn_freeze(c.trial);
     expect_finite(&c);
     add_subjects(&c);
     back_propagate(&c);

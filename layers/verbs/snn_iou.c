@@ -53,7 +53,7 @@ static char *stem_of(const char *picture)
 
 /* STEM.png, pixel = class in the form that masks are read in, and
  * STEM-overlay.png, the image in its classes' colours. */
-static int write_masks(const char *folder, const char *picture, image im,
+static int write_masks(const char *folder, const char *picture, snn_pixels im,
                        const layer *l, const uint16_t *labels)
 {
     size_t i, k, count = (size_t)im.w * (size_t)im.h;
@@ -65,11 +65,11 @@ static int write_masks(const char *folder, const char *picture, image im,
         int has_class = labels[i] != SNN_NO_CLASS;
         /* Where one class is background, its colour is none. */
         int category = has_class ? labels[i] + !snn_is_exclusive(l) : 0;
-        if (l->out_c == 1) mask[i] = (unsigned char)has_class;
+        if (snn_layer_view_of(l).c == 1) mask[i] = (unsigned char)has_class;
         else mask[i] = (unsigned char)(has_class ? labels[i] : (int)NONE_IN_PNG);
         snn_class_colour(category, colour);
         for (k = 0; k < 3; ++k) {
-            float value = 255 * im.data[k * count + i];
+            float value = 255 * im.rgb[k * count + i];
             if (category) value = (value + colour[k]) / 2;
             overlay[3 * i + k] = (unsigned char)(value + .5f);
         }
@@ -203,12 +203,12 @@ static void write_per_image(FILE *out, const void *content)
 static int segment_all(network *net, const layer *l, const iou_options *o,
                        const snn_data *d, snn_confusion *c, iou_results *r)
 {
-    double start = what_time_is_it_now(), seconds = 0;
+    double start = snn_seconds(), seconds = 0;
     size_t i, mistakes = 0;
     int is_good = 1;
     for (i = 0; i < d->images.count && is_good; ++i) {
         char *picture = d->images.lines[i];
-        image im = load_image_color(picture, 0, 0);
+        snn_pixels im = snn_pixels_of(picture);
         uint16_t *labels = (uint16_t *)snn_alloc((size_t)im.w * (size_t)im.h,
                                                  sizeof *labels);
         snn_mask truth;
@@ -224,8 +224,8 @@ static int segment_all(network *net, const layer *l, const iou_options *o,
             is_good = write_masks(o->masks, picture, im, l, labels);
         }
         free(labels);
-        free_image(im);
-        seconds = what_time_is_it_now() - start;
+        free(im.rgb);
+        seconds = snn_seconds() - start;
         if (is_good) snn_show_progress(i + 1, d->images.count, seconds);
     }
     r->images_per_second = (double)i / (seconds > 0 ? seconds : 1e-9);
@@ -291,7 +291,7 @@ int snn_iou(int argc, char **argv)
     snn_set_check(&mistakes, &set, &task);
     if (options.masks && !mistakes) prepare_masks(&mistakes, &options, &set);
     if (!mistakes) {
-        network *net = snn_load_network(options.cfg, options.weights);
+        network *net = snn_net_load(options.cfg, options.weights);
         const layer *l = snn_segmentation_layer(&mistakes, options.cfg,
                                                 options.data, net, set.classes);
         if (l) status = evaluate(net, l, &options, &set);

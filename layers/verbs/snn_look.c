@@ -2,6 +2,8 @@
  * and what is wrong with it. */
 #include "snn_look.h"
 #include "snn_masks.h"
+#include "snn_mem.h"
+#include "snn_nets.h"
 #include "snn_options.h"
 #include "snn_pictures.h"
 #include "snn_segmenter.h"
@@ -11,6 +13,9 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { MOST_REPORT = 1 << 16 };
@@ -25,7 +30,7 @@ typedef struct {
 static const char *const words[] = { "boxes", "masks", "classes", NULL };
 static const snn_look_kind *const kinds[] = { &snn_look_boxes, &snn_look_masks, &snn_look_classes };
 static const snn_truths truths[] = { SNN_BOXES, SNN_MASKS, SNN_CLASSES };
-enum { BOXES, MASKS, CLASSES };
+enum { BOXES = SNN_DETECTOR, MASKS = SNN_SEGMENTER, CLASSES = SNN_CLASSIFIER };
 
 /* kind    an index into the tables above
  * found   what its part has read
@@ -40,15 +45,6 @@ typedef struct {
 
 /* ---- what the parts share --------------------------------------------------- */
 
-void snn_look_tell_nobody(void *context, snn_finding kind, const char *file, int line, const char *text)
-{
-    (void)context;
-    (void)kind;
-    (void)file;
-    (void)line;
-    (void)text;
-}
-
 const char *snn_look_name(const snn_data *d, int category, char number[16])
 {
     if ((size_t)category < d->names.count) return d->names.lines[category];
@@ -60,11 +56,11 @@ unsigned char *snn_look_picture(const char *file, int *w, int *h)
 {
     snn_picture picture;
     unsigned char *rgb;
-    image im;
+    snn_pixels image;
     if (snn_picture_read(file, 1, &picture)) return NULL;
-    im = load_image_color((char *)(size_t)file, 0, 0);
-    rgb = snn_thumbnail(im.data, im.w, im.h, im.c, SNN_LOOK_WIDTH, w, h);
-    free_image(im);
+    image = snn_pixels_of(file);
+    rgb = snn_thumbnail(image.rgb, image.w, image.h, 3, SNN_LOOK_WIDTH, w, h);
+    free(image.rgb);
     return rgb;
 }
 
@@ -81,14 +77,6 @@ const char *snn_look_base(const char *file)
 }
 
 /* ---- which kind -------------------------------------------------------------- */
-
-/* Of the cfg's last layer. */
-static int kind_of_net(const network *net)
-{
-    const layer *last = &net->layers[net->n - 1];
-    if (snn_has_anchors(last) || last->type == DETECTION) return BOXES;
-    return last->out_w * last->out_h > 1 ? MASKS : CLASSES;
-}
 
 /* Of the files that go with the first image: labels, or else a mask; without either, of labels=,
  * which only classifiers have. */
@@ -116,7 +104,7 @@ static void read_set(size_t *mistakes, look *k)
     if (!snn_data_open(mistakes, o->data, &settings)) return;
     k->set.has_valid = snn_data_find(&settings, "valid") != NULL;
     if (o->as >= 0) k->kind = (int)o->as;
-    else if (k->set.net) k->kind = kind_of_net(k->set.net);
+    else if (k->set.net) k->kind = (int)snn_layer_view_of(snn_layer_in(k->set.net, -1)).kind;
     else {
         snn_data_images(mistakes, &settings, "train");
         if (settings.images.count) k->kind = kind_of_files(&settings, settings.images.lines[0]);
@@ -131,12 +119,12 @@ static void read_set(size_t *mistakes, look *k)
 static void check_classes(size_t *mistakes, const look *k)
 {
     const snn_data *d = &k->set.train;
-    const layer *last = &k->set.net->layers[k->set.net->n - 1];
+    const snn_layer_view last = snn_layer_view_of(snn_layer_in(k->set.net, -1));
     const snn_setting *s = snn_data_find(d, "classes");
-    int of_net = k->kind == BOXES ? last->classes : k->kind == MASKS ? last->out_c : last->outputs;
-    if (kind_of_net(k->set.net) != k->kind) {
+    int of_net = k->kind == BOXES ? last.classes : k->kind == MASKS ? last.c : last.outputs;
+    if ((int)last.kind != k->kind) {
         snn_warning(mistakes, k->options->cfg, 0, "expected a net that finds %s, as the data set has, got one that finds %s",
-                    words[k->kind], words[kind_of_net(k->set.net)]);
+                    words[k->kind], words[last.kind]);
     } else if (of_net != d->classes) {
         snn_warning(mistakes, d->file, s ? s->line : 0, "classes: expected %d, as the net in %s, got \"%d\"", of_net,
                     k->options->cfg, d->classes);
@@ -211,7 +199,7 @@ int snn_look(int argc, char **argv)
     k.options = &options;
     snn_need_file(&mistakes, options.data);
     if (options.cfg) snn_need_file(&mistakes, options.cfg);
-    if (options.cfg && !mistakes) k.set.net = snn_read_network(options.cfg, NULL);
+    if (options.cfg && !mistakes) k.set.net = snn_net_read(options.cfg, NULL);
     if (!mistakes) read_set(&mistakes, &k);
     snn_count_mistakes(mistakes, options.data);
     if (!mistakes) {

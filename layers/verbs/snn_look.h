@@ -3,7 +3,7 @@
 #define SNN_LOOK_H
 
 #include "snn_data.h"
-#include "snn_host.h"
+#include "snn_host_forward.h"
 #include "snn_labels.h"
 #include "snn_page.h"
 
@@ -35,9 +35,6 @@ typedef struct {
 } snn_look_kind;
 
 extern const snn_look_kind snn_look_boxes, snn_look_masks, snn_look_classes;
-
-/* A `tell` that does not. */
-void snn_look_tell_nobody(void *context, snn_finding kind, const char *file, int line, const char *text);
 
 /* The class's name, or its number into `number`. */
 const char *snn_look_name(const snn_data *d, int category, char number[16]);

@@ -3,6 +3,7 @@
 #include "snn_anchors.h"
 #include "snn_look.h"
 #include "snn_mem.h"
+#include "snn_nets.h"
 #include "snn_pictures.h"
 
 #include <stdio.h>
@@ -27,7 +28,7 @@ static void read_list(const snn_data *d, list_boxes *l)
     l->labels = (snn_labels *)snn_alloc(d->images.count + 1, sizeof *l->labels);
     for (i = 0; i < d->images.count; ++i) {
         char *file = snn_label_path(d->images.lines[i]);
-        snn_labels_read(file, d->classes, &l->labels[i], snn_look_tell_nobody, NULL);
+        snn_labels_read(file, d->classes, &l->labels[i], snn_tell_nobody, NULL);
         l->boxes += l->labels[i].count;
         l->empty += !l->labels[i].count;
         free(file);
@@ -123,36 +124,31 @@ static void show_classes(const snn_look_set *s, const set_boxes *b, snn_page *p)
 
 /* ---- anchors ---------------------------------------------------------------- */
 
-/* All anchors of the net in pixels of its input; how many. */
-static int anchors_of(const network *net, snn_size *anchors)
+/* All anchors of the net in pixels of its input; how many. *unit: see snn_net_anchors. */
+static int anchors_of(const network *net, snn_size *anchors, double *unit)
 {
-    int count = 0, i, a;
-    for (i = 0; i < net->n; ++i) {
-        const layer *l = &net->layers[i];
-        double unit = l->type == REGION ? (double)net->w / l->w : 1;
-        int all = l->type == REGION ? l->n : l->total;
-        if (!snn_has_anchors(l)) continue;
-        for (a = 0; a < all && a < MOST_ANCHORS; ++a) {
-            anchors[a].width = unit * l->biases[2 * a];
-            anchors[a].height = unit * l->biases[2 * a + 1];
-        }
-        count = a;
+    double sizes[MOST_ANCHORS][2];
+    int count = snn_net_anchors(net, sizes, MOST_ANCHORS, unit), a;
+    for (a = 0; a < count; ++a) {
+        anchors[a].width = sizes[a][0];
+        anchors[a].height = sizes[a][1];
     }
     return count;
 }
 
 /* The boxes as the net sees them, in pixels of its input. The caller frees. */
-static snn_size *sizes_of(const snn_data *d, const list_boxes *l, const network *net)
+static snn_size *sizes_of(const snn_data *d, const list_boxes *l, snn_net_view net)
 {
     snn_size *sizes = (snn_size *)snn_alloc(l->boxes + 1, sizeof *sizes);
     size_t i, j, count = 0;
     for (i = 0; i < d->images.count; ++i) {
-        double x = net->w, y = net->h;
+        double x = net.w, y = net.h;
         snn_picture picture;
-        if (snn_keeps_form() && !snn_picture_read(d->images.lines[i], 0, &picture) && picture.w) {
-            int turned = snn_is_turned(picture.orientation);
-            double w = turned ? picture.h : picture.w, h = turned ? picture.w : picture.h;
-            double scale = net->w / w < net->h / h ? net->w / w : net->h / h;
+        if (snn_net_keeps_form() && !snn_picture_read(d->images.lines[i], 0, &picture) && picture.w) {
+            double scale;
+            int w, h;
+            snn_picture_shown(d->images.lines[i], &picture, &w, &h);
+            scale = x / w < y / h ? x / w : y / h;
             x = scale * w;
             y = scale * h;
         }
@@ -179,12 +175,11 @@ static void show_anchors(const snn_look_set *s, const list_boxes *t, snn_page *p
 {
     static const char *const heads[] = { "anchors", "mean IoU with the boxes", "in the cfg", NULL };
     snn_size own[MOST_ANCHORS], fit[MOST_ANCHORS], *sizes;
-    const layer *last = &s->net->layers[s->net->n - 1];
-    double unit = last->type == REGION ? (double)s->net->w / last->w : 1, iou;
-    int count = anchors_of(s->net, own);
+    double unit, iou;
+    int count = anchors_of(s->net, own, &unit);
     char text[MOST_ANCHORS * 24] = "";
     if (!count || !t->boxes) return;
-    sizes = sizes_of(&s->train, t, s->net);
+    sizes = sizes_of(&s->train, t, snn_net_view_of(s->net));
     snn_page_table_begin(p, "Anchors", "boxes of the training list as the net sees them, with the best of the anchors; "
                          "fitted: k-means on IoU", heads);
     snn_page_row(p);

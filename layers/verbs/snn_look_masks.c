@@ -29,15 +29,8 @@ static int mask_of(const snn_data *d, const char *file, snn_mask *m)
     snn_picture picture;
     int w, h;
     if (snn_picture_read(file, 0, &picture)) return 0;
-    w = snn_is_turned(picture.orientation) ? picture.h : picture.w;
-    h = snn_is_turned(picture.orientation) ? picture.w : picture.h;
-    if (!w || !h) {
-        image im = load_image_color((char *)(size_t)file, 0, 0);
-        w = im.w;
-        h = im.h;
-        free_image(im);
-    }
-    return snn_mask_look(file, w, h, d->classes, d->ignore, m, snn_look_tell_nobody, NULL);
+    snn_picture_shown(file, &picture, &w, &h);
+    return snn_mask_look(file, w, h, d->classes, d->ignore, m, snn_tell_nobody, NULL);
 }
 
 static void count_pixels(const snn_data *d, const snn_mask *m, list_masks *l, size_t image)

@@ -7,11 +7,15 @@
  */
 #include "snn_found.h"
 #include "snn_mem.h"
+#include "snn_nets.h"
 #include "snn_options.h"
 #include "snn_verbs.h"
 
 #include <errno.h>
 #include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     char *data, *cfg, *weights;
@@ -225,7 +229,7 @@ int snn_map(int argc, char **argv)
     snn_need_file(&mistakes, options.weights);
     snn_box_set_read(&mistakes, options.data, &set);
     if (!mistakes) {
-        network *net = snn_load_network(options.cfg, options.weights);
+        network *net = snn_net_load(options.cfg, options.weights);
         snn_detector_check(&mistakes, options.cfg, options.data, net, set.files.classes);
         if (!mistakes) {
             snn_detect_all(net, &set, 1, &detections);

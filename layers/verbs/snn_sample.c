@@ -28,7 +28,7 @@ static void load_pictures(const snn_trial *p, const snn_data *data)
     }
 }
 
-static snn_trial *pass_of(const snn_data *data, char *cfg, char *weights, int images)
+static snn_trial *trial_of(const snn_data *data, char *cfg, char *weights, int images)
 {
     double affordable;
     network *net;
@@ -62,7 +62,7 @@ snn_trial *snn_sample(char *data_file, char *cfg, char *weights, int images)
     if (weights) snn_need_file(&mistakes, weights);
     snn_data_read(&mistakes, data_file, "train", 0, &data);
     snn_set_check(&mistakes, &data, &task);
-    if (!mistakes) p = pass_of(&data, cfg, weights, images);
+    if (!mistakes) p = trial_of(&data, cfg, weights, images);
     snn_data_free(&data);
     return p;
 }

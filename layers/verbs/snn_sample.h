@@ -11,7 +11,7 @@ extern "C" {
 
 enum { SNN_SAMPLE_IMAGES = 16 };
 
-/* A pass over `images` pictures, evenly spaced in the list `train` of the data
+/* A trial over `images` pictures, evenly spaced in the list `train` of the data
  * file and stretched to the network's size; over fewer where the list is
  * shorter, or where their activations would take more than 1 GiB. `weights`
  * may be NULL. NULL and messages where a file is wrong. */

@@ -20,7 +20,7 @@ typedef struct {
 } probe_options;
 
 typedef struct {
-    const snn_trial *pass;
+    const snn_trial *trial;
     const snn_probe_row *rows;
 } table;
 
@@ -37,7 +37,7 @@ static void print_moments(const snn_summary *m)
 
 static void print_table(const table *t, const snn_summary *input)
 {
-    const network *net = t->pass->net;
+    const network *net = t->trial->net;
     int i;
     printf("                           over the layer               channels: spread of means, deviations\n"
            "layer  %-16s %7s %7s %9s %7s  %6s %6s %6s %7s %9s %9s\n", "type", "mean",
@@ -64,12 +64,12 @@ static void write_csv(FILE *out, const void *content)
     fputs("layer,type,mean,standard_deviation,second_moment,channel_mean_spread,"
           "channel_std_min,channel_std_median,channel_std_max,nonfinite,"
           "gradient_norm,update_to_weight\n", out);
-    for (i = 0; i < t->pass->net->n; ++i) {
+    for (i = 0; i < t->trial->net->n; ++i) {
         const snn_probe_row *r = &t->rows[i];
         const snn_summary *m = &r->output;
         if (r->is_silent) continue;
         fprintf(out, "%d,%s,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%zu,%.6g,%.6g\n", i,
-                snn_layer_name(&t->pass->net->layers[i]), m->mean, m->deviation,
+                snn_layer_name(&t->trial->net->layers[i]), m->mean, m->deviation,
                 m->second_moment, m->spread, m->low, m->median, m->high,
                 nonfinite_of(r), r->gradient, r->update);
     }
@@ -77,7 +77,7 @@ static void write_csv(FILE *out, const void *content)
 
 static int plot(const char *file, const table *t)
 {
-    size_t n = (size_t)t->pass->net->n;
+    size_t n = (size_t)t->trial->net->n;
     double *deviation = (double *)snn_alloc(5 * n, sizeof *deviation);
     double *low = deviation + n, *high = low + n, *spread = high + n,
            *gradient = spread + n;
@@ -109,15 +109,15 @@ static int plot(const char *file, const table *t)
 static void print_verdict(const table *t, const snn_summary *input, const snn_cfg *cfg)
 {
     char advice[256];
-    int first = snn_probe_first(t->pass, t->rows, input, cfg);
-    const network *net = t->pass->net;
+    int first = snn_probe_first(t->trial, t->rows, input, cfg);
+    const network *net = t->trial->net;
     if (first == net->n) {
         printf("Every layer is at the fixed point: standard deviation %g to %g, channel "
                "means within %g.\n", SNN_LEAST_DEVIATION, SNN_MOST_DEVIATION,
                SNN_MOST_SPREAD);
         return;
     }
-    snn_probe_advice(t->pass, t->rows, input, cfg, first, advice, sizeof advice);
+    snn_probe_advice(t->trial, t->rows, input, cfg, first, advice, sizeof advice);
     if (first < 0) printf("The input is not at the fixed point: %s.\n", advice);
     else printf("Layer %d [%s] is the first to leave the fixed point: %s.\n", first,
                 snn_layer_name(&net->layers[first]), advice);
@@ -137,7 +137,7 @@ static int probe(const probe_options *o)
     snn_probe_rows(p, rows);
     input = snn_summary_of(p->input, (size_t)p->net->batch, (size_t)p->net->c,
                            (size_t)p->net->w * (size_t)p->net->h, NULL, NULL);
-    t.pass = p;
+    t.trial = p;
     t.rows = rows;
     print_table(&t, &input);
     cfg = snn_gate_open(o->cfg);

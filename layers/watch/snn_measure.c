@@ -24,8 +24,8 @@ static const double overlap = .5;
 /* From this score on a detection is shown, and counts for precision and recall. */
 static const double shown_score = .25;
 
-/* kind          which of the three parts is used
- * boxes, found, precision: of a detector; overlaps: of a segmenter; right: of a classifier */
+/* What is used is, of a detector: boxes, found, precision and hits; of a segmenter: set, output
+ * and counts; of a classifier: set, said and named. */
 struct snn_accuracy {
     snn_net_kind kind;
     network *net;
@@ -33,7 +33,7 @@ struct snn_accuracy {
     snn_found found;
     snn_ap *precision;          /* [classes] */
     uint32_t *hits;             /* [found.count] */
-    snn_data set;               /* segmenter, classifier */
+    snn_data set;
     const layer *output;
     snn_confusion counts;
     int *said, *named;          /* [images]: a classifier's answer, and the class */
@@ -47,7 +47,7 @@ const char *snn_measure_name(snn_net_kind kind)
 
 /* ---- the net --------------------------------------------------------------- */
 
-/* Without the host's table of layers, which the training has printed. */
+/* Reads the cfg without the host's table of layers on stderr, which the training has printed. */
 static network *quiet_net(char *cfg)
 {
     snn_rand_state random = snn_rand_now();
@@ -55,45 +55,13 @@ static network *quiet_net(char *cfg)
     network *net;
     fflush(stderr);
     dup2(out, STDERR_FILENO);
-    net = snn_read_network(cfg, NULL);
+    net = snn_net_read(cfg, NULL);
     fflush(stderr);
     dup2(saved, STDERR_FILENO);
     close(out);
     close(saved);
     snn_rand_resume(random);
     return net;
-}
-
-static void copy(float *to, const float *from, size_t count)
-{
-    if (to && from) memcpy(to, from, count * sizeof *to);
-}
-
-/* Of a net that only infers, which on AlexeyAB's tree has no gradients: snn_parameters_of
- * finds none there. */
-static float *values_of(const layer *l, const char *name)
-{
-    return !strcmp(name, "weights") ? l->weights : !strcmp(name, "biases") ? l->biases : l->scales;
-}
-
-/* The weights of one net into another of the same cfg. */
-static void copy_weights(network *to, const network *from)
-{
-    int i, k;
-    for (i = 0; i < from->n; ++i) {
-        snn_parameters source[SNN_MOST_PARAMETERS];
-        layer *l = &from->layers[i], *t = &to->layers[i];
-        int count = snn_parameters_of(l, source);
-        if (!count) continue;
-        snn_pull_layer(l);
-        for (k = 0; k < count; ++k) copy(values_of(t, source[k].name), source[k].values, source[k].count);
-        if (l->batch_normalize || l->type == BATCHNORM) {
-            size_t channels = source[count - 1].count;
-            copy(t->rolling_mean, l->rolling_mean, channels);
-            copy(t->rolling_variance, l->rolling_variance, channels);
-        }
-        snn_push_weights(t);
-    }
 }
 
 /* ---- detectors ------------------------------------------------------------- */
@@ -164,9 +132,9 @@ static void show_detections(const snn_accuracy *m, snn_page *p)
                             "with its score where they are few");
     for (i = 0; i < d->files.images.count && i < PICTURES; ++i) {
         const char *file = d->files.images.lines[i], *slash = strrchr(file, '/');
-        image im = load_image_color((char *)(size_t)file, 0, 0);
+        snn_pixels im = snn_pixels_of(file);
         int w, h, shown = 0;
-        unsigned char *rgb = snn_thumbnail(im.data, im.w, im.h, im.c, WIDTH, &w, &h);
+        unsigned char *rgb = snn_thumbnail(im.rgb, im.w, im.h, 3, WIDTH, &w, &h);
         double scale = (double)w / im.w;
         snn_page_picture(p, rgb, w, h, slash ? slash + 1 : file);
         for (k = d->first_truth[i]; k < d->first_truth[i + 1]; ++k) {
@@ -185,7 +153,7 @@ static void show_detections(const snn_accuracy *m, snn_page *p)
         }
         snn_page_picture_end(p);
         free(rgb);
-        free_image(im);
+        free(im.rgb);
     }
     snn_page_pictures_end(p);
 }
@@ -206,7 +174,7 @@ static void begin_segmenter(snn_accuracy *m, size_t *mistakes, char *data, char 
 }
 
 /* Segments image i; labels [im.h][im.w] and the mask are the caller's to free. */
-static uint16_t *segment(const snn_accuracy *m, size_t i, image im, snn_mask *truth)
+static uint16_t *segment(const snn_accuracy *m, size_t i, snn_pixels im, snn_mask *truth)
 {
     uint16_t *labels = (uint16_t *)snn_alloc((size_t)im.w * (size_t)im.h, sizeof *labels);
     size_t mistakes = 0;
@@ -221,13 +189,13 @@ static double segmenter_accuracy(snn_accuracy *m)
     snn_overlap *own = (snn_overlap *)snn_alloc(row, sizeof *own);
     memset(m->counts.pixels, 0, row * row * sizeof *m->counts.pixels);
     for (i = 0; i < m->set.images.count; ++i) {
-        image im = load_image_color(m->set.images.lines[i], 0, 0);
+        snn_pixels im = snn_pixels_of(m->set.images.lines[i]);
         snn_mask truth;
         uint16_t *labels = segment(m, i, im, &truth);
         snn_count_pixels(&m->counts, &truth, labels, own);
         snn_mask_free(&truth);
         free(labels);
-        free_image(im);
+        free(im.rgb);
     }
     free(own);
     return snn_overlap_mean(&m->counts, snn_iou_of);
@@ -261,10 +229,10 @@ static void show_overlaps(const snn_accuracy *m, snn_page *p)
 }
 
 /* Half of the picture's colour is the class's; where one class is background, it has none. */
-static void show_labels(const snn_accuracy *m, snn_page *p, image im, const uint16_t *labels, const char *caption)
+static void show_labels(const snn_accuracy *m, snn_page *p, snn_pixels im, const uint16_t *labels, const char *caption)
 {
     int w, h, x, y, shift = !snn_is_exclusive(m->output);
-    unsigned char *rgb = snn_thumbnail(im.data, im.w, im.h, im.c, WIDTH, &w, &h);
+    unsigned char *rgb = snn_thumbnail(im.rgb, im.w, im.h, 3, WIDTH, &w, &h);
     for (y = 0; y < h; ++y) {
         for (x = 0; x < w; ++x) {
             int label = labels[(size_t)(y * im.h / h) * (size_t)im.w + (size_t)(x * im.w / w)];
@@ -281,7 +249,7 @@ static void show_masks(const snn_accuracy *m, snn_page *p)
     size_t i;
     snn_page_pictures_begin(p, "Masks", "images of the valid list in pairs: what is there, and what the net finds");
     for (i = 0; i < m->set.images.count && i < PICTURES / 2; ++i) {
-        image im = load_image_color(m->set.images.lines[i], 0, 0);
+        snn_pixels im = snn_pixels_of(m->set.images.lines[i]);
         const char *slash = strrchr(m->set.images.lines[i], '/');
         snn_mask truth;
         uint16_t *labels = segment(m, i, im, &truth);
@@ -295,7 +263,7 @@ static void show_masks(const snn_accuracy *m, snn_page *p)
         snn_mask_free(&truth);
         free(top);
         free(labels);
-        free_image(im);
+        free(im.rgb);
     }
     snn_page_pictures_end(p);
 }
@@ -309,9 +277,9 @@ static void begin_classifier(snn_accuracy *m, size_t *mistakes, char *data)
     snn_data_read_named(mistakes, data, "valid", &m->set);
     if (*mistakes) return;
     snn_set_check(mistakes, &m->set, &task);
-    if (m->net->layers[m->net->n - 1].outputs < m->set.classes) {
+    if (snn_net_view_of(m->net).outputs < m->set.classes) {
         snn_mistake(mistakes, data, 0, "classes: expected at most the net's %d outputs, got %d",
-                    m->net->layers[m->net->n - 1].outputs, m->set.classes);
+                    snn_net_view_of(m->net).outputs, m->set.classes);
     }
     m->said = (int *)snn_alloc(m->set.images.count, sizeof *m->said);
     m->named = (int *)snn_alloc(m->set.images.count, sizeof *m->named);
@@ -324,14 +292,11 @@ static void begin_classifier(snn_accuracy *m, size_t *mistakes, char *data)
 /* As `classifier valid` looks at an image: the middle of it, scaled to the net's input. */
 static int answer(snn_accuracy *m, const char *file)
 {
-    image im = load_image_color((char *)(size_t)file, 0, 0), middle = snn_middle_of(im, m->net->w, m->net->h);
-    const float *score = snn_predict(m->net, middle.data);
+    const float *score = snn_net_classify(m->net, file);
     int best = 0, k;
     for (k = 1; k < m->set.classes; ++k) {
         if (score[k] > score[best]) best = k;
     }
-    free_image(middle);
-    free_image(im);
     return best;
 }
 
@@ -367,16 +332,16 @@ static void show_answers(const snn_accuracy *m, snn_page *p)
     snn_page_table_end(p);
     snn_page_pictures_begin(p, "Answers", "images of the valid list: the class, and what the net says");
     for (i = 0; i < m->set.images.count && i < PICTURES; ++i) {
-        image im = load_image_color(m->set.images.lines[i], 0, 0);
+        snn_pixels im = snn_pixels_of(m->set.images.lines[i]);
         int w, h;
-        unsigned char *rgb = snn_thumbnail(im.data, im.w, im.h, im.c, WIDTH, &w, &h);
+        unsigned char *rgb = snn_thumbnail(im.rgb, im.w, im.h, 3, WIDTH, &w, &h);
         char caption[160];
         snprintf(caption, sizeof caption, "%s: %s", class_name(&m->set, m->named[i], number[0]),
                  class_name(&m->set, m->said[i], number[1]));
         snn_page_picture(p, rgb, w, h, caption);
         snn_page_picture_end(p);
         free(rgb);
-        free_image(im);
+        free(im.rgb);
     }
     snn_page_pictures_end(p);
 }
@@ -399,7 +364,7 @@ snn_accuracy *snn_measure_new(snn_net_kind kind, char *data, char *cfg)
 
 double snn_measure_net(snn_accuracy *m, const network *trained)
 {
-    copy_weights(m->net, trained);
+    snn_copy_weights(m->net, trained);
     if (m->kind == SNN_DETECTOR) return detector_accuracy(m);
     if (m->kind == SNN_SEGMENTER) return segmenter_accuracy(m);
     return classifier_accuracy(m);

@@ -4,24 +4,22 @@
 #ifndef SNN_MEASURE_H
 #define SNN_MEASURE_H
 
-#include "snn_host_forward.h"
+#include "snn_nets.h"
 #include "snn_page.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef enum { SNN_DETECTOR, SNN_SEGMENTER, SNN_CLASSIFIER } snn_net_kind;
-
 /* "mAP", "mIoU", "top-1" */
-const char *snn_measure_name(snn_net_kind task);
+const char *snn_measure_name(snn_net_kind kind);
 
 typedef struct snn_accuracy snn_accuracy;
 
 /* Reads the data set and makes a net of its own, of one image; stays with the process.
  * Exits with status 1 where a file is wrong, every mistake printed. Draws none of the
  * random numbers that the training goes on with. */
-snn_accuracy *snn_measure_new(snn_net_kind task, char *data, char *cfg);
+snn_accuracy *snn_measure_new(snn_net_kind kind, char *data, char *cfg);
 
 /* The accuracy, in [0, 1], with the weights that `trained` has now. */
 double snn_measure_net(snn_accuracy *m, const network *trained);

@@ -1,8 +1,10 @@
 #include "snn_watch_page.h"
+#include "snn_data.h"
 #include "snn_files.h"
 #include "snn_layers.h"
 #include "snn_math.h"
 #include "snn_mem.h"
+#include "snn_nets.h"
 #include "snn_summary.h"
 #include "snn_page.h"
 #include "snn_parameters.h"
@@ -19,14 +21,17 @@ enum { MOST_NAMED = 12 };
 
 void snn_watch_page_begin(snn_watch_page *p, network *net, const char *name, const snn_watch_options *options)
 {
-    list *settings = read_data_cfg(options->data);
-    const char *names = option_find_str(settings, (char *)(options->task == SNN_CLASSIFIER ? "labels" : "names"), NULL);
+    snn_data settings;
+    const char *names;
+    size_t mistakes = 0;
     memset(p, 0, sizeof *p);
     p->net = net;
     p->name = name;
     p->options = options;
+    if (!snn_data_open(&mistakes, options->data, &settings)) return;
+    names = snn_data_value(&settings, options->task == SNN_CLASSIFIER ? "labels" : "names", NULL);
     if (names && !snn_text_read(names, &p->names)) memset(&p->names, 0, sizeof p->names);
-    free_list(settings);
+    snn_data_free(&settings);
 }
 
 /* ---- the first mini-batch -------------------------------------------------- */
@@ -39,9 +44,9 @@ static const char *name_of(const snn_watch_page *p, int category, char number[16
 }
 
 /* The host's truth for a detector: boxes until one without width. */
-static void keep_boxes(snn_watch_picture *to, const layer *last, const float *truth, int values)
+static void keep_boxes(snn_watch_picture *to, int stride, const float *truth, int values)
 {
-    int stride = snn_truth_stride(last), most = values / stride, i;
+    int most = values / stride, i;
     to->boxes = (float *)snn_alloc((size_t)most + 1, 5 * sizeof *to->boxes);
     for (i = 0; i < most && truth[i * stride + 2] > 0; ++i) {
         memcpy(to->boxes + 5 * i, truth + i * stride, 5 * sizeof *to->boxes);
@@ -50,14 +55,14 @@ static void keep_boxes(snn_watch_picture *to, const layer *last, const float *tr
 }
 
 /* Planes of 0 and 1 over the picture, each class in its colour. */
-static void paint_planes(snn_watch_picture *to, const layer *last, const float *truth, int values)
+static void paint_planes(snn_watch_picture *to, snn_layer_view last, const float *truth, int values)
 {
-    int plane = last->out_w * last->out_h, classes, x, y, k;
+    int plane = last.w * last.h, classes, x, y, k;
     if (plane <= 0) return;
     classes = values / plane;
     for (y = 0; y < to->h; ++y) {
         for (x = 0; x < to->w; ++x) {
-            int at = y * last->out_h / to->h * last->out_w + x * last->out_w / to->w;
+            int at = y * last.h / to->h * last.w + x * last.w / to->w;
             for (k = 0; k < classes; ++k) {
                 if (truth[k * plane + at] > .5f && (k || classes == 1)) {
                     snn_tint(to->rgb + 3 * (y * to->w + x), k + (classes == 1));
@@ -82,18 +87,19 @@ static void caption_class(const snn_watch_page *p, snn_watch_picture *to, const 
 
 void snn_watch_page_batch(snn_watch_page *p, const network *net, data d)
 {
-    const layer *last = &net->layers[net->n - 1];
+    const snn_net_view n = snn_net_view_of(net);
+    const layer *last = snn_layer_in(net, -1);
     int i;
     if (p->picture_count || !d.X.vals) return;
     for (i = 0; i < d.X.rows && i < SNN_WATCH_PICTURES; ++i) {
         snn_watch_picture *to = &p->pictures[i];
-        to->rgb = snn_thumbnail(d.X.vals[i], net->w, net->h, net->c, SNN_WATCH_WIDTH, &to->w, &to->h);
+        to->rgb = snn_thumbnail(d.X.vals[i], n.w, n.h, n.c, SNN_WATCH_WIDTH, &to->w, &to->h);
         to->caption = (char *)snn_alloc(32, 1);
         if (p->options->task == SNN_DETECTOR) {
-            keep_boxes(to, last, d.y.vals[i], d.y.cols);
+            keep_boxes(to, snn_layer_truth_stride(last), d.y.vals[i], d.y.cols);
             snprintf(to->caption, 32, "%d box%s", to->count, to->count == 1 ? "" : "es");
         } else if (p->options->task == SNN_SEGMENTER) {
-            paint_planes(to, last, d.y.vals[i], d.y.cols);
+            paint_planes(to, snn_layer_view_of(last), d.y.vals[i], d.y.cols);
         } else {
             caption_class(p, to, d.y.vals[i], d.y.cols);
         }
@@ -134,7 +140,8 @@ static double *smoothed(const double *values, size_t count)
 static void show_curves(const snn_watch_page *p, snn_page *page, const snn_history *h)
 {
     double *mean = smoothed(h->loss, h->count), *speed, *accuracy, *at;
-    double images = (double)p->net->batch * p->net->subdivisions * snn_ranks();
+    const snn_net_view net = snn_net_view_of(p->net);
+    double images = (double)net.batch * net.subdivisions * snn_ranks();
     size_t i, measured = 0;
     speed = (double *)snn_alloc(3 * h->count + 1, sizeof *speed);
     accuracy = speed + h->count;
@@ -170,25 +177,26 @@ static void show_curves(const snn_watch_page *p, snn_page *page, const snn_histo
 static void show_layers(const snn_watch_page *p, snn_page *page)
 {
     static const char *const heads[] = { "layer", "type", "mean", "standard deviation", "weights' norm", "clipped filters", NULL };
+    const snn_net_view net = snn_net_view_of(p->net);
     int i;
     snn_page_table_begin(page, "Layers", "of the last mini-batch; a layer at the fixed point has mean 0 and standard "
                          "deviation 1; clipped: the share of filters that agc held back in the last step", heads);
-    for (i = 0; i < p->net->n; ++i) {
-        layer *l = &p->net->layers[i];
+    for (i = 0; i < net.layers; ++i) {
+        layer *l = snn_layer_in(p->net, i);
         size_t channels, plane;
         snn_parameters own[SNN_MOST_PARAMETERS];
         snn_summary m;
         if (!snn_parameters_of(l, own)) continue;
         snn_pull_layer(l);
         snn_channels_of(l, &channels, &plane);
-        m = snn_summary_of(l->output, (size_t)l->batch, channels, plane, NULL, NULL);
+        m = snn_summary_of(snn_layer_view_of(l).output, (size_t)net.batch, channels, plane, NULL, NULL);
         snn_page_row(page);
         snn_page_cell(page, NULL, i);
         snn_page_cell(page, snn_layer_name(l), 0);
         snn_page_cell(page, NULL, m.mean);
         snn_page_cell(page, NULL, m.deviation);
         snn_page_cell(page, NULL, sqrt(snn_sum_of_squares(own[0].values, own[0].count)));
-        snn_page_cell(page, NULL, snn_step_clipped(l, p->net->momentum, p->net->batch * p->net->subdivisions));
+        snn_page_cell(page, NULL, snn_step_clipped(l, net.momentum, net.batch * net.subdivisions));
         snn_page_row_end(page);
     }
     snn_page_table_end(page);
@@ -209,7 +217,7 @@ static void show_facts(const content *c, snn_page *page)
     char text[64];
     size_t since, last = h->count - 1;
     ptrdiff_t best = snn_history_best(h, &since);
-    snprintf(text, sizeof text, "%.0f of %d", h->iteration[last], c->p->net->max_batches);
+    snprintf(text, sizeof text, "%.0f of %d", h->iteration[last], snn_net_view_of(c->p->net).max_batches);
     snn_page_fact(page, c->is_last ? "iterations, finished" : "iteration", text, 0);
     snn_page_fact(page, "loss", NULL, h->loss[last]);
     snn_page_fact(page, "learning rate", NULL, h->rate[last]);

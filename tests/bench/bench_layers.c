@@ -340,11 +340,7 @@ static void time_case(const bench_case *c, bench_shape s)
         k.net = net_of(s.n, s.c, s.h, s.w, c->cfg);
         k.l = *net_last(k.net);
         memcpy(k.l.delta, k.gradient, k.count * sizeof(float));
-#ifdef SNN_ALEXEYAB
-        k.state.net = *k.net;
-#else
-        k.state = *k.net;
-#endif
+        k.state = snn_first_state(k.net);
         *k.net->seen = 0;
         k.state.input = k.x;
         k.state.delta = k.delta;

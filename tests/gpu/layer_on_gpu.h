@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-#include "snn_host.h"
+#include "family.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
 #include "snn_random.h"
@@ -74,34 +74,9 @@ static inline void free_buffers(layer *l)
     free(l->cweights);
 }
 
-#ifdef SNN_ALEXEYAB
-typedef uint64_t seen_count;
-#else
-typedef size_t seen_count;
-#endif
-
 static inline snn_state state_of(float *input, float *delta, int gpu, int train)
 {
-    static seen_count seen = 96;
-    snn_state s;
-    memset(&s, 0, sizeof s);
-    s.train = train;
-#ifdef SNN_ALEXEYAB
-    (void)gpu;
-    s.net.seen = (void *)&seen;
-    s.input = input;
-    s.delta = delta;
-#else
-    s.seen = (void *)&seen;
-    if (gpu) {
-        s.input_gpu = input;
-        s.delta_gpu = delta;
-    } else {
-        s.input = input;
-        s.delta = delta;
-    }
-#endif
-    return s;
+    return family_state(input, delta, gpu, train, 96);
 }
 
 /* What a pass over the layer leaves. */

@@ -29,12 +29,7 @@ enum { BATCH = 4, CHANNELS = 3, SIDE = 20, CLASSES = 5, ITERATIONS = 12 };
     "[convolutional]\nfilters=5\nsize=1\nstride=1\nactivation=linear\n" \
     "[avgpool]\n" \
     "[softmax]\n"
-#ifdef SNN_ALEXEYAB
-#define DECONVOLUTION ""
-#else
-#define DECONVOLUTION \
-    "[deconvolutional]\nfilters=6\nsize=2\nstride=2\nactivation=selu\n"
-#endif
+#define DECONVOLUTION TEXT_UNLESS_ALEXEYAB("[deconvolutional]\nfilters=6\nsize=2\nstride=2\nactivation=selu\n")
 static const char *const net_text = BODY DECONVOLUTION TAIL;
 static const char *const resizable_text = BODY TAIL;
 
@@ -49,7 +44,6 @@ static const char *const segmenting_text =
     "[convolutional]\nfilters=5\nsize=1\nstride=1\nactivation=linear\n"
     "[softmax]\nspatial=1\n";
 
-#ifndef SNN_ALEXEYAB
 /* Boxes. */
 static const char *const detecting_text =
     "learning_rate=.01\nmomentum=.9\ndecay=.0005\nagc=.2\ninit=lecun_normal\n"
@@ -62,7 +56,6 @@ static const char *const heads[] = {
     "[region]\nanchors=1,1, 2,2, 3,3\nclasses=5\ncoords=4\nnum=3\nsoftmax=1\n"
     "object_scale=5\nnoobject_scale=1\nclass_scale=1\ncoord_scale=1\nthresh=.6\n",
 };
-#endif
 
 /* In place of the host's cuda_make_array: an array that is made without values holds NaN,
  * so that what is read before it is written shows. pjreddie's tree clears it, AlexeyAB's
@@ -129,15 +122,6 @@ static data images_of(int count, int truth)
     return d;
 }
 
-static float train(network *net, data d)
-{
-#ifdef SNN_ALEXEYAB
-    return train_network(*net, d);
-#else
-    return train_network(net, d);
-#endif
-}
-
 static void pull(network *net)
 {
     int i;
@@ -180,9 +164,7 @@ TEST(weights_of_init_are_on_the_device)
         snprintf(text, sizeof text, "init=%s\n"
                  "[convolutional]\nfilters=6\nsize=3\npad=1\nstride=1\nactivation=selu\n"
                  "[convolutional]\nfilters=4\nsize=3\ngroups=2\npad=1\nstride=1\nactivation=selu\n"
-#ifndef SNN_ALEXEYAB
-                 "[deconvolutional]\nfilters=4\nsize=2\nstride=2\nactivation=selu\n"
-#endif
+                 TEXT_UNLESS_ALEXEYAB("[deconvolutional]\nfilters=4\nsize=2\nstride=2\nactivation=selu\n")
                  "[connected]\noutput=5\nactivation=linear\n", forms[i]);
         net = net_on(0, text);
         for (k = 0; k < net->n; ++k) {
@@ -210,9 +192,9 @@ static void train_on_both(const char *text, int truth)
     for (step = 0; step < ITERATIONS; ++step) {
         float want, got;
         use_device(-1);
-        want = train(cpu, d);
+        want = family_train(cpu, d);
         use_device(0);
-        got = train(gpu, d);
+        got = family_train(gpu, d);
         CHECK_NEAR(got, want, 1e-4 * (1 + want));
     }
     pull(gpu);
@@ -235,18 +217,16 @@ TEST(segmentation_trains_as_on_the_cpu)
     train_on_both(segmenting_text, OF_PIXELS);
 }
 
-#ifndef SNN_ALEXEYAB
-/* AlexeyAB's [yolo] has no activations on the CPU in a build for GPUs. */
 TEST(detection_trains_as_on_the_cpu)
 {
     char text[2048];
     size_t i;
+    if (!FAMILY_HAS_CPU_YOLO) SKIP("AlexeyAB's [yolo] has no activations on the CPU in a build for GPUs");
     for (i = 0; i < COUNT(heads); ++i) {
         snprintf(text, sizeof text, detecting_text, heads[i]);
         train_on_both(text, OF_BOXES);
     }
 }
-#endif
 
 static void predict_both(network *cpu, network *gpu, int side)
 {
@@ -299,8 +279,8 @@ TEST(gradient_of_a_whitened_input_is_left_out_of_a_training)
     data d = images_of(BATCH, OF_IMAGES);
     network *all = net_on(0, net_text), *planned = net_on(0, net_text);
     snn_plan_training(planned);
-    train(all, d);
-    train(planned, d);
+    family_train(all, d);
+    family_train(planned, d);
     CHECK(largest_gradient(all) > 0);
     CHECK(largest_gradient(planned) == 0);
     pull(all);
@@ -319,7 +299,7 @@ TEST(files_hold_what_was_trained_on_the_device)
     int saved;
     close(mkstemp(path));
     use_device(0);
-    train(gpu, d);
+    family_train(gpu, d);
     saved = quiet_begin();
     snn_save_weights(gpu, path);
     use_device(-1);
@@ -335,16 +315,6 @@ TEST(files_hold_what_was_trained_on_the_device)
 }
 
 /* ---------------------------------------------------------------- several GPUs */
-
-static float train_both(network **nets, data d)
-{
-#ifdef SNN_ALEXEYAB
-    network values[] = { *nets[0], *nets[1] };
-    return train_networks(values, 2, d, 4);
-#else
-    return train_networks(nets, 2, d, 4);
-#endif
-}
 
 /* The mask of layer 2, the first [alpha_dropout]. */
 static void pull_mask(network *net, uint32_t *mask, size_t words)
@@ -372,12 +342,12 @@ TEST(several_gpus_draw_masks_of_their_own_and_end_alike)
     for (i = 0; i < 2; ++i) nets[i] = net_on(i, net_text);
     alone = net_on(0, net_text);
     for (step = 0; step < 4; ++step) {
-        train_both(nets, d);
+        family_train_both(nets, d);
         for (i = 0; i < 2; ++i) pull_mask(nets[i], masks[i], WORDS);
         CHECK(memcmp(masks[0], masks[1], sizeof masks[0]));
         if (step) continue;
         use_device(0);
-        train(alone, half);
+        family_train(alone, half);
         pull_mask(alone, masks[2], WORDS);
         CHECK(!memcmp(masks[0], masks[2], sizeof masks[0]));
         pull(alone);
@@ -415,9 +385,7 @@ int main(void)
     RUN(weights_of_init_are_on_the_device);
     RUN(training_gives_the_losses_and_weights_of_the_cpu);
     RUN(segmentation_trains_as_on_the_cpu);
-#ifndef SNN_ALEXEYAB
     RUN(detection_trains_as_on_the_cpu);
-#endif
     RUN(predictions_follow_a_resize);
     RUN(gradient_of_a_whitened_input_is_left_out_of_a_training);
     RUN(files_hold_what_was_trained_on_the_device);

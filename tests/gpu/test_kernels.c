@@ -337,7 +337,9 @@ static void clip_one(const clip_case *k)
     l.weight_updates_gpu = array_on_gpu(u, count);
     l.bias_updates_gpu = array_on_gpu(b, filters);
     got = (float *)snn_alloc(count, sizeof *got);
-    snn_clip_filters(&f, u, b, .3, 0, filters);
+    f.updates = u;
+    f.bias_updates = b;
+    snn_clip_filters(&f, .3, 0, filters);
     snn_clip_filters_gpu(&l, .3);
     cuda_pull_array(l.weight_updates_gpu, got, count);
     agree("updates", &where, got, u, count, 1e-6);
@@ -359,9 +361,7 @@ TEST(clipping_agrees_with_the_cpu)
         { CONVOLUTIONAL, 5, 256, 1, 1 }, { CONVOLUTIONAL, 3, 257, 1, 1 },
         { CONVOLUTIONAL, 6, 8, 3, 2 },   { CONVOLUTIONAL, 33, 70, 3, 1 },
         { CONNECTED, 7, 1000, 1, 1 },
-#ifndef SNN_ALEXEYAB
-        { DECONVOLUTIONAL, 5, 6, 2, 1 },
-#endif
+        UNLESS_ALEXEYAB({ DECONVOLUTIONAL, 5, 6, 2, 1 })
     };
     size_t i;
     for (i = 0; i < COUNT(cases); ++i) clip_one(&cases[i]);
@@ -417,14 +417,14 @@ static void centre_one(const clip_case *k, int side)
     cuda_pull_array(gpu->mean_gpu, got, cpu->channels < count ? cpu->channels : count);
     agree("means", &where, got, cpu->mean, cpu->channels < count ? cpu->channels : count, 1e-5);
     snn_centre_spread(cpu, &f);
-    snn_centre_before(cpu, &l, &f, 0, filters);
+    snn_centre_before(cpu, &f, 0, filters);
     snn_centre_before_gpu(gpu, &l);
     cuda_pull_array(l.weight_updates_gpu, got, count);
     agree("updates", &where, got, u, count, 1e-5);
     /* A step that changes the weights. */
     for (i = 0; i < count; ++i) l.weights[i] += .01f * u[i];
     cuda_push_array(l.weights_gpu, l.weights, count);
-    snn_centre_after(cpu, &l, &f, 0, filters);
+    snn_centre_after(cpu, &f, 0, filters);
     snn_centre_after_gpu(gpu, &l);
     cuda_pull_array(l.biases_gpu, got, filters);
     agree("biases", &where, got, l.biases, filters, 1e-5);
@@ -463,21 +463,13 @@ static int updates;
 static void count_update(snn_layer_arg l, SNN_UPDATE_PARAMS)
 {
     (void)l;
-#ifdef SNN_ALEXEYAB
-    (void)batch, (void)rate, (void)momentum, (void)decay;
-#else
-    (void)a;
-#endif
+    (void)SNN_UPDATE_BATCH, (void)SNN_UPDATE_RATE, (void)SNN_UPDATE_MOMENTUM, (void)SNN_UPDATE_DECAY;
 }
 
 static void count_update_gpu(layer l, SNN_GPU_UPDATE_PARAMS)
 {
     float first;
-#ifdef SNN_ALEXEYAB
-    (void)batch, (void)rate, (void)momentum, (void)decay, (void)loss_scale;
-#else
-    (void)a;
-#endif
+    (void)SNN_UPDATE_BATCH, (void)SNN_UPDATE_RATE, (void)SNN_UPDATE_MOMENTUM, (void)SNN_UPDATE_DECAY, (void)SNN_UPDATE_LOSS_SCALE;
     cuda_pull_array(l.bias_updates_gpu, &first, 1);
     /* Adam has no momentum buffer: what is clipped is the gradient. */
     CHECK_NEAR(first, SNN_UPDATE_ADAM ? .5 * 4 : .5 / (1 - .75) * 4, 1e-6);
@@ -563,27 +555,16 @@ TEST(updates_on_the_gpu_clip_first)
     l.bias_updates_gpu = array_on_gpu(&update, 1);
     l.biases_gpu = array_on_gpu(&weight, 1);
     CHECK(snn_step_layer(&l, .5, 0, no_noise));
-    {
-#ifdef SNN_ALEXEYAB
-        l.update_gpu(l, 4, .1f, .75f, 0, 1);
-        l.adam = 1;
-        l.update_gpu(l, 4, .1f, .75f, 0, 1);
-#else
-        update_args a;
-        memset(&a, 0, sizeof a);
-        a.batch = 4;
-        a.momentum = .75f;
-        l.update_gpu(l, a);
+    family_update_gpu(&l, 4, .1f, .75f, 0);
+    if (FAMILY_STEPS_TOGETHER) {
         snn_step_together();
         cuda_pull_array(l.weight_updates_gpu, &update, 1);
         CHECK_NEAR(update, .75 * .5 / (1 - .75) * 4, 1e-6);
         update = 100;
         cuda_push_array(l.bias_updates_gpu, &update, 1);
         ++updates;      /* ours, without the host's */
-        a.adam = 1;
-        l.update_gpu(l, a);
-#endif
     }
+    family_update_gpu(&l, 4, .1f, .75f, 1);
     CHECK_NEAR(updates, 2, 0);
     cuda_free(l.biases_gpu);
     cuda_free(l.weights_gpu);
@@ -619,18 +600,6 @@ static layer loss_layer(LAYER_TYPE type, const shape_case *k)
     return l;
 }
 
-/* The host passes a truth for the CPU beside the device's. */
-static snn_state with_truth(snn_state s, float *truth, float *truth_gpu)
-{
-#ifdef SNN_ALEXEYAB
-    s.truth = truth_gpu ? truth_gpu : truth;
-#else
-    s.truth = truth;
-    s.truth_gpu = truth_gpu;
-#endif
-    return s;
-}
-
 /* exp and log of a GPU are off by an ulp or two of the processor's. */
 static void compare_loss(LAYER_TYPE type, const shape_case *k)
 {
@@ -645,11 +614,11 @@ static void compare_loss(LAYER_TYPE type, const shape_case *k)
     }
     x_gpu = array_on_gpu(x, count);
     truth_gpu = array_on_gpu(truth, count);
-    l.forward(l, with_truth(state_of(x, NULL, 0, 1), truth, NULL));
+    l.forward(l, family_truth(state_of(x, NULL, 0, 1), truth, NULL));
     want = l.cost[0];
     CHECK(snn_is_finite(want) && want > 0);
     l.cost[0] = 0;
-    l.forward_gpu(l, with_truth(state_of(x_gpu, NULL, 1, 1), truth, truth_gpu));
+    l.forward_gpu(l, family_truth(state_of(x_gpu, NULL, 1, 1), truth, truth_gpu));
     CHECK_NEAR(l.cost[0], want, 1e-6 * want);
     cuda_pull_array(l.output_gpu, got, count);
     agree("loss, output", k, got, l.output, count, tolerance);
@@ -704,9 +673,7 @@ static const struct {
     { { CONVOLUTIONAL, 6, 8, 3, 2 }, .01, 1, 0 },     { { CONVOLUTIONAL, 17, 70, 3, 1 }, 0, 0, 1 },
     { { CONNECTED, 2, 5120, 1, 1 }, .01, 1, 0 },      { { CONNECTED, 3, 5121, 1, 1 }, .01, 1, 0 },
     { { CONNECTED, 1, 12000, 1, 1 }, .02, 0, 0 },
-#ifndef SNN_ALEXEYAB
-    { { DECONVOLUTIONAL, 5, 6, 2, 1 }, .01, 1, 0 },   { { DECONVOLUTIONAL, 2, 170, 2, 1 }, .01, 1, 0 },
-#endif
+    UNLESS_ALEXEYAB({ { DECONVOLUTIONAL, 5, 6, 2, 1 }, .01, 1, 0 },   { { DECONVOLUTIONAL, 2, 170, 2, 1 }, .01, 1, 0 })
 };
 
 static const snn_step_rates step_rates = { { .1f, .9f, .0005f }, 4 };
@@ -769,16 +736,15 @@ static void step_on_cpu(const layer *l, snn_centre *c, double agc)
     snn_filters_of(l, &f);
     if (c) {
         snn_centre_spread(c, &f);
-        snn_centre_before(c, l, &f, 0, f.filters);
+        snn_centre_before(c, &f, 0, f.filters);
     }
     if (agc > 0) {
-        snn_clip_filters(&f, l->weight_updates, l->bias_updates, snn_clip_bound(agc, step_rates.host.momentum, step_rates.batch),
-                         0, f.filters);
+        snn_clip_filters(&f, snn_clip_bound(agc, step_rates.host.momentum, step_rates.batch), 0, f.filters);
     }
     step_values(l->weights, l->weight_updates, step_rates.host.decay, (size_t)l->nweights);
     step_values(l->biases, l->bias_updates, 0, f.filters);
     if (l->scales) step_values(l->scales, l->scale_updates, 0, f.filters);
-    if (c) snn_centre_after(c, l, &f, 0, f.filters);
+    if (c) snn_centre_after(c, &f, 0, f.filters);
 }
 
 static void agree_on_gpu(const char *what, size_t n, const float *gpu, const float *cpu, size_t count)

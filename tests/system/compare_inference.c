@@ -3,7 +3,7 @@
  *
  *     compare_inference CFG WEIGHTS
  */
-#include "darknet.h"
+#include "snn_host.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -39,11 +39,7 @@ int main(int argc, char **argv)
         random = random * 1664525u + 1013904223u;
         input[i] = (float)(random >> 8) / (1 << 24);
     }
-#ifdef LIB_API
-    network_predict(*net, input);
-#else
-    network_predict(net, input);
-#endif
+    snn_predict(net, input);
     for (i = 0; i < net->n; ++i) {
         const layer *l = &net->layers[i];
         if (l->output) printf("digest %d %016llx\n", i, (unsigned long long)digest_of(l->output, (size_t)l->outputs));

@@ -7,7 +7,7 @@
  * each and prints "loss LOSS" after each step. The truths fit the last layer:
  * boxes from the labels beside images/, or one class an image.
  */
-#include "snn_host.h"
+#include "family.h"
 #include "snn_files.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
@@ -54,16 +54,6 @@ static void put_class(float *truth, int count, size_t number)
     truth[number % (size_t)count] = 1;
 }
 
-static int values_per_box(const layer *l)
-{
-#ifdef SNN_ALEXEYAB
-    return l->truth_size;
-#else
-    (void)l;
-    return 5;
-#endif
-}
-
 static void put_truth(float *truth, int count, const layer *last, const char *picture,
                       size_t number)
 {
@@ -74,7 +64,7 @@ static void put_truth(float *truth, int count, const layer *last, const char *pi
     if (last->type == YOLO || last->type == REGION || last->type == DETECTION) {
         boxes = read_boxes(labels, &n);
         if (last->type == DETECTION) put_cells(truth, last, boxes, n);
-        else put_list(truth, count, values_per_box(last), boxes, n);
+        else put_list(truth, count, snn_truth_stride(last), boxes, n);
         free(boxes);
     } else if (last->type == SOFTMAX || last->type == COST) {
         put_class(truth, count, number);
@@ -85,17 +75,6 @@ static void put_truth(float *truth, int count, const layer *last, const char *pi
 }
 
 /* ---- steps --------------------------------------------------------------- */
-
-static float step(network *net, float *input, float *truth)
-{
-#ifdef SNN_ALEXEYAB
-    return train_network_datum(*net, input, truth);
-#else
-    memcpy(net->input, input, (size_t)net->inputs * (size_t)net->batch * sizeof *input);
-    memcpy(net->truth, truth, (size_t)net->truths * (size_t)net->batch * sizeof *truth);
-    return train_network_datum(net);
-#endif
-}
 
 static int truths_of(const network *net)
 {
@@ -119,7 +98,7 @@ static void train(network *net, char *list, int steps)
             free_image(picture);
             put_truth(truth + i * truths, (int)truths, &net->layers[net->n - 1], file, next);
         }
-        printf("loss %g\n", step(net, input, truth));
+        printf("loss %g\n", family_train_datum(net, input, truth));
     }
     snn_text_free(&files);
     free(input);

@@ -6,7 +6,7 @@
  * The input and the truths are random numbers and zeros. Linked with
  * --wrap=snn_gate_open. */
 #include "snn_cfg.h"
-#include "snn_host.h"
+#include "family.h"
 #include "snn_mem.h"
 #include "snn_random.h"
 
@@ -16,17 +16,6 @@
 snn_cfg *__wrap_snn_gate_open(const char *file);
 
 snn_cfg *__wrap_snn_gate_open(const char *file) { return snn_cfg_read(file); }
-
-static float step(network *net, float *input, float *truth)
-{
-#ifdef SNN_ALEXEYAB
-    return train_network_datum(*net, input, truth);
-#else
-    memcpy(net->input, input, (size_t)net->inputs * (size_t)net->batch * sizeof *input);
-    memcpy(net->truth, truth, (size_t)net->truths * (size_t)net->batch * sizeof *truth);
-    return train_network_datum(net);
-#endif
-}
 
 int main(int argc, char **argv)
 {
@@ -46,6 +35,6 @@ int main(int argc, char **argv)
     input = (float *)snn_alloc(inputs, sizeof *input);
     truth = (float *)snn_alloc(truths, sizeof *truth);
     for (i = 0; i < inputs; ++i) input[i] = (float)snn_random_uniform(key, i);
-    printf("loss %g\n", step(net, input, truth));
+    printf("loss %g\n", family_train_datum(net, input, truth));
     return 0;
 }

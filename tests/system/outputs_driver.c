@@ -5,7 +5,7 @@
  * Runs the net on INPUT, floats [batch][channels][h][w] with the cfg's batch, and
  * writes the output of each LAYER, a number, to OUTPUT: all of the first, then all
  * of the second, and so on. */
-#include "snn_host.h"
+#include "family.h"
 #include "snn_mem.h"
 
 #include <stdio.h>
@@ -16,20 +16,6 @@ static FILE *open_file(const char *path, const char *mode)
     FILE *f = fopen(path, mode);
     if (!f) snn_fatal("%s: expected a file to %s", path, *mode == 'r' ? "read" : "write");
     return f;
-}
-
-/* With the cfg's batch, and batch normalization as inference has it. */
-static network *load(char *cfg, char *weights)
-{
-#ifdef SNN_ALEXEYAB
-    network *net = (network *)calloc(1, sizeof *net);
-    *net = parse_network_cfg_custom(cfg, 0, 1);
-    load_weights(net, weights);
-    fuse_conv_batchnorm(*net);
-    return net;
-#else
-    return load_network(cfg, weights, 0);
-#endif
 }
 
 int main(int argc, char **argv)
@@ -43,7 +29,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: outputs_driver CFG WEIGHTS INPUT OUTPUT LAYER...\n");
         return 2;
     }
-    net = load(argv[1], argv[2]);
+    net = family_load(argv[1], argv[2]);
     count = (size_t)net->inputs * (size_t)net->batch;
     input = (float *)snn_alloc(count, sizeof *input);
     f = open_file(argv[3], "rb");

@@ -6,7 +6,9 @@
 Small cfgs and pictures are made in a temporary folder.
 """
 import csv
+import glob
 import os
+import re
 import subprocess
 
 import cv2
@@ -189,6 +191,25 @@ def options_are_checked_before_files(folder):
         status, _, said = folder.run(*line.split())
         check("mistake_in_" + line.replace(" ", "_"), ("status", status, 2),
               ("message", f"snn {verb}: {message}\n" in said, True), ("usage", f"usage: darknet snn {verb}" in said, True))
+
+
+@harness.test
+def usage_names_the_options_that_a_verb_takes(folder):
+    """The row of snn_verbs.c against the verb's own table of options; for export against its script's."""
+    tables = {"export": set(re.findall(r'add_argument\("(--[\w-]+)"', read("scripts/export_onnx.py"))) - {"--tree"}}
+    for path in glob.glob(os.path.join(harness.ROOT, "layers/verbs/*.c")):
+        text = read(path)
+        options = set(re.findall(r'\bSNN_[A-Z_]+\("(--[\w-]+)"', text)) | ({"--images"} if "SNN_IMAGES(" in text else set())
+        tables.update({verb: options for verb in re.findall(r'\bsnn_read_options\("(\w+)"', text)})
+    assert len(tables) > 9, f"expected the verbs of layers/verbs/, got {sorted(tables)}"
+    for verb, options in tables.items():
+        usage = folder.run("help", verb)[1].splitlines()[0]
+        check(f"usage_of_{verb}_names_its_options", ("options", sorted(re.findall(r"--[\w-]+", usage)), sorted(options)))
+
+
+def read(path):
+    with open(os.path.join(harness.ROOT, path), encoding="utf-8") as f:
+        return f.read()
 
 
 @harness.test

@@ -4,11 +4,9 @@
 
 #include "test.h"
 
-#include "snn_host.h"
+#include "family.h"
 #include "snn_random.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* The host reports each layer on stderr; tests do not want to hear, unless it
@@ -51,26 +49,13 @@ static inline network *net_of(int batch, int c, int h, int w, const char *layers
             batch, c, h, w, layers);
     fclose(f);
     saved = quiet_begin();
-#ifdef SNN_ALEXEYAB
-    net = calloc(1, sizeof *net);
-    *net = parse_network_cfg(path);
-#else
-    net = parse_network_cfg(path);
-#endif
+    net = family_parse(path);
     quiet_end(saved);
     unlink(path);
     return net;
 }
 
-static inline void net_free(network *net)
-{
-#ifdef SNN_ALEXEYAB
-    free_network(*net);
-    free(net);
-#else
-    free_network(net);
-#endif
-}
+static inline void net_free(network *net) { family_free(net); }
 
 static inline layer *net_last(network *net) { return &net->layers[net->n - 1]; }
 
@@ -79,25 +64,7 @@ static inline layer *net_last(network *net) { return &net->layers[net->n - 1]; }
 static inline void net_run(network *net, float *input, float *truth,
                            float *delta, int train, int backward)
 {
-#ifdef SNN_ALEXEYAB
-    network_state s = { 0 };
-    s.net = *net;
-    s.input = input;
-    s.truth = truth;
-    s.train = train;
-    forward_network(*net, s);
-    s.delta = delta;
-    if (backward) backward_network(*net, s);
-#else
-    network saved = *net;
-    net->input = input;
-    net->truth = truth;
-    net->train = train;
-    forward_network(net);
-    net->delta = delta;
-    if (backward) backward_network(net);
-    *net = saved;
-#endif
+    family_run(net, input, truth, delta, train, backward);
 }
 
 /* Back-propagates `gradient` from the last layer's output, as a layer after it
@@ -112,13 +79,7 @@ static inline void net_backward(network *net, float *input,
     for (k = net->n - 1; k >= 0; --k) {
         layer l = net->layers[k];
         if (l.stopbackward == 1) break;
-#ifdef SNN_ALEXEYAB
-        network_state s = { 0 };
-        s.net = *net;
-        s.workspace = net->workspace;
-#else
-        network s = *net;
-#endif
+        snn_state s = snn_first_state(net);
         s.train = train;
         s.index = k;
         s.input = k ? net->layers[k - 1].output : input;
@@ -131,16 +92,7 @@ static inline void net_backward(network *net, float *input,
 static inline void net_step(layer *l, int batch, float rate,
                             float momentum, float decay)
 {
-#ifdef SNN_ALEXEYAB
-    l->update(*l, batch, rate, momentum, decay);
-#else
-    update_args a = { 0 };
-    a.batch = batch;
-    a.learning_rate = rate;
-    a.momentum = momentum;
-    a.decay = decay;
-    l->update(*l, a);
-#endif
+    family_step(l, batch, rate, momentum, decay);
 }
 
 /* `count` standard normals, the same for the same stream. */

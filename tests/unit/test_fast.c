@@ -481,12 +481,7 @@ static char route_of(const network *net, int i)
     snn_parts p;
     snn_state s;
     if (!plan_at(net, i).is_skipped) return '-';
-    memset(&s, 0, sizeof s);
-#ifdef SNN_ALEXEYAB
-    s.net = *net;
-#else
-    s = *net;
-#endif
+    s = snn_first_state((network *)(size_t)net);
     s.index = i + 1;
     p = snn_input_parts(snn_plan_of(&net->layers[i + 1], 1), s);
     CHECK(p.count == 2 && p.part[0] == net->layers[0].output && p.part[1] == net->layers[1].output);
@@ -689,13 +684,8 @@ TEST(blocks_give_the_same_bits)
 
 static void update(network *net)
 {
-#ifdef SNN_ALEXEYAB
     net->learning_rate = .01f, net->momentum = .9f, net->decay = .001f;
-    update_network(*net);
-#else
-    net->learning_rate = .01f, net->momentum = .9f, net->decay = .001f;
-    update_network(net);
-#endif
+    family_update(net);
 }
 
 TEST(an_update_gives_the_hosts_bits)

@@ -116,8 +116,18 @@ static const net_case cases[] = {
     { "scaled sum of fewer channels", 2, 3, 5, 6, 2e-4,
       "[selu]\n" CONV(LECUN "activation=linear")
       "[shortcut]\nfrom=-2\nalpha=.5\nbeta=.8\nactivation=linear\n" },
-#ifndef SNN_ALEXEYAB
-    { "scaled sum of a larger image", 2, 3, 6, 8, 2e-4,
+    { "two consumers", 3, 3, 5, 7, 2e-4,
+      CONV(LECUN "activation=selu") "[selu]\n" "[route]\nlayers=-2\n"
+      "[local_whitening]\nsize=3\n" "[route]\nlayers=-3,-1\n" },
+    { "pool, upsample, skip", 2, 3, 8, 8, 2e-4,
+      CONV(LECUN "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
+      CONV(LECUN "activation=selu") "[upsample]\nstride=2\n"
+      "[route]\nlayers=-1,-4\n" CONV(LECUN "activation=selu") },
+    { "fully connected", 3, 2, 3, 3, 1e-3,
+      "[connected]\noutput=7\nactivation=selu\n" LECUN
+      "[alpha_dropout]\nprobability=.2\nspatial=1\n"
+      "[connected]\noutput=5\nactivation=linear\n" LECUN "[selu]\n" },
+    UNLESS_ALEXEYAB({ "scaled sum of a larger image", 2, 3, 6, 8, 2e-4,
       "[selu]\n[convolutional]\nfilters=4\nsize=3\nstride=2\npad=1\n" LECUN
       "activation=linear\n"
       "[shortcut]\nfrom=-2\nalpha=.5\nbeta=.8\nactivation=linear\n" },
@@ -127,10 +137,8 @@ static const net_case cases[] = {
       "[shortcut]\nfrom=1\nalpha=.5\nbeta=.8\nactivation=linear\n" },
     { "deconvolutional", 2, 3, 4, 5, 1e-3,
       "[deconvolutional]\nfilters=4\nsize=4\nstride=2\npadding=1\n" LECUN
-      "activation=selu\n" },
-#endif
-#if defined SNN_ALEXEYAB && !defined SNN_HANK
-    /* What patches/ mends there, fix-... by fix-...; kinks are left out, as steps cross them. */
+      "activation=selu\n" })
+    ONLY_ALEXEYAB(/* What patches/ mends there, fix-... by fix-...; kinks are left out, as steps cross them. */
     { "weighted sum by relu", 2, 3, 5, 6, 1e-3, SUM_OF("weights_type=per_channel\nweights_normalization=relu") },
     { "weighted sum by softmax", 2, 3, 5, 6, 1e-3, SUM_OF("weights_type=per_feature\nweights_normalization=softmax") },
     { "weighted sum of each channel by softmax", 2, 3, 5, 6, 1e-3,
@@ -151,19 +159,7 @@ static const net_case cases[] = {
     { "attention, and another reader", 2, 3, 5, 6, 1e-3,
       CONV(LECUN "activation=linear") CONV(LECUN "activation=logistic") "[sam]\nfrom=-2\nactivation=linear\n"
       "[route]\nlayers=-1,-3\n" },
-    { "relu6", 2, 3, 5, 6, 1e-4, CONV(LECUN "activation=relu6") CONV(LECUN "activation=linear") },
-#endif
-    { "two consumers", 3, 3, 5, 7, 2e-4,
-      CONV(LECUN "activation=selu") "[selu]\n" "[route]\nlayers=-2\n"
-      "[local_whitening]\nsize=3\n" "[route]\nlayers=-3,-1\n" },
-    { "pool, upsample, skip", 2, 3, 8, 8, 2e-4,
-      CONV(LECUN "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
-      CONV(LECUN "activation=selu") "[upsample]\nstride=2\n"
-      "[route]\nlayers=-1,-4\n" CONV(LECUN "activation=selu") },
-    { "fully connected", 3, 2, 3, 3, 1e-3,
-      "[connected]\noutput=7\nactivation=selu\n" LECUN
-      "[alpha_dropout]\nprobability=.2\nspatial=1\n"
-      "[connected]\noutput=5\nactivation=linear\n" LECUN "[selu]\n" },
+    { "relu6", 2, 3, 5, 6, 1e-4, CONV(LECUN "activation=relu6") CONV(LECUN "activation=linear") })
 };
 
 enum { CASES = sizeof cases / sizeof *cases };

@@ -1032,12 +1032,7 @@ TEST(backward_adds_to_the_gradient_that_is_there)
         twice = copy_of(once, count);
         {
             layer l = net->layers[0];
-#ifdef SNN_ALEXEYAB
-            network_state s = { 0 };
-            s.net = *net;
-#else
-            network s = *net;
-#endif
+            snn_state s = snn_first_state(net);
             s.train = 1;
             s.input = x;
             s.delta = twice;
@@ -1158,13 +1153,11 @@ TEST(activation_selu_equals_a_selu_layer_after_a_linear_one)
         { "connected", "[connected]\noutput=9\nactivation=selu\ninit=he_normal\n",
           "[connected]\noutput=9\nactivation=linear\ninit=he_normal\n[selu]\n" },
         { "activation", "[activation]\nactivation=selu\n", "[selu]\n" },
-#ifndef SNN_ALEXEYAB
-        { "deconvolutional",
+        UNLESS_ALEXEYAB({ "deconvolutional",
           "[deconvolutional]\nfilters=3\nsize=4\nstride=2\npadding=1\n"
           "init=lecun_normal\nactivation=selu\n",
           "[deconvolutional]\nfilters=3\nsize=4\nstride=2\npadding=1\n"
-          "init=lecun_normal\nactivation=linear\n[selu]\n" },
-#endif
+          "init=lecun_normal\nactivation=linear\n[selu]\n" })
     };
     size_t k;
     for (k = 0; k < sizeof rows / sizeof *rows; ++k) {

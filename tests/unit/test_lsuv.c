@@ -67,9 +67,7 @@ static const char *const nets[] = {
     SELU_CONV CONV("groups=12\nactivation=selu") CONV("groups=3\nactivation=selu"),
     SELU_CONV "[dropout]\nprobability=.5\n" SELU_CONV "[alpha_dropout]\n"
     "probability=.5\n[connected]\noutput=20\nactivation=selu\n",
-#ifndef SNN_ALEXEYAB
-    SELU_CONV "[deconvolutional]\nfilters=6\nsize=2\nstride=2\nactivation=selu\n",
-#endif
+    UNLESS_ALEXEYAB(SELU_CONV "[deconvolutional]\nfilters=6\nsize=2\nstride=2\nactivation=selu\n")
 };
 
 enum { NETS = sizeof nets / sizeof *nets };

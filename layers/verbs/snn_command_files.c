@@ -1,4 +1,4 @@
-#include "snn_work.h"
+#include "snn_command_files.h"
 #include "snn_commands.h"
 #include "snn_device.h"
 #include "snn_folders.h"
@@ -8,7 +8,7 @@
 #include "snn_paths.h"
 #include "snn_results.h"
 #include "snn_set.h"
-#include "snn_work_net.h"
+#include "snn_command_net.h"
 
 #include <errno.h>
 #include <string.h>
@@ -261,7 +261,7 @@ static void check_length(check *c, const char *what, const char *path)
                 strlen(path));
 }
 
-void snn_work_check(const snn_command *w)
+void snn_command_check(const snn_command *w)
 {
     static const char *const users[] = { "test", "predict", NULL };
     check c;

@@ -1,7 +1,7 @@
 /* What a cfg has to be for a command of the host's, beyond what the gate asks of every
  * cfg. */
-#ifndef SNN_WORK_NET_H
-#define SNN_WORK_NET_H
+#ifndef SNN_COMMAND_NET_H
+#define SNN_COMMAND_NET_H
 
 #include "snn_cfg.h"
 

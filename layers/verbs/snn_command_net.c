@@ -1,4 +1,4 @@
-#include "snn_work_net.h"
+#include "snn_command_net.h"
 #include "snn_commands.h"
 #include "snn_messages.h"
 

@@ -1,7 +1,7 @@
 /* The files that a command of the host's works on, all looked at before it begins:
  * every mistake at once, exit status 1. */
-#ifndef SNN_WORK_H
-#define SNN_WORK_H
+#ifndef SNN_COMMAND_FILES_H
+#define SNN_COMMAND_FILES_H
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,7 +20,7 @@ typedef struct {
     int top;
 } snn_command;
 
-void snn_work_check(const snn_command *w);
+void snn_command_check(const snn_command *w);
 
 #ifdef __cplusplus
 }
