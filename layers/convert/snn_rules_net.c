@@ -22,7 +22,7 @@
 /* noise=, as a share of a channel's scale: batch normalization's own is of that size. */
 #define NOISE ".3"
 /* Noise pays where each image is seen at least so many times; scripts/RESULTS.md has the figures. */
-#define NOISE_EPOCHS 20.
+#define NOISE_EPOCHS 15.
 
 /* Keys of [net] go before its learning rate, or to its end. */
 static int line_of(const snn_conversion *c)

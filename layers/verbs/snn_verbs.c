@@ -32,7 +32,7 @@ static const verb verbs[] = {
       "[--data DATA] [--weights IN.weights OUT.weights]",
       "makes a cfg with batch normalization one without: each change with its "
       "reason; --data measures init_gain= on images of the data file's train list, and "
-      "leaves noise= out where each of them is seen less than 20 times; "
+      "leaves noise= out where each of them is seen less than 15 times; "
       "--weights folds trained weights for a warm start",
       "darknet snn convert cfg/tiny-yolo.cfg tiny-yolo-snn.cfg "
       "--learning-rate .04" },
