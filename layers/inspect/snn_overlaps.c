@@ -63,10 +63,15 @@ static int is_finite_layer(const layer *l)
 
 int snn_segment(network *net, const layer *l, snn_pixels im, uint16_t *labels)
 {
-    image whole = float_to_image(im.w, im.h, 3, im.rgb), input = letterbox_image(whole, net->w, net->h);
     placement p = place(im, net, l);
     size_t plane = (size_t)l->out_w * (size_t)l->out_h, i = 0;
     int exclusive, finite, x, y, k;
+    image whole, input;
+    whole.w = im.w;
+    whole.h = im.h;
+    whole.c = 3;
+    whole.data = im.rgb;
+    input = letterbox_image(whole, net->w, net->h);
     snn_predict(net, input.data);
     free_image(input);
     exclusive = snn_is_exclusive(l);
