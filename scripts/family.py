@@ -99,8 +99,9 @@ class Tree:
     def build(self):
         start = time.time()
         if self.is_cmake:
+            # The tree's version is what git says of the folder in which cmake is run.
             run(["cmake", "-S", self.built, "-B", os.path.join(self.built, "build"), "-DCMAKE_BUILD_TYPE=Release",
-                 "-DDARKNET_TRY_CUDA=OFF", "-DDARKNET_TRY_ROCM=OFF", "-DDARKNET_TRY_ONNX=OFF", *self.options.cmake])
+                 "-DDARKNET_TRY_CUDA=OFF", "-DDARKNET_TRY_ROCM=OFF", "-DDARKNET_TRY_ONNX=OFF", *self.options.cmake], self.built)
             run(["cmake", "--build", os.path.join(self.built, "build"), "-j2", "--target", "darknetcli", "darknet"])
         else:
             run(["make", "-j2", "OPENCV=0", "LIBSO=1"], self.built)

@@ -119,7 +119,7 @@ static int has_all_pixels(const char *file)
 /* stb_image, which hosts without OpenCV read JPEGs with, wants the end. */
 static int reads_endless_jpegs(void)
 {
-#ifdef OPENCV
+#ifdef SNN_IMAGES_BY_OPENCV
     return 1;
 #else
     return 0;
@@ -129,7 +129,7 @@ static int reads_endless_jpegs(void)
 /* stb_image decodes baseline and progressive JPEGs; OpenCV's library more. */
 static int reads_jpegs_of(int marker)
 {
-#ifdef OPENCV
+#ifdef SNN_IMAGES_BY_OPENCV
     return marker >= 0xC0;
 #else
     return marker >= 0xC0 && marker <= 0xC2;
@@ -273,12 +273,9 @@ static const char *name_of(const unsigned char *head)
     return is_for_opencv(head) ? "an image of a kind that a build without OpenCV does not read" : "a file that is no image";
 }
 
-/* Whether the host can decode a file. A family that does not say so can. */
-extern int snn_opencv_reads(const char *file) __attribute__((weak));
-
 static int can_decode(const char *file)
 {
-#ifdef OPENCV
+#ifdef SNN_IMAGES_BY_OPENCV
     return !snn_opencv_reads || snn_opencv_reads(file);
 #else
     int w, h, channels;
@@ -292,7 +289,7 @@ static int can_decode(const char *file)
 static const char *read_other(const char *file, const unsigned char *head, int thorough, snn_picture *p)
 {
     int channels;
-#ifdef OPENCV
+#ifdef SNN_IMAGES_BY_OPENCV
     if (!is_for_opencv(head) && !stbi_info(file, &p->w, &p->h, &channels)) return name_of(head);
 #else
     if (!stbi_info(file, &p->w, &p->h, &channels)) return name_of(head);

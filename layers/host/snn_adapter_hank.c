@@ -83,6 +83,15 @@ int stbi_info(const char *file, int *w, int *h, int *channels)
     return !m.empty();
 }
 
+int snn_opencv_reads(const char *file)
+{
+    try {
+        return !cv::imread(file).empty();
+    } catch (...) {
+        return 0;
+    }
+}
+
 const char *stbi_failure_reason(void) { return "OpenCV cannot read it"; }
 
 /* The pixels, red first, as a file of the type that `ending` names. */

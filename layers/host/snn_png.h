@@ -21,9 +21,17 @@ int stbi_write_jpg_to_func(void (*write)(void *context, void *data, int size), v
 #include "stb_image_write.h"
 #endif
 
+/* Whether the host reads images by OpenCV. */
+#if defined(OPENCV) || defined(SNN_HANK)
+#define SNN_IMAGES_BY_OPENCV
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Whether the host's OpenCV can decode a file. A family that does not say so can. */
+extern int snn_opencv_reads(const char *file) __attribute__((weak));
 
 /* pixels[h][w][channels] as a PNG file, by snn_write_file: 0, with a message, where that fails. */
 int snn_write_png(const char *file, int w, int h, int channels, const void *pixels);

@@ -151,6 +151,22 @@ def every_file_is_cxx_too(tree, _folder):
     check("every_file_is_cxx_too", ("refused", refused, []))
 
 
+@test
+def hanks_tree_has_what_is_called_of_stb_image(_tree, _folder):
+    """It has no stb_image: snn_png.h declares the functions of its name that snn_adapter_hank.c makes of OpenCV."""
+    def names(text):
+        return set(re.findall(r"\bstbi_\w+(?=\()", text))
+    with open(os.path.join(ROOT, "layers/host/snn_png.h"), encoding="utf-8") as f:
+        declared = names(re.search(r"#ifdef SNN_HANK\n(.*?)#else", f.read(), re.S)[1])
+    called = set()
+    for file in glob.glob(os.path.join(ROOT, "layers/**/*.[ch]"), recursive=True):
+        with open(file, encoding="utf-8") as f:
+            # What a build without OpenCV alone compiles is not hank-ai's.
+            text = re.sub(r"#ifdef SNN_IMAGES_BY_OPENCV\n(.*?)#else.*?#endif", r"\1", f.read(), flags=re.S)
+            called |= names(text)
+    check("stb_image_of_hank", ("called", sorted(called - declared), []), ("none", bool(called), True))
+
+
 def cmake_tree(folder):
     """The stand-in for hank-ai's tree, which CMake can configure, patched."""
     if not shutil.which("cmake"):
