@@ -21,6 +21,7 @@ python3-onnx, or `pip install onnx`. No Darknet is needed.
 """
 import argparse
 import json
+import math
 import os
 import sys
 
@@ -50,19 +51,20 @@ def fit_of(net, task):
     return "letterbox"
 
 
-def read_names(file):
-    """The lines of a file of names, or of the one that a .data file names."""
+def read_names(file, place=""):
+    """The lines of a file of names, or of the one that a .data file names. place: who names the file."""
     try:
         with open(file, encoding="utf-8") as f:
-            lines = [line.strip() for line in f if line.strip()]
-        if not file.endswith(".data"):
-            return lines
-        named = [line.split("=", 1)[1].strip() for line in lines if line.split("=")[0].strip() == "names" and "=" in line]
+            lines = [line.strip() for line in f]
     except (OSError, UnicodeDecodeError) as error:
-        raise cfg.Mistakes([f"{file}: cannot be read: {getattr(error, 'strerror', error)}"]) from error
-    if not named:
-        raise cfg.Mistakes([f"{file}: expected names=, the file of the classes' names"])
-    return read_names(named[0])
+        raise cfg.Mistakes([f"{place}{file}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from error
+    if not file.endswith(".data"):
+        return [line for line in lines if line]
+    for number, line in enumerate(lines, 1):
+        key, is_key, value = line.partition("=")
+        if is_key and key.strip() == "names":
+            return read_names(value.strip(), f"{file}:{number}: names: ")
+    raise cfg.Mistakes([f"{file}: expected names=, the file of the classes' names"])
 
 
 def metadata_of(net, options, outputs, names):
@@ -139,6 +141,28 @@ def check(net, options):
         raise cfg.Mistakes(mistakes)
 
 
+def check_size(net, options):
+    """Weights are those of the cfg's own size: no layer may need others at --size."""
+    if not options.size:
+        return
+    own = nets.Net(options.cfg, tree=net.tree)
+    for there, here in zip(net.layers, own.layers):
+        if there.parameters != here.parameters:
+            want, got = (sum(math.prod(shape) for _, shape in layer.parameters) for layer in (here, there))
+            sizes = "--size {} {}, as at the cfg's own {} x {}".format(*options.size, own.shape[2], own.shape[1])
+            raise cfg.Mistakes([there.section.mistake(None, f"{want} weights with {sizes}", got)])
+
+
+def check_out(options):
+    """What is written takes the place of a file of that name: neither of a device's nor of what is read."""
+    out = options.out
+    if os.path.exists(out) and not os.path.isfile(out):
+        raise cfg.Mistakes([f"{out}: cannot be written: expected a file, or none yet"])
+    for file in filter(None, (options.cfg, options.weights, options.names)):
+        if os.path.exists(out) and os.path.exists(file) and os.path.samefile(file, out):
+            raise cfg.Mistakes([f"{out}: expected another file than the one that is read, {file}"])
+
+
 def write(model, file):
     """Whole, or not at all."""
     try:
@@ -174,8 +198,10 @@ def main(arguments=None):
     parser.add_argument("--tree", choices=("pjreddie", "alexeyab"))
     options = parser.parse_args(arguments)
     try:
+        check_out(options)
         net = nets.Net(options.cfg, options.size, options.tree)
         check(net, options)
+        check_size(net, options)
         names = read_names(options.names) if options.names else None
         weights.read(net, options.weights)
         write(build(net, options, names), options.out)

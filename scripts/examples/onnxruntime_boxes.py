@@ -30,21 +30,23 @@ def fitted(picture, width, height, how, fill):
 
 
 def main():
-    if len(sys.argv) not in (4, 5):
+    try:
+        model, path, out, threshold = sys.argv[1:] + [".25"] * (len(sys.argv) == 4)
+        threshold = float(threshold)
+    except ValueError:
         print(__doc__, file=sys.stderr)
         return 2
-    model, path, out = sys.argv[1:4]
-    threshold = float(sys.argv[4]) if len(sys.argv) > 4 else .25
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    except Exception as error:      # its errors have no base of their own
+        sys.exit(f"{model}: expected a model: {str(error).splitlines()[0]}")
     about = session.get_modelmeta().custom_metadata_map
+    if about.get("task") != "detector" or about.get("decoded") != "true":
+        sys.exit(f"{model}: expected a detector that snn export wrote with --decode")
     size, names = json.loads(about["input"]), json.loads(about["names"])
-    if about["task"] != "detector" or about["decoded"] != "true":
-        print(f"{model}: expected a detector, exported with --decode", file=sys.stderr)
-        return 1
     picture = cv2.imread(path, cv2.IMREAD_GRAYSCALE if size["channels"] == 1 else cv2.IMREAD_COLOR)
     if picture is None:
-        print(f"{path}: expected a picture", file=sys.stderr)
-        return 1
+        sys.exit(f"{path}: expected a picture")
     pixels = picture[..., None] if size["channels"] == 1 else picture[..., ::-1]
     image, (left, top, w, h) = fitted(numpy.ascontiguousarray(pixels), size["width"], size["height"], about["fit"],
                                       float(about["fill"]))
@@ -64,7 +66,7 @@ def main():
             cv2.rectangle(picture, at.tolist(), to.tolist(), (40, 200, 40), 1)
             cv2.putText(picture, f"{name} {scores[i, k]:.2f}", (int(at[0]), max(int(at[1]) - 2, 8)),
                         cv2.FONT_HERSHEY_SIMPLEX, .35, (40, 40, 220))
-    return 0 if cv2.imwrite(out, picture) else 1
+    return 0 if cv2.haveImageWriter(out) and cv2.imwrite(out, picture) else sys.exit(f"{out}: cannot be written")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ MODEL.onnx: `darknet snn export CFG WEIGHTS MODEL.onnx --decode --names NAMES`.
 OpenCV does not hand out a model's metadata, so that it is read here. OpenCV 4.6 or newer.
 """
 import json
+import pathlib
 import sys
 
 import cv2
@@ -33,32 +34,31 @@ def fields(data):
 
 
 def main():
-    if len(sys.argv) not in (4, 5):
+    try:
+        model, path, out, threshold = sys.argv[1:] + [".25"] * (len(sys.argv) == 4)
+        threshold = float(threshold)
+    except ValueError:
         print(__doc__, file=sys.stderr)
         return 2
-    with open(sys.argv[1], "rb") as f:
-        data = f.read()
-    # Field 14 of a ModelProto: key and value, fields 1 and 2.
-    pairs = [dict(fields(value)) for number, value in fields(memoryview(data)) if number == 14]
-    about = {bytes(p[1]).decode(): bytes(p[2]).decode() for p in pairs}
-    size, names = json.loads(about["input"]), json.loads(about["names"])
-    threshold = float(sys.argv[4]) if len(sys.argv) > 4 else .25
-    picture = cv2.imread(sys.argv[2])
-    if picture is None or about.get("decoded") != "true":
-        print("expected a detector, exported with --decode, and a picture", file=sys.stderr)
-        return 1
-
+    try:
+        # Field 14 of a ModelProto: key and value, fields 1 and 2.
+        pairs = [dict(fields(value)) for number, value in fields(pathlib.Path(model).read_bytes()) if number == 14]
+        about = {p[1].decode(): p[2].decode() for p in pairs}
+        size, names, net = json.loads(about["input"]), json.loads(about["names"]), cv2.dnn.readNetFromONNX(model)
+        assert about["decoded"] == "true"
+    except (OSError, LookupError, ValueError, AssertionError, cv2.error) as error:
+        sys.exit(f"{model}: expected a detector that snn export wrote with --decode: {error}")
+    picture = cv2.imread(path)
+    if picture is None:
+        sys.exit(f"{path}: expected a picture")
     h, w = picture.shape[:2]
     scale = min(size["width"] / w, size["height"] / h)
-    iw, ih = int(w * scale), int(h * scale)
-    if about["fit"] == "stretch":
-        iw, ih = size["width"], size["height"]
+    iw, ih = (size["width"], size["height"]) if about["fit"] == "stretch" else (int(w * scale), int(h * scale))
     left, top = (size["width"] - iw) // 2, (size["height"] - ih) // 2
     image = cv2.copyMakeBorder(numpy.float32(cv2.resize(picture, (iw, ih))), top, size["height"] - ih - top, left,
                                size["width"] - iw - left, cv2.BORDER_CONSTANT, value=[255 * float(about["fill"])] * 3)
     if size["channels"] == 1:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    net = cv2.dnn.readNetFromONNX(sys.argv[1])
     net.setInput(cv2.dnn.blobFromImage(image, 1 / 255, swapRB=True), "input")
     boxes, scores = (values[0] for values in net.forward(["boxes", "scores"]))
 
@@ -72,7 +72,7 @@ def main():
             at, to = xy[i].astype(int).tolist(), (xy[i] + wh[i]).astype(int).tolist()
             cv2.rectangle(picture, at, to, (40, 200, 40), 1)
             cv2.putText(picture, name, (at[0], max(at[1] - 2, 8)), cv2.FONT_HERSHEY_SIMPLEX, .35, (40, 40, 220))
-    return 0 if cv2.imwrite(sys.argv[3], picture) else 1
+    return 0 if cv2.haveImageWriter(out) and cv2.imwrite(out, picture) else sys.exit(f"{out}: cannot be written")
 
 
 if __name__ == "__main__":

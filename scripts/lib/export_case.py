@@ -38,6 +38,11 @@ def fill_weights(net, seed=1):
             else:
                 values *= .1
             layer.weights[name] = values.astype(numpy.float32)
+        if "variance" in layer.weights:
+            # Some variances are so small that what upstream adds to them counts; scales of the same size go with them.
+            small = numpy.where(numpy.arange(len(layer.weights["variance"])) % 3 == 1, numpy.float32(.01), numpy.float32(1))
+            layer.weights["variance"] *= small * small
+            layer.weights["scales"] *= small
 
 
 def picture(shape, seed=2):
@@ -99,18 +104,31 @@ class Case:
 
     def host(self, driver):
         """The outputs of the heads."""
-        self.image.tofile(self.input)
-        heads = self.net.heads
-        done = subprocess.run([driver, self.cfg, self.weights, self.input, self.output, *(str(h.index) for h in heads)],
+        return self.hosts(driver, [self.image])[0]
+
+    def hosts(self, driver, images):
+        """The same for each of several inputs, none of more images than the cfg's batch."""
+        with open(self.input, "wb") as f:
+            for image in images:
+                image.tofile(f)
+        heads, batches = self.net.heads, [len(image) for image in images]
+        done = subprocess.run([driver, self.cfg, self.weights, self.input, self.output, ",".join(map(str, batches)),
+                               *(str(h.index) for h in heads)],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         if done.returncode:
             raise RuntimeError(f"{driver}: exit status {done.returncode}\n{done.stdout[-1500:]}")
-        values, found = numpy.fromfile(self.output, numpy.float32), []
-        for head in heads:
-            count = self.batch * head.values
-            found.append(values[:count].reshape(self.batch, *head.shape))
-            values = values[count:]
-        return found
+        with open(self.output, "rb") as f:
+            return [[self.as_exported(head, numpy.fromfile(f, numpy.float32, batch * head.values)) for head in heads]
+                    for batch in batches]
+
+    def as_exported(self, head, values):
+        """A head's output [batch, ...]. AlexeyAB's [region] has the values of a place side by side where the model has those
+        of a channel, and takes the logistic of a box's place when that is read."""
+        c, h, w = head.shape
+        if self.net.tree == "alexeyab" and head.kind == "region":
+            values = values.reshape(-1, h * w, c).transpose(0, 2, 1).reshape(-1, head.options.entries, h * w)
+            values[:, :2] = 1 / (1 + numpy.exp(-values[:, :2]))
+        return values.reshape(-1, c, h, w)
 
     def export(self, *options):
         export(self.cfg, self.weights, self.model, *options, *(["--tree", self.tree] if self.tree else []))
@@ -146,14 +164,11 @@ def compare(text, driver, size, batch, tree=None, options=("--batch", "dynamic")
 def compare_batches(text, driver, size, batches, tree=None, trained=None, images=None):
     """The same for several batches of one model. images(shape): in place of picture."""
     with tempfile.TemporaryDirectory() as folder:
-        case = Case(folder, text, size, batches[0], tree, trained)
+        case = Case(folder, text, size, max(batches), tree, trained)
         case.export("--batch", "dynamic")
-        runner, errors = session(case.model), []
-        for batch in batches:
-            case.set_batch(batch)
-            case.image = images((batch, *case.net.shape)) if images and case.net.is_image else case.picture()
-            errors.append(largest(runner.run(None, {"input": case.image}), case.host(driver)))
-        return errors
+        whole = images((case.batch, *case.net.shape)) if images and case.net.is_image else case.picture()
+        inputs, runner = [whole[:batch] for batch in batches], session(case.model)
+        return [largest(runner.run(None, {"input": image}), want) for image, want in zip(inputs, case.hosts(driver, inputs))]
 
 
 def largest(got, want):

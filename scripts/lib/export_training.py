@@ -3,18 +3,21 @@ import glob
 import os
 import subprocess
 
+import numpy
+
 from lib import cfg
 from lib import net as nets
 from lib import training
 from lib import weights
 
-ITERATIONS, IMAGES, RATE = 4, 4, .0005
+RATE = .0005
+MASKED = 11             # classes of the scenes' masks, the background included
 # The share of each step in batch normalization's statistics, which begin at 0: layers/host/.
 ROLLING = {"pjreddie": .01, "alexeyab": .1}
 # One size, no pictures joined of others, no rate that only rises.
-NET = {"batch": IMAGES, "subdivisions": 1, "max_batches": ITERATIONS, "policy": "constant", "burn_in": 0,
+NET = {"subdivisions": 1, "policy": "constant", "burn_in": 0,
        "mosaic": 0, "mixup": 0, "cutmix": 0, "dynamic_minibatch": 0, "ema_alpha": 0, "time_steps": 1}
-ALWAYS = ("batch", "subdivisions", "max_batches", "policy", "burn_in")
+ALWAYS = ("subdivisions", "policy", "burn_in")
 OPTIONS = {"pjreddie": [], "alexeyab": ["-dont_show"]}
 
 
@@ -23,8 +26,12 @@ def task_of(net):
     last = net.layers[-1]
     if last.kind in nets.HEADS:
         return "detector" if last.kind != "detection" else None
-    ends = [layer.kind for layer in net.layers[-2:]]
-    return "classifier" if last.shape[1:] == (1, 1) and net.shape[0] == 3 and "softmax" in ends else None
+    ends = {layer.kind for layer in net.layers[-2:]}
+    if net.shape[0] != 3 or not ends & {"softmax", "logistic"}:
+        return None
+    if last.shape[1:] == (1, 1):
+        return "classifier" if "softmax" in ends else None
+    return "segmenter" if net.tree == "pjreddie" and last.shape[0] >= MASKED else None
 
 
 def write_data(net, data, folder):
@@ -35,7 +42,7 @@ def write_data(net, data, folder):
     names = [f"_class{k:05}_" for k in range(classes)]
     if task_of(net) == "classifier":
         linked = []
-        for number, image in enumerate(images[:16 * IMAGES]):
+        for number, image in enumerate(images[:64]):
             with open(os.path.splitext(image.replace("/images/", "/labels/"))[0] + ".txt", encoding="utf-8") as f:
                 name = names[int((f.read().split() or ["0"])[0]) % classes]
             linked.append(os.path.join(folder, f"{number:03}{name}{os.path.splitext(image)[1]}"))
@@ -52,10 +59,10 @@ def write_data(net, data, folder):
     return file
 
 
-def cfg_of(text, size, rate):
+def cfg_of(text, size, rate, iterations, images):
     head, sections = cfg.parse(text)
-    keys = {**{key: value for key, value in NET.items() if key in ALWAYS or sections[0].get(key) is not None},
-            "learning_rate": rate, "width": size[0], "height": size[1]}
+    keys = {key: value for key, value in NET.items() if key in ALWAYS or sections[0].get(key) is not None}
+    keys.update(batch=images, max_batches=iterations, learning_rate=rate, width=size[0], height=size[1])
     for key, value in keys.items():
         sections[0].set(key, value)
     for section in sections:
@@ -75,34 +82,36 @@ def run(command, backup):
     return found[0]
 
 
-def trained(darknet, data, text, size, tree, folder):
+def trained(darknet, data, text, size, tree, folder, iterations=4, images=4):
     """The weights file of a training in `folder`, or None where the net has none here. Its statistics of batch
-    normalization, which a few steps do not gather, are then those of as many steps at next to no rate."""
+    normalization, which a few steps do not gather, are those of one more iteration at next to no rate."""
     file, backup = os.path.join(folder, "trained.cfg"), os.path.join(folder, "backup")
-    command = [darknet, None, "train", None, file]
-    for rate in RATE, 1e-12:
-        with open(file, "w", encoding="utf-8") as f:
-            f.write(cfg_of(text, size, rate))
-        net = nets.Net(file, tree=tree)
-        task = task_of(net)
-        if task is None or task == "classifier" and size[0] != size[1]:
-            return None     # the host crops squares for classifiers
-        if rate == RATE:
-            command[1], command[3] = task, write_data(net, data, folder)
-            found = run([*command, *OPTIONS[tree]], backup)
-            if not any("variance" in layer.weights for layer in scale_statistics(net, found, 0)):
-                return found
-        else:
-            found = run([*command, found, "-clear", *OPTIONS[tree]], backup)
-            scale_statistics(net, found, 1 / (1 - (1 - ROLLING[tree]) ** ITERATIONS))
+    write_cfg(file, cfg_of(text, size, RATE, iterations, images))
+    net = nets.Net(file, tree=tree)
+    task = task_of(net)
+    if task is None or task == "classifier" and size[0] != size[1]:
+        return None     # the host crops squares for classifiers
+    command = [darknet, task, "train", write_data(net, data, folder), file]
+    found = run([*command, *OPTIONS[tree]], backup)
+    if scale_statistics(net, found, 0):
+        write_cfg(file, cfg_of(text, size, 1e-12, 1, images))
+        found = run([*command, found, "-clear", *OPTIONS[tree]], backup)
+        scale_statistics(net, found, 1 / ROLLING[tree])
     return found
 
 
+def write_cfg(file, text):
+    with open(file, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
 def scale_statistics(net, file, factor):
-    """Multiplies them in a weights file; returns the net's layers."""
+    """Multiplies them in a weights file; whether there are any."""
+    if not any(name == "variance" for layer in net.layers for name, _ in layer.parameters):
+        return False
     weights.read(net, file)
     for layer in net.layers:
         for name in {"mean", "variance"} & set(layer.weights):
-            layer.weights[name] = layer.weights[name] * factor
+            layer.weights[name] = layer.weights[name] * numpy.float32(factor)
     weights.write(net, file)
-    return net.layers
+    return True

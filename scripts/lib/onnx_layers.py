@@ -99,9 +99,8 @@ def activated(graph, layer, x):
 def normalization_of(layer, tree):
     """What batch normalization does at inference, as (factor, shift) of each channel."""
     w = {name: values.astype(numpy.float64) for name, values in layer.weights.items() if name != "weights"}
-    variance = numpy.maximum(w["variance"], 0)
     # blas.c of both trees, normalize_cpu.
-    deviation = numpy.sqrt(variance + .00001) if tree == "alexeyab" else numpy.sqrt(variance) + .000001
+    deviation = numpy.sqrt(w["variance"] + .00001) if tree == "alexeyab" else numpy.sqrt(w["variance"]) + .000001
     factor = w["scales"] / deviation
     return factor, w.get("biases", 0) - w["mean"] * factor
 

@@ -21,7 +21,7 @@ def read(net, file):
     found = (len(data) - header) / 4
     if found != expected:
         raise cfg.Mistakes([f"{file}: expected {expected} floats for {net.file}, found "
-                            f"{max(found, 0):.10g} ({'truncated?' if found < expected else 'made by another cfg?'})"])
+                            f"{max(found, 0):.10g} ({'truncated, or ' if found < expected else ''}made by another cfg?)"])
     values, at = data[header:].view("<f4"), 0
     if not numpy.isfinite(values).all():
         raise cfg.Mistakes([f"{file}: expected finite weights, got {int((~numpy.isfinite(values)).sum())} that are not"])
@@ -34,6 +34,9 @@ def read(net, file):
                 array = array.reshape(count // shape[0], shape[0]).T
             layer.weights[name] = array.reshape(shape)
             at += count
+            if name == "variance" and (array < 0).any():
+                raise cfg.Mistakes([f"{file}: expected variances from 0 on, got {array.min():.10g} for layer {layer.index} "
+                                    f"[{layer.section.name}] of {net.file}"])
 
 
 def write(net, file, seen=0):

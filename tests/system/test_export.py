@@ -6,9 +6,12 @@
 DRIVER is tests/system/outputs_driver.c; with --tree alexeyab one that is linked with
 that tree. Needs onnx and onnxruntime (build/venv).
 """
+import contextlib
+import io
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 
@@ -18,8 +21,10 @@ import onnx
 import fixtures
 import harness
 from harness import ROOT, check, holds, test
+import export_onnx
 from lib import cfg
 from lib import net as nets
+from lib import weights
 from lib.export_case import TOLERANCE, Case, compare, error_of, session
 
 SCRIPTS = os.path.join(ROOT, "scripts")
@@ -38,23 +43,23 @@ def conv(filters, size=3, activation="leaky", **keys):
     return section("convolutional", filters=filters, size=size, activation=activation, **{"pad": 1, "stride": 1, **keys})
 
 
-def each(kind, key, values):
-    """One layer for each value, all of them of the first layer's output, and a route that joins them."""
-    text, at = conv(4, activation="linear"), []
-    for value in values:
+def fan(layers):
+    """The layers, all of them of the same values, which reach beyond where any activation bends; and a route that joins them."""
+    text, at = conv(4, activation="linear") + section("shortcut", **{"from": -1, "alpha": 12, "beta": 12}), []
+    for layer in layers:
         at.append(text.count("[") + 1)
-        text += section("route", layers=0) + section(kind, **{key: value})
+        text += section("route", layers=1) + layer
     return text + section("route", layers=",".join(map(str, at)))
 
 
 ACTIVATIONS_OF_BOTH = ("logistic", "loggy", "relu", "elu", "selu", "relie", "plse", "hardtan", "lhtan",
-                                    "linear", "ramp", "leaky", "tanh", "stair")
+                       "linear", "ramp", "leaky", "tanh", "stair")
 YOLO = {"classes": 3, "num": 6, "anchors": "10,14, 23,27, 37,58, 81,82, 135,169, 344,319"}
 BN = {"batch_normalize": 1}
 
 # What both trees have.
 SHARED = {
-    "activations": each("activation", "activation", ACTIVATIONS_OF_BOTH),
+    "activations": fan(section("activation", activation=name) for name in ACTIVATIONS_OF_BOTH),
     "convolutions": conv(8, **BN) + conv(8, groups=4) + conv(6, 2, stride=2) + conv(6, 3, pad=0, padding=2)
     + conv(4, 1, "relu", **BN) + conv(4, 5, "linear", stride=3),
     "pools": conv(4) + section("maxpool", size=2, stride=1) + section("maxpool", size=3, stride=2)
@@ -107,9 +112,11 @@ PJREDDIE = {
     + section("region", classes=3, num=2, softmax=1, background=1, anchors="1,2,3,4"),
 }
 ALEXEYAB = {
-    # Not relu6, which this tree's CPU takes for 0; its GPU does not.
-    "activations_of_alexeyab": each("activation", "activation", ["gelu"]) + conv(4, 3, "mish") + conv(4, 3, "swish")
-    + conv(4, 3, "hard_mish") + conv(4, 3, "normalize_channels") + conv(4, 3, "normalize_channels_softmax_maxval"),
+    "activations_of_alexeyab": fan([section("activation", activation=name) for name in ("gelu", "relu6")]
+                                   + [conv(4, 3, name) for name in ("mish", "swish", "hard_mish", "normalize_channels",
+                                                                    "normalize_channels_softmax_maxval")]),
+    # Over one channel what is added to the sum counts, and over that of e^(x - max) another share.
+    "softmax_of_channels": fan([conv(n, 3, "normalize_channels_softmax" + end) for n in (1, 4) for end in ("", "_maxval")]),
     "convolutions_of_alexeyab": conv(6, 3, dilation=2, **BN) + conv(6, 3, stride_x=2, stride_y=1) + conv(6, 3, antialiasing=1, stride=2)
     + conv(6, 3, share_index=-1) + conv(4, 3, antialiasing=2, stride=2, **BN),
     "pools_of_alexeyab": conv(6) + section("local_avgpool", size=3, stride=2) + section("maxpool", maxpool_depth=1, out_channels=3)
@@ -215,6 +222,11 @@ def options_do_what_they_say(work):
     half = case.run("--fp16")
     check("fp16_is_near", ("within 1%", [error_of(h, w) < 1e-2 for h, w in zip(half, want)], [True, True]),
           ("exact", all((h == w).all() for h, w in zip(half, want)), False))
+    # The images' statistics would not fit into float16.
+    whitened = Case(work.folder, NET + section("local_whitening", size=5, gain=1))
+    exact = whitened.run()[0]
+    check("whitening_is_never_fp16", ("within 2%", error_of(whitened.run("--fp16")[0], exact) < 2e-2, True))
+    case = Case(work.folder, text)
     case.export("--batch", "dynamic", "--size", "40", "32")
     shape = onnx.load(case.model).graph.input[0].type.tensor_type.shape.dim
     check("size_and_batch", ("shape", [d.dim_param or d.dim_value for d in shape], ["batch", 3, 32, 40]))
@@ -228,7 +240,23 @@ def options_do_what_they_say(work):
           ("fit", about["fit"], "letterbox"),
           ("anchors", [head["anchors"] for head in json.loads(about["heads"])],
            [[[10, 14], [23, 27], [37, 58]], [[81, 82], [344, 319]]]),
+          ("strides", [head["stride"] for head in json.loads(about["heads"])], [[23 / 6, 17 / 5], [23 / 12, 17 / 10]]),
           ("outputs", json.loads(about["outputs"]), ["yolo_2", "yolo_6"]))
+
+
+@test
+def each_task_and_fit_is_told(work):
+    """As the host fits an image into the net when it measures it."""
+    letter = NET.replace("channels=3", "channels=3\nletter_box=1")
+    for name, text, tree, want in (
+            ("classifier", NET + SHARED["average"], "pjreddie", ("classifier", "crop")),
+            ("segmenter", NET + SHARED["planes"], "pjreddie", ("segmenter", "letterbox")),
+            ("detection", NET + SHARED["detection"], "pjreddie", ("detector", "stretch")),
+            ("yolo", NET + SHARED["yolo"], "pjreddie", ("detector", "letterbox")),
+            ("yolo_of_alexeyab", NET + SHARED["yolo"], "alexeyab", ("detector", "stretch")),
+            ("yolo_with_letter_box", letter + SHARED["yolo"], "alexeyab", ("detector", "letterbox"))):
+        net = Case(work.folder, text, tree=tree).net
+        check(f"fit_of_{name}", ("task and fit", (export_onnx.task_of(net), export_onnx.fit_of(net, export_onnx.task_of(net))), want))
 
 
 @test
@@ -246,9 +274,13 @@ def headers_are_read(work):
 
 def said(arguments):
     """(status, stderr) of the script."""
-    done = subprocess.run([sys.executable, os.path.join(SCRIPTS, "export_onnx.py"), *arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True)
-    return done.returncode, done.stderr
+    text = io.StringIO()
+    with contextlib.redirect_stderr(text), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            status = export_onnx.main(arguments)
+        except SystemExit as end:       # argparse's
+            status = end.code
+    return status, text.getvalue()
 
 
 @test
@@ -268,7 +300,13 @@ def mistakes_are_named(work):
           'form here, got "zca"']),
         ("no_boxes", conv(3), ["--decode"], 0,
          ['CFG: expected a net that ends in [yolo], [Gaussian_yolo], [region], [detection] with --decode']),
-        ("truncated", conv(3), [], 4, ['WEIGHTS: expected 84 floats for CFG, found 83 (truncated?)']),
+        ("heads", conv(6, 1) + section("yolo", classes=1, num=1) + conv(7, 1) + section("yolo", classes=2, num=1), ["--decode"], 0,
+         ["CFG: expected heads of as many classes each with --decode"]),
+        ("coords", section("connected", output=6) + section("detection", side=1, num=1, classes=2, coords=3), ["--decode"], 0,
+         ['CFG:12: [detection] coords: expected 4 with --decode, got "3"']),
+        ("size", conv(3) + section("connected", output=2), ["--size", "24", "17"], 0,
+         ['CFG:12: [connected]: expected 2348 weights with --size 24 17, as at the cfg\'s own 23 x 17, got "2450"']),
+        ("truncated", conv(3), [], 4, ['WEIGHTS: expected 84 floats for CFG, found 83 (truncated, or made by another cfg?)']),
         ("too_long", conv(3), [], -8, ['WEIGHTS: expected 84 floats for CFG, found 86 (made by another cfg?)']),
     ]
     for name, layers, options, missing, want in rows:
@@ -287,10 +325,52 @@ def mistakes_are_named(work):
 
 
 @test
+def weights_that_no_net_runs_with_are_refused(work):
+    for name, key, value, want in (("negative", "variance", -.5, "variances from 0 on, got -0.5 for layer 1 [conv] of CFG"),
+                                   ("infinite", "weights", numpy.inf, "finite weights, got 1 that are not")):
+        case = Case(work.folder, NET + conv(3) + conv(4, **BN).replace("convolutional", "conv"))
+        case.net.layers[1].weights[key].flat[2] = value
+        weights.write(case.net, case.weights)
+        status, text = said([case.cfg, case.weights, case.model])
+        check(f"weights_{name}", ("status", status, 1),
+              ("said", text.strip().replace(case.cfg, "CFG"), f"{case.weights}: expected {want}"))
+
+
+@test
+def only_a_file_of_its_own_is_written(work):
+    """Neither the weights that are read, nor a device: a rename would take its place."""
+    case = Case(work.folder, NET + SHARED["yolo"])
+    pipe, data = os.path.join(work.folder, "pipe"), os.path.join(work.folder, "names.data")
+    os.mkfifo(pipe)
+    with open(data, "w") as f:
+        f.write("classes=3\nnames = nowhere.names\n")
+    few = os.path.join(work.folder, "few.names")
+    with open(few, "w") as f:
+        f.write("ant\n\nbee\n")
+    link = os.path.join(work.folder, "link")
+    os.link(case.weights, link)
+    for name, out, options, want in (
+            ("weights", link, [], f"{link}: expected another file than the one that is read, {case.weights}"),
+            ("cfg", case.cfg, [], f"{case.cfg}: expected another file than the one that is read, {case.cfg}"),
+            ("pipe", pipe, [], f"{pipe}: cannot be written: expected a file, or none yet"),
+            ("folder", work.folder, [], f"{work.folder}: cannot be written: expected a file, or none yet"),
+            ("nowhere", "/nowhere/x.onnx", [], "/nowhere/x.onnx: cannot be written: No such file or directory"),
+            ("few", case.model, ["--names", few], f"{few}: expected 3 names for {case.cfg}, got 2"),
+            ("names", case.model, ["--names", data], f"{data}:2: names: nowhere.names: cannot be read: No such file or directory")):
+        with open(case.weights, "rb") as f:
+            before = f.read()
+        got = said([case.cfg, case.weights, out, *options])
+        with open(case.weights, "rb") as f:
+            check(f"out_{name}", ("said", (got[0], got[1].strip()), (1, want)), ("the weights stay", f.read() == before, True))
+    check("the_pipe_stays", ("a pipe", stat.S_ISFIFO(os.stat(pipe).st_mode), True))
+
+
+@test
 def the_verb_runs_the_script(work):
     if not work.darknet:
         raise harness.Skip("no --darknet")
-    case = Case(work.folder, NET + SHARED["yolo"])
+    # A word of AlexeyAB's, which the script alone would take for that tree's.
+    case = Case(work.folder, NET + SHARED["yolo"].replace("[yolo]\n", "[yolo]\nnms_kind=greedynms\n"), tree="pjreddie")
     out = os.path.join(work.folder, "verb.onnx")
     case.export()
 
@@ -357,6 +437,30 @@ def examples_draw_the_same_boxes(work):
     off = [(a, b) for a, b in zip(*found)
            if a[0] != b[0] or any(abs(float(x) - float(y)) > 1 for x, y in zip(a[1:], b[1:]))]
     check("examples_agree", ("counts", len(found[0]), len(found[1])), ("boxes off by a pixel", off, []))
+
+
+@test
+def examples_name_what_is_wrong(work):
+    """Rows: what is wrong, the arguments, the status, what the last line begins with."""
+    model, picture, raw = (os.path.join(work.folder, name) for name in ("wrong-m.onnx", "wrong.png", "raw.onnx"))
+    case = Case(work.folder, NET + SHARED["yolo"], (64, 64))
+    case.export()
+    os.rename(case.model, raw)
+    case.export("--decode")
+    os.rename(case.model, model)
+    import cv2
+    cv2.imwrite(picture, numpy.zeros((9, 9, 3), numpy.uint8))
+    for name in "onnxruntime_boxes.py", "opencv_boxes.py":
+        for what, arguments, status, begin in (
+                ("text", [case.cfg, picture, "x.png"], 1, f"{case.cfg}: expected"), ("number", [model, picture, "x.png", "x"], 2, ""),
+                ("raw", [raw, picture, "x.png"], 1, f"{raw}: expected a detector that snn export wrote with --decode"),
+                ("out", [model, picture, "/nowhere/x.png"], 1, "/nowhere/x.png: cannot be written")):
+            done = subprocess.run([sys.executable, os.path.join(SCRIPTS, "examples", name), *arguments], capture_output=True, text=True,
+                                  check=False)
+            # OpenCV adds empty lines to its own.
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            check(f"{name}_{what}", ("status", done.returncode, status), ("a traceback", "Traceback" in done.stderr, False),
+                  ("the last line begins so", lines[-1].startswith(begin), True))
 
 
 @test
