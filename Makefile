@@ -218,7 +218,7 @@ LIBRARIES = $(if $(filter 0,$(GPU)),,$(CUDA_LIBRARIES)) -lstdc++ -lm -lpthread $
 	$(if $(filter 1,$(OPENCV)),$(shell pkg-config --libs opencv4))
 
 # Where the gate is to be out of the way.
-$(TESTS)/gate_against_tree: UNIT_FLAGS += -Wl,--wrap=snn_gate_open
+$(TESTS)/gate_against_tree: UNIT_FLAGS += -Wl,--wrap=snn_gate_open,--wrap=snn_check_step
 
 # Where arrays hold NaN until they are written.
 $(TESTS)/test_gpu_net: UNIT_FLAGS += -Wl,--wrap=cuda_make_array

@@ -73,15 +73,25 @@ static void add_option(snn_section *s, const char *line, int number)
     o->line = number;
 }
 
+/* What snn_cfg_call set. */
+static const char *copied, *called;
+
+void snn_cfg_call(const char *file, const char *name)
+{
+    copied = file;
+    called = name;
+}
+
 snn_cfg *snn_cfg_read(const char *file)
 {
+    const char *name = copied && !strcmp(file, copied) ? called : file;
     FILE *f = fopen(file, "r");
     snn_cfg *cfg;
     char *line;
     int number = 0, zeros = 0, failed;
     if (!f) return NULL;
     cfg = (snn_cfg *)snn_alloc(1, sizeof *cfg);
-    cfg->file = copy(file, strlen(file));
+    cfg->file = copy(name, strlen(name));
     cfg->mark = skip_mark(f);
     while ((line = read_line(f, &zeros)) != NULL) {
         ++number;

@@ -52,6 +52,10 @@ typedef struct {
  * and ';' begin a comment line. NULL where the file cannot be read, errno
  * says why. Free with snn_cfg_free. */
 snn_cfg *snn_cfg_read(const char *file);
+
+/* Messages about the copy `file`, where it is read from now on, are about `name`, which is
+ * kept; NULL and NULL: no longer. */
+void snn_cfg_call(const char *file, const char *name);
 void snn_cfg_free(snn_cfg *cfg);
 
 /* The option of that name, NULL where the section has none. */

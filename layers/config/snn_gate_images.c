@@ -200,6 +200,23 @@ static int upsample(const snn_foresight *f, int layer, snn_foreseen in, snn_fore
                                                    in.w, in.h);
 }
 
+/* The host divides channels by the square of the stride, and by what comes of it: [reorg]
+ * those of the input in both directions, [reorg3d] those of the output. */
+static int check_reorg_channels(const snn_section *s, snn_foreseen in, snn_count stride)
+{
+    int reverse = number(s, "reverse", 0) != 0, is_3d = !strcmp(s->name, "reorg3d");
+    snn_count square = stride * stride, least = is_3d ? (reverse ? square * square : 1) : square;
+    if (number(s, "flatten", 0) || in.c >= least) {
+        if (!reverse && !is_3d && in.c % square && !number(s, "flatten", 0)) {
+            return snn_gate_warning(s, "stride", "one whose square divides the input's %lld channels, "
+                                    "as the host mixes them up otherwise", in.c);
+        }
+        return 0;
+    }
+    return snn_gate_mistake(s, "stride", "%lld channels at least from the layer before, got %lld",
+                            least, in.c);
+}
+
 static int reorg(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen *out)
 {
     const snn_section *s = snn_foresight_section(f, layer);
@@ -209,6 +226,7 @@ static int reorg(const snn_foresight *f, int layer, snn_foreseen in, snn_foresee
         *out = snn_foresee_values(in.inputs + number(s, "extra", 0));
         return 0;
     }
+    if (check_reorg_channels(s, in, stride)) return 1;
     if (number(s, "reverse", 0)) {
         *out = image_of(in.w * stride, in.h * stride, in.c / (stride * stride));
         if (in.c % (stride * stride)) {

@@ -1,5 +1,6 @@
 /* Shapes, as the host's make_*_layer functions work them out. */
 #include "snn_gate_shapes.h"
+#include "snn_family.h"
 #include "snn_foresight.h"
 #include "snn_layers.h"
 #include "snn_upstream.h"
@@ -178,12 +179,16 @@ static int check_own(const snn_foresight *f, int layer, const snn_layer_type *ty
     return snn_gate_mistake(s, complaint.key, "%s", complaint.expected);
 }
 
-/* The host ends the process where any other layer asks for these. */
+/* The host ends the process where any other layer asks for those of all channels. */
 static int check_activation(const snn_section *s)
 {
     const snn_option *o = snn_find(s, "activation");
-    if (!o || !snn_gate_host_reads(s, "activation") || !snn_is_of_channels(o->value) ||
-        snn_gate_is_named(s, "convolutional", "conv")) return 0;
+    if (!o || !snn_gate_host_reads(s, "activation")) return 0;
+    if (snn_is_put_out_as_0(s->name, o->value) && snn_is_listed(snn_family.activations, o->value)) {
+        return snn_gate_warning(s, "activation", "one that this Darknet computes in such a layer, as it puts out 0 "
+                                "for swish, mish and hard_mish");
+    }
+    if (!snn_is_of_channels(o->value) || snn_gate_is_named(s, "convolutional", "conv")) return 0;
     return snn_gate_mistake(s, "activation", "an activation of single values, as [convolutional] "
                             "alone has those of all channels");
 }
@@ -207,8 +212,9 @@ static int check_layer(const snn_foresight *f, int i, snn_foreseen in, snn_fores
     if (type) return check_own(f, i, type, in);
     if (snn_gate_is_named(s, "connected", "conn")) {
         *out = snn_foresee_image(1, 1, snn_gate_number(s, "output", 1));
-    } else if (snn_gate_is_named(s, "avgpool", "avg") && in.knows == SNN_IMAGE) {
-        *out = snn_foresee_image(1, 1, in.c);
+    } else if (snn_gate_is_named(s, "avgpool", "avg")) {
+        if (in.knows == SNN_VALUES) return snn_gate_no_image(f, i, in);
+        if (in.knows == SNN_IMAGE) *out = snn_foresee_image(1, 1, in.c);
     } else if (snn_gate_is_named(s, "rnn", "gru") || snn_gate_is_named(s, "lstm", NULL)) {
         *out = snn_foresee_values(snn_gate_number(s, "output", 1));
     } else if (snn_gate_is_named(s, "crnn", NULL) && in.knows == SNN_IMAGE &&

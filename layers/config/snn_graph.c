@@ -1,4 +1,5 @@
 #include "snn_graph.h"
+#include "snn_gate_host.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
 #include "snn_messages.h"
@@ -107,7 +108,7 @@ static void read_reference(snn_graph *g, int self, const snn_option *o,
     node->references[node->reference_count++] = r;
 }
 
-static void read_references(snn_graph *g, int self)
+static void read_references(snn_graph *g, int self, int any_host)
 {
     const snn_section *s = g->nodes[self].section;
     int k;
@@ -115,6 +116,7 @@ static void read_references(snn_graph *g, int self)
         const snn_option *o = snn_find(s, reference_keys[k].key);
         const char *none = reference_keys[k].none;
         if (strcmp(s->name, reference_keys[k].section)) continue;
+        if (!any_host && !snn_gate_host_reads(s, reference_keys[k].key)) continue;
         if (o && (!none || strcmp(none, o->value))) {
             read_reference(g, self, o, reference_keys[k].feeds);
         } else if (!o && reference_keys[k].feeds) {
@@ -140,7 +142,7 @@ static void find_inputs(snn_graph *g, int self)
     }
 }
 
-snn_graph *snn_graph_of(const snn_cfg *cfg)
+static snn_graph *graph_of(const snn_cfg *cfg, int any_host)
 {
     snn_graph *g = (snn_graph *)snn_alloc(1, sizeof *g);
     int i;
@@ -148,11 +150,15 @@ snn_graph *snn_graph_of(const snn_cfg *cfg)
     g->nodes = (snn_node *)snn_alloc((size_t)g->count, sizeof *g->nodes);
     for (i = 0; i < g->count; ++i) {
         g->nodes[i].section = &cfg->sections[i + 1];
-        read_references(g, i);
+        read_references(g, i, any_host);
         find_inputs(g, i);
     }
     return g;
 }
+
+snn_graph *snn_graph_of(const snn_cfg *cfg) { return graph_of(cfg, 0); }
+
+snn_graph *snn_graph_of_any_host(const snn_cfg *cfg) { return graph_of(cfg, 1); }
 
 void snn_graph_free(snn_graph *g)
 {

@@ -34,8 +34,10 @@ typedef struct {
     int mistakes;       /* references that name no layer; each printed */
 } snn_graph;
 
-/* Free with snn_graph_free, before the cfg. */
+/* Free with snn_graph_free, before the cfg. The first has what this host reads; the second has
+ * the references of all hosts, for who writes a cfg anew. */
 snn_graph *snn_graph_of(const snn_cfg *cfg);
+snn_graph *snn_graph_of_any_host(const snn_cfg *cfg);
 void snn_graph_free(snn_graph *g);
 
 /* 1 where some layer reads layer i, other than the one after it as its

@@ -104,3 +104,11 @@ int snn_is_of_channels(const char *activation)
     static const char start[] = "normalize_channels";
     return !strncmp(activation, start, sizeof start - 1) && snn_is_listed(snn_family.activations, activation);
 }
+
+int snn_is_put_out_as_0(const char *section, const char *activation)
+{
+    static const char *const kept[] = { "swish", "mish", "hard_mish", NULL };
+    static const char *const of_convolutions[] = { "convolutional", "conv", "crnn", "conv_lstm", NULL };
+    if (!snn_is_listed(kept, activation) || snn_is_listed(of_convolutions, section)) return 0;
+    return strcmp(section, "shortcut") || !strcmp(activation, "hard_mish");
+}

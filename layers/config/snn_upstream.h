@@ -32,6 +32,10 @@ extern const char snn_upstream_anywhere[];
 /* Whether it is the host's name for an activation that divides by a sum over channels. */
 int snn_is_of_channels(const char *activation);
 
+/* Whether AlexeyAB's and hank-ai's trees, which keep what an activation needs for its gradient
+ * in few layers, put out 0 for it in such a section. */
+int snn_is_put_out_as_0(const char *section, const char *activation);
+
 /* The family that alone reads a key with that mark behind its kind; NULL where this
  * host reads it. */
 const char *snn_upstream_other(char mark);

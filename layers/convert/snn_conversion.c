@@ -113,7 +113,7 @@ int snn_conversion_begin(snn_conversion *c, const snn_convert_options *o)
         return 0;
     }
     if (snn_gate_check_any_host(c->cfg)) return 0;
-    c->graph = snn_graph_of(c->cfg);
+    c->graph = snn_graph_of_any_host(c->cfg);
     c->fates = (snn_fate *)snn_alloc((size_t)c->graph->count, sizeof *c->fates);
     refuse_layers(c);
     if (o->data) c->images = count_images(o->data, &c->mistakes);

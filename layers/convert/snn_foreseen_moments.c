@@ -201,6 +201,11 @@ static void of_product(const snn_conversion *c, int layer, snn_fate *f)
     }
     f->power = from->power * opened;
     if (!own || !strcmp(own->value, "linear")) return;
+    if (snn_becomes_selu(c, layer)) {
+        f->power = snn_selu_power(f->power);
+        f->is_selu = 1;
+        return;
+    }
     f->power *= snn_activation_power(own->value);
     f->is_rectified = 1;
 }

@@ -1,5 +1,6 @@
 /* What each layer is to the net: a head, a gate, hidden, its end. */
 #include "snn_conversion.h"
+#include "snn_upstream.h"
 
 #include <string.h>
 
@@ -179,7 +180,10 @@ int snn_becomes_selu(const snn_conversion *c, int layer)
     const snn_option *o = snn_find(s, "activation");
     /* A layer with filters and no activation= is logistic to the host. */
     const char *name = o ? o->value : snn_is_weighted(s) ? "logistic" : "linear";
-    if (strcmp(s->name, "activation") && strcmp(s->name, "shortcut") && !snn_is_weighted(s)) return 0;
+    int is_product = snn_is_named(s, "scale_channels", "sam");
+    if (strcmp(s->name, "activation") && strcmp(s->name, "shortcut") && !snn_is_weighted(s) && !is_product) return 0;
+    /* That of a product stays in step with its gate's, but where the host puts out 0. */
+    if (is_product && !snn_is_put_out_as_0(s->name, name)) return 0;
     if (c->o->keep[SNN_ACTIVATIONS] || f->is_head || f->is_gate) return 0;
     if (!strcmp(name, "linear") || snn_is_fixed_point(name) || !snn_is_activation(name)) return 0;
     return !(snn_is_bounded(name) && f->is_last);

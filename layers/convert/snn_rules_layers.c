@@ -1,5 +1,6 @@
 /* What becomes of batch normalization, activations, dropout, sums and pools. */
 #include "snn_conversion.h"
+#include "snn_upstream.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -76,7 +77,8 @@ void snn_convert_activation(snn_conversion *c, int layer)
         return;
     }
     snn_explain(s, o ? o->line : s->line, "activation", "selu for %s%s", name,
-                snn_is_bounded(name) ? ", which between layers loses the second moment" : "");
+                snn_is_bounded(name) ? ", which between layers loses the second moment"
+                : snn_is_put_out_as_0(s->name, name) ? ", for which AlexeyAB's Darknet puts out 0 in such a layer" : "");
     if (o) snn_edit_set_value(c->text, o->line, "selu");
     else snn_insert_key(c, snn_last_line(s), "activation", "selu");
 }

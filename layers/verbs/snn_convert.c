@@ -193,11 +193,17 @@ static void say_what_is_next(const snn_conversion *c)
             weights ? weights : "", trainer[1]);
 }
 
+/* --data runs the net: what this host cannot make of it is said of the user's file. */
+static int can_run(const snn_conversion *c)
+{
+    return !c->o->data || !snn_gate_check(c->cfg);
+}
+
 static int convert_file(const snn_convert_options *o)
 {
     snn_conversion c;
     char binary[512];
-    int changes = 0, good = snn_conversion_begin(&c, o) && convert(&c);
+    int changes = 0, good = snn_conversion_begin(&c, o) && can_run(&c) && convert(&c);
     if (good) {
         changes = snn_edit_edits(c.text);
         snn_needed_darknet(&c, binary, sizeof binary);

@@ -49,7 +49,8 @@ static void scale_weights(const snn_filters *f, double factor)
     }
 }
 
-static void keep_gain(snn_conversion *c, int layer, double gain)
+/* Explains with the line that the key will have; `added` counts the keys that came in. */
+static void keep_gain(snn_conversion *c, int layer, double gain, int *added)
 {
     const snn_section *s = snn_section_of(c, layer);
     const snn_option *o = snn_find(s, "init_gain");
@@ -57,7 +58,8 @@ static void keep_gain(snn_conversion *c, int layer, double gain)
     const char *value = text;
     snprintf(text, sizeof text, "%.3g", gain);
     if (*value == '0') ++value;
-    snn_explain(s, o ? o->line : s->line, "init_gain", "%s, as measured", value);
+    if (!o) ++*added;
+    snn_explain(s, (o ? o->line : s->line) + *added, "init_gain", "%s, as measured", value);
     if (o) snn_edit_set_value(c->text, o->line, value);
     else snn_insert_key(c, s->line, "init_gain", value);
 }
@@ -72,7 +74,7 @@ static int is_measured(const snn_conversion *c, int layer)
 static void fit(snn_conversion *c, const snn_trial *p)
 {
     const snn_section *net = snn_net_of(c);
-    int i;
+    int i, added = 0;
     for (i = 0; i < c->graph->count; ++i) {
         layer *l = &p->net->layers[i];
         const snn_section *s = snn_section_of(c, i);
@@ -86,7 +88,7 @@ static void fit(snn_conversion *c, const snn_trial *p)
             if (factor > MOST_GAIN) factor = MOST_GAIN;
             if (fabs(factor - 1) > NEAR && old > 0) {
                 scale_weights(&f, factor);
-                keep_gain(c, i, factor * old);
+                keep_gain(c, i, factor * old, &added);
             }
         }
         snn_trial_forward(p, i);
@@ -106,6 +108,7 @@ int snn_fit_gains(const snn_convert_options *o, const snn_edit *text)
     atexit(remove_measured);
     again.in = file;
     if (!snn_edit_write(text, file)) return 0;
+    snn_cfg_call(file, o->out);
     p = snn_sample((char *)o->data, file, NULL, SNN_SAMPLE_IMAGES);
     if (p) p->keeps_all = 1;
     if (p && snn_conversion_begin(&c, &again)) {
@@ -116,6 +119,7 @@ int snn_fit_gains(const snn_convert_options *o, const snn_edit *text)
         snn_conversion_end(&c);
     }
     remove_measured();
+    snn_cfg_call(NULL, NULL);
     measured = NULL;
     free(file);
     return good;

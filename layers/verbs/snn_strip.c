@@ -206,7 +206,7 @@ static int strip_file(snn_cfg *cfg, const char *out, int folds)
     memset(&s, 0, sizeof s);
     s.cfg = cfg;
     s.folds = folds;
-    s.graph = snn_graph_of(cfg);
+    s.graph = snn_graph_of_any_host(cfg);
     s.text = snn_edit_read(cfg->file);
     s.kept = (int *)snn_alloc((size_t)cfg->count, sizeof(int));
     s.is_gone = (int *)snn_alloc((size_t)cfg->count, sizeof(int));

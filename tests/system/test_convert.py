@@ -193,6 +193,10 @@ CASES = [
          CONV_SNN + "\n[avgpool]\n" + LEAKY + LEAKY.replace("]\n", "]\ninit_bias=1\n") +
          "\n[scale_channels]\nfrom=-4\nactivation=leaky\n" + CONV_SNN.replace("]\n", "]\ninit_gain=1.41\n"),
          binary=ALEXEYAB + "[scale_channels]"),
+    case("an_activation_that_the_host_puts_out_as_0_becomes_selu",
+         CONV + CONV.replace("relu", "logistic") + "\n[sam]\nfrom=-2\nactivation=mish\n" + CONV,
+         CONV_SNN + CONV_SNN.replace("selu", "logistic") + "\n[sam]\nfrom=-2\nactivation=selu\n" + CONV_SNN,
+         binary=ALEXEYAB + "[sam]"),
     case("a_gate_around_0", CONV + CONV.replace("relu", "tanh") + "\n[sam]\nfrom=-2\n" + CONV,
          CONV_SNN + CONV_SNN.replace("selu", "tanh").replace("]\n", "]\ninit_bias=1\ninit_gain=.3\n") + "\n[sam]\nfrom=-2\n" +
          CONV_SNN.replace("]\n", "]\ninit_gain=1.31\n"), binary=ALEXEYAB + "[sam]"),
@@ -581,12 +585,17 @@ def measures_gains_without_noise(converter):
     write(converter.path("set.data"), b"classes=1\ntrain=train.txt\n")
     # Kept as they are, layers of ReLU halve the second moment: there are gains to write.
     net = CONV.replace("filters=4", "filters=32\nsize=3\npad=1") * 4 + BOXES
-    found = []
+    found, named, written = [], [], []
     for noise in ("0", ".5"):
         text = BARE.replace("learning", f"noise={noise}\nlearning") + net
         made = converter.convert(text.encode(), "--data", "set.data", "--keep-activations")
         found.append(made and re.findall(rb"init_gain=(.*)", made))
+        # What is said of a gain is said of the line of the user's file where it stands.
+        named.append(re.findall(r"out\.cfg:(\d+): \[convolutional\] init_gain: (\S+), as measured", converter.said))
+        lines = enumerate((made or b"").decode().split("\n"), 1)
+        written.append([(str(i), line[10:]) for i, line in lines if line.startswith("init_gain=")])
     holds("measures_gains_without_noise", found[0] == found[1] and len(found[0] or []) == 4, f"{found} {converter.wrong}")
+    holds("measured_gains_are_explained_by_their_lines", named[0] and set(named[0]) <= set(written[0]), f"{named[0]} {written[0]} {converter.said}")
 
 
 def made_from(text):

@@ -115,6 +115,18 @@ def strictness_makes_warnings_mistakes(darknet, folder):
 
 
 @harness.test
+def passes_references_that_no_host_of_this_family_reads(darknet, folder):
+    """share_index= of a layer that is not there is a mistake where it is read, AlexeyAB's and hank-ai's."""
+    path = os.path.join(folder, "shared.cfg")
+    write(path, b"[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=2\nsize=1\nactivation=linear\nshare_index=-2\n")
+    status, said = run(darknet, "snn", "check", path)
+    if b"warning" not in said:
+        raise harness.Skip("this host reads share_index=")
+    want = f"{path}:9: warning: [convolutional] share_index: a key of AlexeyAB/darknet, which this host ignores\n"
+    check("check_passes_share_index_that_is_not_read", ("message", said.decode(), want), ("status", status, 0))
+
+
+@harness.test
 def knows_every_key_that_the_host_reads(darknet, folder):
     """The host's parser has each key in a call: none of them may be unknown."""
     source = os.path.join(ROOT, "build/upstream/darknet/src/parser.c")
