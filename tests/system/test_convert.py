@@ -195,8 +195,8 @@ CASES = [
          binary=ALEXEYAB + "[scale_channels]"),
     case("an_activation_that_the_host_puts_out_as_0_becomes_selu",
          CONV + CONV.replace("relu", "logistic") + "\n[sam]\nfrom=-2\nactivation=mish\n" + CONV,
-         CONV_SNN + CONV_SNN.replace("selu", "logistic") + "\n[sam]\nfrom=-2\nactivation=selu\n" + CONV_SNN,
-         binary=ALEXEYAB + "[sam]"),
+         CONV_SNN + CONV_SNN.replace("selu", "logistic") + "\n[sam]\nfrom=-2\nactivation=selu\n" +
+         CONV_SNN.replace("]\n", "]\ninit_gain=1.67\n"), binary=ALEXEYAB + "[sam]"),
     case("a_gate_around_0", CONV + CONV.replace("relu", "tanh") + "\n[sam]\nfrom=-2\n" + CONV,
          CONV_SNN + CONV_SNN.replace("selu", "tanh").replace("]\n", "]\ninit_bias=1\ninit_gain=.3\n") + "\n[sam]\nfrom=-2\n" +
          CONV_SNN.replace("]\n", "]\ninit_gain=1.31\n"), binary=ALEXEYAB + "[sam]"),
