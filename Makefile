@@ -343,7 +343,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 # -------------------------------------------------------------------- fuzzing
 
 # libFuzzer; only here is clang needed.
-FUZZ_TARGETS := gate convert masks labels lists weights
+FUZZ_TARGETS := gate convert masks labels lists pictures weights
 FUZZ := build/fuzz
 FUZZ_CC := clang-14 -g -O1 -w -fsanitize=fuzzer-no-link,address \
 	-Dexit=fuzz_exit -D_exit=fuzz_exit -I$(TREE)/include -I$(TREE)/src $(LAYER_FOLDERS:%=-I%) -Itests/fuzz

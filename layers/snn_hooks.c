@@ -5,6 +5,7 @@
 #include "snn_device.h"
 #include "snn_exact_sum.h"
 #include "snn_fast.h"
+#include "snn_files.h"
 #include "snn_gate.h"
 #include "snn_graph.h"
 #include "snn_host.h"
@@ -18,6 +19,7 @@
 #include "snn_state.h"
 #include "snn_step.h"
 #include "snn_watch.h"
+#include "snn_work.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,8 +49,25 @@ struct snn_cfg_context *snn_cfg_begin(const char *file)
     return c;
 }
 
+/* A classifier's truth is as long as its net's outputs, whatever classes= says. */
+static void check_outputs(const char *cfg, const network *net)
+{
+    int classes = snn_work_outputs(), i = net->n - 1;
+    while (i > 0 && net->layers[i].type == COST) --i;
+    if (!classes || net->layers[i].outputs == classes) return;
+    snn_report(cfg, 0, "expected a net of %d outputs, the number of classes, got one of %d (an [avgpool] in front of the last "
+               "layers makes one of each channel)", classes, net->layers[i].outputs);
+    snn_quit();
+}
+
+static int image_channels = 3;
+
+int snn_image_channels(void) { return image_channels; }
+
 void snn_cfg_end(struct snn_cfg_context *c, network *net)
 {
+    image_channels = net->c == 1 ? 1 : 3;
+    if (c->cfg->count) check_outputs(c->cfg->file, net);
     snn_graph_free(c->graph);
     snn_cfg_free(c->cfg);
     free(c->channels);
@@ -253,7 +272,7 @@ image snn_label_image(char *file)
     strncat(place[2], "/data/labels", 64);
     strncat(place[2], name ? name : "", 1024);
     for (i = 0; i < 3; ++i) {
-        if (!access(place[i], R_OK)) return load_image_color(place[i], 0, 0);
+        if (!access(place[i], R_OK)) return load_image(place[i], 0, 0, 3);
     }
     return make_image(1, 1, 3);
 }

@@ -109,6 +109,11 @@ void snn_number_net(network *net, int copy);
  * be written to are made. */
 void snn_begin(int argc, char **argv);
 
+/* The command line as the host reads it: files where it looks for them by their number, NULL
+ * for those that were not given, then the options. One that the host does not know, as that
+ * of another tree, is no file then. Changes *argc. */
+char **snn_in_place(int *argc, char **argv);
+
 /* A command that the host does not know: `darknet snn VERB ...`, or a misspelt one,
  * status 2. Does not return. */
 int snn_main(int argc, char **argv);
@@ -185,6 +190,18 @@ void snn_quit(void);
 
 /* Exits with status 1 where a list file has no line. */
 void snn_check_list(const char *file, int lines);
+
+/* Channels that images are loaded with: 1 where the net that was read last has channels=1,
+ * otherwise 3. */
+int snn_image_channels(void);
+
+/* For pjreddie's tree, whose detectors know colour images alone. snn_fit_columns: rows of
+ * `columns` floats are those of images of colour; returns what they are. snn_distort_grey and
+ * snn_draw_grey: where the image is grey they return 1, and have made it brighter, or drawn
+ * the box's edges in a grey. */
+int snn_fit_columns(int columns);
+int snn_distort_grey(image im, float brightness);
+int snn_draw_grey(image im, int left, int top, int right, int bottom, float red, float green, float blue);
 
 /* Exits with status 1 where the file is no image, or is cut short. */
 void snn_check_image(const char *file);

@@ -24,6 +24,7 @@ void snn_put_text(FILE *out, const char *text)
 const char *snn_why(int error)
 {
     if (error == ENODATA) return "an empty file";
+    if (error == ESPIPE) return "a pipe, which can be read once only";
     return error == EILSEQ ? "no text: a byte of 0, as in UTF-16" : strerror(error);
 }
 
@@ -90,9 +91,25 @@ void snn_count_mistakes(size_t mistakes, const char *file)
     snn_report(file, 0, "and %zu more mistakes", mistakes - SNN_MOST_MISTAKES);
 }
 
+FILE *snn_open(const char *file)
+{
+    int f = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat s;
+    FILE *in;
+    if (f < 0) return NULL;
+    if (!fstat(f, &s) && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) {
+        close(f);
+        errno = ESPIPE;
+        return NULL;
+    }
+    in = fdopen(f, "rb");
+    if (!in) close(f);
+    return in;
+}
+
 int snn_is_readable(const char *file)
 {
-    FILE *f = fopen(file, "rb");
+    FILE *f = snn_open(file);
     int c;
     if (!f) return 0;
     c = getc(f);
@@ -103,9 +120,10 @@ int snn_is_readable(const char *file)
 
 int snn_exists(const char *file)
 {
-    FILE *f = fopen(file, "rb");
+    FILE *f = snn_open(file);
+    int is_there = f || errno == ESPIPE;
     if (f) fclose(f);
-    return f != NULL;
+    return is_there;
 }
 
 int snn_need_file(size_t *mistakes, const char *file)
@@ -120,7 +138,7 @@ int snn_need_file(size_t *mistakes, const char *file)
 char *snn_file_bytes(const char *file, size_t *size)
 {
     size_t room = 4096, got;
-    FILE *f = fopen(file, "rb");
+    FILE *f = snn_open(file);
     char *bytes;
     int error;
     *size = 0;

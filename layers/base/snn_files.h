@@ -17,8 +17,8 @@ enum { SNN_MOST_MISTAKES = 20 };
  * or hide in it, as \r or \x1B. */
 void snn_put_text(FILE *out, const char *text);
 
-/* strerror for files of text: "an empty file" and "no text ..." where errno is what
- * snn_is_readable and snn_text_read leave. */
+/* strerror for files of text: "an empty file", "a pipe ..." and "no text ..." where errno is
+ * what snn_is_readable, snn_open and snn_text_read leave. */
 const char *snn_why(int error);
 
 /* "file:line: " and the message as one line to stderr; "file: " where the line is 0.
@@ -41,6 +41,10 @@ void snn_warning(size_t *mistakes, const char *file, int line,
 
 /* "file: and 7 more mistakes" where more were met than are printed. */
 void snn_count_mistakes(size_t mistakes, const char *file);
+
+/* For reading; NULL and errno, ESPIPE for a pipe: it would be waited for, and there is no second
+ * time to read it. */
+FILE *snn_open(const char *file);
 
 /* 1 where `file` has content, otherwise 0 and errno, ENODATA for an empty one.
  * Worth asking first: the host ends the process where it cannot open a file,

@@ -1,4 +1,5 @@
 #include "snn_cfg.h"
+#include "snn_files.h"
 #include "snn_math.h"
 #include "snn_mem.h"
 
@@ -85,7 +86,7 @@ void snn_cfg_call(const char *file, const char *name)
 snn_cfg *snn_cfg_read(const char *file)
 {
     const char *name = copied && !strcmp(file, copied) ? called : file;
-    FILE *f = fopen(file, "r");
+    FILE *f = snn_open(file);
     snn_cfg *cfg;
     char *line;
     int number = 0, zeros = 0, failed;

@@ -158,7 +158,7 @@ void snn_data_names(size_t *mistakes, snn_data *d, const snn_setting *names)
 {
     if (!snn_text_read(names->value, &d->names)) {
         snn_mistake(mistakes, names->value, 0, "expected the names of the classes, got \"%s\"%s",
-                    snn_why(errno), snn_path_hint(names->value));
+                    snn_why(errno), snn_path_hint(names->value, d->file));
     } else if (d->names.count < (size_t)d->classes) {
         snn_mistake(mistakes, names->value, 0, "expected %d names, as many as "
                     "classes= in %s, got %zu", d->classes, d->file, d->names.count);
@@ -172,7 +172,7 @@ void snn_data_images(size_t *mistakes, snn_data *d, const char *key)
     d->list = list->value;
     if (!snn_text_read(d->list, &d->images)) {
         snn_mistake(mistakes, d->list, 0, "expected a list of images, got \"%s\"%s", snn_why(errno),
-                    snn_path_hint(d->list));
+                    snn_path_hint(d->list, d->file));
     } else if (!d->images.count) {
         snn_mistake(mistakes, d->list, 0, "expected a list of images, got an empty one");
     }

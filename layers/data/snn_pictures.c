@@ -1,6 +1,7 @@
 #include "snn_pictures.h"
 #include "snn_files.h"
 #include "snn_hooks.h"
+#include "snn_jpeg.h"
 #include "snn_mem.h"
 #include "snn_nets.h"
 #include "snn_png.h"
@@ -126,21 +127,35 @@ static int reads_endless_jpegs(void)
 #endif
 }
 
-/* stb_image decodes baseline and progressive JPEGs; OpenCV's library more. */
-static int reads_jpegs_of(int marker)
+/* stb_image decodes baseline and progressive JPEGs; OpenCV's library those in arithmetic
+ * codes, too, and those of films, which have no codes of their own. Both of 8 bits alone. */
+static const char *kind_of_jpeg(const snn_jpeg *j)
 {
+    if (j->precision != 8) return "a JPEG of other than 8 bits, which is not read here";
+    if (j->frame <= 0xC2) return NULL;
 #ifdef SNN_IMAGES_BY_OPENCV
-    return marker >= 0xC0;
+    if (j->frame == 0xC9 || j->frame == 0xCA) return NULL;
+    return "a JPEG of a kind that is not read here";
 #else
-    return marker >= 0xC0 && marker <= 0xC2;
+    return "a JPEG of a kind that a build without OpenCV does not read";
 #endif
 }
 
-/* ISO/IEC 10918-1, annex B: segments up to the first scan. */
-static const char *read_jpeg(FILE *f, const char *file, snn_picture *p)
+static const char *follow_jpeg(const char *file)
+{
+    size_t size;
+    char *bytes = snn_file_bytes(file, &size);
+    const char *wrong = bytes ? snn_jpeg_check((const unsigned char *)bytes, size, reads_endless_jpegs()) : strerror(errno);
+    free(bytes);
+    return wrong;
+}
+
+/* ISO/IEC 10918-1, annex B: segments up to the first scan; `thorough`: all of it. */
+static const char *read_jpeg(FILE *f, const char *file, int thorough, snn_picture *p, snn_jpeg *j)
 {
     static const char cut[] = "a JPEG that ends before its end: it is cut short";
     unsigned char head[4], body[65536];
+    const char *wrong;
     if (fseek(f, 2, SEEK_SET)) return cut;
     for (;;) {
         uint32_t length;
@@ -151,23 +166,23 @@ static const char *read_jpeg(FILE *f, const char *file, snn_picture *p)
         length = big_endian(head, 2);
         if (length < 2) return "a broken JPEG";
         length -= 2;
-        if (marker == 0xDA) break;
-        if (marker == 0xE1 || (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 &&
-                               marker != 0xC8 && marker != 0xCC)) {
+        if (marker == 0xE1 || snn_jpeg_reads(marker)) {
             if (fread(body, 1, length, f) != length) return cut;
             if (marker == 0xE1 && length > 6 && !memcmp(body, "Exif\0\0", 6)) {
                 p->orientation = orientation_of(body + 6, length - 6);
-            } else if (marker != 0xE1 && length >= 5) {
-                if (!reads_jpegs_of(marker)) return "a JPEG of a kind that a build without OpenCV does not read";
-                p->h = (int)big_endian(body + 1, 2);
-                p->w = (int)big_endian(body + 3, 2);
-                if (!p->w || !p->h) return "a JPEG of no pixels";
             }
+            wrong = snn_jpeg_segment(j, marker, body, length);
+            if (!wrong && j->frame) wrong = kind_of_jpeg(j);
+            if (!wrong && j->frame && (!j->w || !j->h)) wrong = "a JPEG of no pixels";
+            if (wrong) return wrong;
+            if (marker == 0xDA) break;
         } else if (fseek(f, (long)length, SEEK_CUR)) {
             return cut;
         }
     }
-    if (has_jpeg_end(f)) return NULL;
+    p->w = j->w;
+    p->h = j->h;
+    if (has_jpeg_end(f)) return thorough ? follow_jpeg(file) : NULL;
     p->lacks_end = reads_endless_jpegs() && has_all_pixels(file);
     return p->lacks_end ? NULL : cut;
 }
@@ -273,15 +288,41 @@ static const char *name_of(const unsigned char *head)
     return is_for_opencv(head) ? "an image of a kind that a build without OpenCV does not read" : "a file that is no image";
 }
 
+#ifndef SNN_IMAGES_BY_OPENCV
+typedef struct {
+    FILE *f;
+    int is_beyond;
+} reading;
+
+/* stb_image fills a buffer of 128 bytes with what there is; anything else it wants whole. */
+static int read_some(void *context, char *bytes, int size)
+{
+    reading *r = (reading *)context;
+    int got = (int)fread(bytes, 1, (size_t)size, r->f);
+    r->is_beyond |= !got || (got < size && size != 128);
+    return got;
+}
+
+static void skip_some(void *context, int size) { fseek(((reading *)context)->f, size, SEEK_CUR); }
+static int has_ended(void *context) { return feof(((reading *)context)->f); }
+#endif
+
+/* Whether the host can decode a file, and all of it is there: stb_image takes zeros for what
+ * lies behind the end. */
 static int can_decode(const char *file)
 {
 #ifdef SNN_IMAGES_BY_OPENCV
     return !snn_opencv_reads || snn_opencv_reads(file);
 #else
+    static const stbi_io_callbacks calls = { read_some, skip_some, has_ended };
+    reading r = { snn_open(file), 0 };
     int w, h, channels;
-    unsigned char *pixels = stbi_load(file, &w, &h, &channels, 3);
+    unsigned char *pixels;
+    if (!r.f) return 0;
+    pixels = stbi_load_from_callbacks(&calls, &r, &w, &h, &channels, 3);
+    fclose(r.f);
     free(pixels);
-    return pixels != NULL;
+    return pixels && !r.is_beyond;
 #endif
 }
 
@@ -304,21 +345,35 @@ static int has_room(const snn_picture *p)
     return (long long)p->w * p->h <= INT_MAX / 3;
 }
 
+static int begins(const unsigned char *head, const char *with, size_t size) { return !memcmp(head, with, size); }
+
+int snn_is_picture(const char *file)
+{
+    unsigned char head[8] = { 0 };
+    FILE *f = snn_open(file);
+    size_t n = f ? fread(head, 1, sizeof head, f) : 0;
+    if (f) fclose(f);
+    return n == sizeof head && (begins(head, "\xFF\xD8\xFF", 3) || begins(head, "\x89PNG\r\n\x1A\n", 8));
+}
+
 const char *snn_picture_read(const char *file, int thorough, snn_picture *p)
 {
     unsigned char head[54] = { 0 };
     const char *wrong = NULL;
-    FILE *f = fopen(file, "rb");
+    FILE *f = snn_open(file);
     size_t n;
     memset(p, 0, sizeof *p);
-    if (!f) return strerror(errno);
+    if (!f) return snn_why(errno);
     p->orientation = 1;
     n = fread(head, 1, sizeof head, f);
     if (!n) {
         wrong = ferror(f) ? strerror(errno) : "an empty file";
     } else if (!memcmp(head, "\xFF\xD8", 2)) {
-        wrong = read_jpeg(f, file, p);
-    } else if (!memcmp(head, "\x89PNG\r\n\x1A\n", 8)) {
+        snn_jpeg *j = (snn_jpeg *)snn_alloc(1, sizeof *j);
+        j->has_standard = reads_endless_jpegs();
+        wrong = read_jpeg(f, file, thorough, p, j);
+        free(j);
+    } else if (begins(head, "\x89PNG\r\n\x1A\n", 8)) {
         wrong = read_png(f, thorough, p);
     } else if (!memcmp(head, "BM", 2)) {
         wrong = read_bmp(f, head, p);
@@ -351,6 +406,36 @@ void snn_check_image(const char *file)
     snn_picture p;
     const char *wrong = snn_picture_read(file, 0, &p);
     if (wrong) snn_fatal("%s: expected an image, got %s", file, wrong);
+}
+
+int snn_fit_columns(int columns) { return snn_image_channels() == 1 ? columns / 3 : columns; }
+
+int snn_distort_grey(image im, float brightness)
+{
+    size_t count = (size_t)im.w * (size_t)im.h, i;
+    if (im.c != 1) return 0;
+    for (i = 0; i < count; ++i) {
+        float value = im.data[i] * brightness;
+        im.data[i] = value > 1 ? 1 : value;
+    }
+    return 1;
+}
+
+static int within(int at, int size) { return at < 0 ? 0 : at < size ? at : size - 1; }
+
+int snn_draw_grey(image im, int left, int top, int right, int bottom, float red, float green, float blue)
+{
+    /* ITU-R BT.601. */
+    float grey = .299f * red + .587f * green + .114f * blue;
+    int x, y;
+    if (im.c != 1) return 0;
+    left = within(left, im.w);
+    right = within(right, im.w);
+    top = within(top, im.h);
+    bottom = within(bottom, im.h);
+    for (x = left; x <= right; ++x) im.data[top * im.w + x] = im.data[bottom * im.w + x] = grey;
+    for (y = top; y <= bottom; ++y) im.data[y * im.w + left] = im.data[y * im.w + right] = grey;
+    return 1;
 }
 
 image snn_upright(image stored, const char *file)

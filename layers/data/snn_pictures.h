@@ -20,6 +20,9 @@ typedef struct {
  * decoding what is neither JPEG, PNG nor BMP. */
 const char *snn_picture_read(const char *file, int thorough, snn_picture *p);
 
+/* Whether a file begins as a JPEG or PNG does. */
+int snn_is_picture(const char *file);
+
 /* 1 where orientation swaps width and height. */
 int snn_is_turned(int orientation);
 

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Progress is shown SLICES times. Lists of fewer than LONG_LIST are read faster than
- * a file is worth; longer ones than THOROUGH would be read for minutes. Of each kind
- * of warning the first SHOWN are printed. */
-enum { SLICES = 10, LONG_LIST = 1000, THOROUGH = 20000, SHOWN = 3, VERSION = 3 };
+/* Progress is shown SLICES times, of a LONG_LIST. Lists of fewer than KEPT_LIST are read
+ * faster than a file is worth; longer ones than THOROUGH would be read for minutes. Of each
+ * kind of warning the first SHOWN are printed. */
+enum { SLICES = 10, KEPT_LIST = 100, LONG_LIST = 1000, THOROUGH = 20000, SHOWN = 3, VERSION = 4 };
 
 /* Of one file, in the order of the list. */
 typedef struct note {
@@ -149,7 +149,7 @@ static void check_image(survey *s, size_t i)
     wrong = snn_picture_read(picture, s->data->images.count <= THOROUGH, &p);
     if (wrong) {
         take_notes(&t, SNN_WRONG, s->data->list, number, "an image, got \"%s\": %s%s", picture, wrong,
-                   snn_exists(picture) ? "" : snn_path_hint(picture));
+                   snn_exists(picture) ? "" : snn_path_hint(picture, s->data->list));
         if (!snn_exists(picture)) return;
     }
     if (p.lacks_end) {
@@ -321,15 +321,15 @@ void snn_set_check(size_t *mistakes, const snn_data *d, const snn_task *task)
 {
     size_t count = d->images.count, before = *mistakes, n;
     survey s = { d, task, 0, NULL, NULL, NULL };
-    int is_long = count >= LONG_LIST;
+    int is_long = count >= LONG_LIST, is_kept = count >= KEPT_LIST;
     uint64_t sum = 0;
     char *warnings;
     if (!count || (task->truths != SNN_IMAGES && !d->classes)) return;
     s.notes = (note **)snn_alloc(count, sizeof *s.notes);
     s.truths = (size_t *)snn_alloc(count, sizeof *s.truths);
     s.sums = (uint64_t *)snn_alloc(count, sizeof *s.sums);
-    if (is_long) sum = sum_of(&s);
-    if (!is_long || !is_remembered(d->list, sum)) {
+    if (is_kept) sum = sum_of(&s);
+    if (!is_kept || !is_remembered(d->list, sum)) {
         if (is_long) snn_report(d->list, 0, "checking images and what is known of them");
         for (s.first = 0; s.first < count; s.first += n) {
             n = count / SLICES + 1;
@@ -342,7 +342,7 @@ void snn_set_check(size_t *mistakes, const snn_data *d, const snn_task *task)
             snn_mistake(mistakes, d->list, 0, "expected images with labels, got %zu without any%s", count,
                         task->truths == SNN_MASKS ? ": all of their pixels are to be ignored" : "");
         }
-        if (is_long && *mistakes == before) remember(d->list, sum, warnings);
+        if (is_kept && *mistakes == before) remember(d->list, sum, warnings);
         free(warnings);
     }
     free_notes(&s);

@@ -1,7 +1,7 @@
 /* A data set before work begins: every image of a list and what is known of it,
  * on several threads, all mistakes at once.
  *
- * Of long lists the result is remembered beside the list, in LIST.checked, with
+ * Of lists of 100 images and more the result is remembered beside the list, in LIST.checked, with
  * sizes and times of change of all files: as long as these stay, a start looks
  * at nothing else. A list with mistakes is not remembered. */
 #ifndef SNN_SET_H

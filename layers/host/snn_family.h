@@ -19,7 +19,7 @@ typedef struct {
     const char *lacks;                  /* keys that it does not read all the same, apart by blanks */
     int is_strict;
     int sums_have_one_size;
-    int labels_beside, loads_grey, resizes_square, limits_top;
+    int labels_beside, resizes_square, limits_top, finder_is_last, crops_square;
     int max_boxes, region_max_boxes;
     const snn_host_command *commands;   /* end with NULL */
 } snn_family_facts;

@@ -369,11 +369,15 @@ static inline detection *snn_boxes(network *net, int w, int h, float threshold, 
 /* Whether labels are looked for beside an image of a folder "images" first. */
 #define SNN_LABELS_BESIDE 1
 
-/* Whether images of 1 channel can be loaded, random=1 makes every size square, and
- * top= beyond the classes is taken as their number. */
-#define SNN_LOADS_GREY 1
+/* Whether random=1 makes every size square, and top= beyond the classes is taken as their
+ * number. */
 #define SNN_RESIZES_SQUARE 0
 #define SNN_LIMITS_TOP 1
+
+/* Whether detectors find boxes by the last layer of the net alone, and classifiers train on
+ * squares of width=. */
+#define SNN_FINDER_IS_LAST 0
+#define SNN_CROPS_SQUARE 0
 
 /* max= where it is not given. */
 #define SNN_MAX_BOXES 200

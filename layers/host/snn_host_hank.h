@@ -11,7 +11,7 @@ const char *get_layer_string(LAYER_TYPE type);
 
 static inline image load_image_color(const char *file, int w, int h)
 {
-    return Darknet::load_image(file, w, h, 3);
+    return Darknet::load_image(file, w, h, snn_image_channels());
 }
 
 /* The image, its shorter side scaled to `side`; the image itself where it is that. */

@@ -247,9 +247,11 @@ static inline detection *snn_boxes(network *net, int w, int h, float threshold, 
 
 #define SNN_LABELS_BESIDE 0
 
-#define SNN_LOADS_GREY 0
 #define SNN_RESIZES_SQUARE 1
 #define SNN_LIMITS_TOP 0
+
+#define SNN_FINDER_IS_LAST 1
+#define SNN_CROPS_SQUARE 1
 
 #define SNN_MAX_BOXES 90
 #define SNN_REGION_MAX_BOXES 30

@@ -25,13 +25,21 @@ static void take_apart(const char *words, char *room, const char *names[MOST_VER
     names[n] = NULL;
 }
 
+/* The command of ours that does what a word asks of other trees, or NULL. */
+static const char *ours_for(const char *word)
+{
+    if (!strcmp(word, "map")) return "map DATA CFG WEIGHTS";
+    return strcmp(word, "calc_anchors") ? NULL : "look DATA";
+}
+
 /* Exits with status 2. */
 static void unknown(const char *what, const char *got, const char *const *names)
 {
-    const char *near = snn_nearest(got, names);
+    const char *near = snn_nearest(got, names), *ours = strncmp(what, "detector ", 9) ? NULL : ours_for(got);
     int i;
     fprintf(stderr, "darknet: expected %s, got \"%s\"", what, got);
-    if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
+    if (ours) fprintf(stderr, ", did you mean \"darknet snn %s\"?", ours);
+    else if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
     for (i = 0; names[i]; ++i) fprintf(stderr, "%s%s", i ? ", " : " (known: ", names[i]);
     fputs(")\n", stderr);
     exit(2);
@@ -82,6 +90,11 @@ static void check_option(const char *option)
     if (two) exit(2);
 }
 
+static int is_option(const char *word)
+{
+    return word[0] == '-' && (isalpha((unsigned char)word[1]) || word[1] == '-');
+}
+
 /* What is no option, from argv[from] on; the host takes options out wherever they
  * stand. NULLs stand for what it has taken out already. */
 static void read_arguments(int argc, char **argv, int from, snn_command *w)
@@ -90,7 +103,7 @@ static void read_arguments(int argc, char **argv, int from, snn_command *w)
     for (i = from; i < argc && argv[i]; ++i) {
         const char *option = argv[i];
         char *next = i + 1 < argc ? argv[i + 1] : NULL;
-        if (argv[i][0] != '-' || !(isalpha((unsigned char)argv[i][1]) || !strncmp(argv[i], "--", 2))) {
+        if (!is_option(option)) {
             if (w->count < SNN_MOST_ARGUMENTS) w->arguments[w->count++] = argv[i];
             continue;
         }
@@ -144,6 +157,25 @@ static void check_plain(int argc, char **argv)
     if (!c->command) return;
     read_arguments(argc, argv, 2, &w);
     if (w.count < c->least) usage(argv[1], "", c->arguments);
+}
+
+char **snn_in_place(int *argc, char **argv)
+{
+    char **placed = (char **)snn_alloc((size_t)*argc + SNN_MOST_ARGUMENTS + 4, sizeof *placed);
+    int files = 3, options = 3 + SNN_MOST_ARGUMENTS, i;
+    if (*argc < 3 || !find_command(argv[1])) return argv;
+    memcpy(placed, argv, 3 * sizeof *placed);
+    for (i = 3; i < *argc && argv[i]; ++i) {
+        if (is_option(argv[i])) {
+            int has_value = snn_takes_value(argv[i], i + 1 < *argc ? argv[i + 1] : NULL);
+            placed[options++] = argv[i];
+            if (has_value && i + 1 < *argc) placed[options++] = argv[++i];
+        } else if (files < 3 + SNN_MOST_ARGUMENTS) {
+            placed[files++] = argv[i];
+        }
+    }
+    *argc = options;
+    return placed;
 }
 
 void snn_begin(int argc, char **argv)

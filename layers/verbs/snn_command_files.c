@@ -6,6 +6,7 @@
 #include "snn_hooks.h"
 #include "snn_messages.h"
 #include "snn_paths.h"
+#include "snn_pictures.h"
 #include "snn_results.h"
 #include "snn_set.h"
 #include "snn_command_net.h"
@@ -27,8 +28,10 @@ typedef struct {
 } check;
 
 static char *kept_list;
+static int kept_outputs;
 
 char *snn_valid_list(void) { return kept_list; }
+int snn_work_outputs(void) { return kept_outputs; }
 
 static int trains(const check *c) { return !strcmp(c->work->verb, "train"); }
 
@@ -50,9 +53,13 @@ static void check_cfg(check *c)
 {
     int detects = !strcmp(c->work->command, "detector"), classifies = !strcmp(c->work->command, "classifier");
     if (!c->cfg || !c->cfg->count) return;
-    if (detects || classifies || !trains(c)) snn_check_channels(&c->mistakes, c->cfg);
-    if (trains(c)) snn_check_schedule(&c->mistakes, c->cfg);
-    if (trains(c) && detects) snn_check_random(&c->mistakes, c->cfg);
+    if (detects || classifies || !trains(c)) snn_check_channels(&c->mistakes, c->cfg, detects || classifies);
+    if (detects || classifies) snn_check_kind(&c->mistakes, c->cfg, detects);
+    if (!trains(c)) return;
+    snn_check_schedule(&c->mistakes, c->cfg, detects);
+    snn_check_augmentation(&c->mistakes, c->cfg);
+    if (detects) snn_check_random(&c->mistakes, c->cfg);
+    if (classifies) snn_check_square(&c->mistakes, c->cfg);
 }
 
 /* ---- the .data file ------------------------------------------------------ */
@@ -101,7 +108,7 @@ static void check_backup(check *c)
     }
     if (given && strchr("\"'~$", *given) && access(given, F_OK)) {
         snn_mistake(&c->mistakes, c->set.file, line, "backup: expected a folder for weights, got \"%s\"%s", given,
-                    *given ? snn_path_hint(given) : "");
+                    *given ? snn_path_hint(given, NULL) : "");
         return;
     }
     if (!given) snn_warning(&c->mistakes, c->set.file, 0, "backup: expected a folder for weights, got none: \"%s\"", folder);
@@ -132,7 +139,7 @@ static void check_file(check *c, const char *key)
     const snn_setting *s = snn_data_find(&c->set, key);
     if (!s || snn_is_readable(s->value)) return;
     snn_mistake(&c->mistakes, c->set.file, s->line, "%s: expected a file, got \"%s\": %s%s", key, s->value, snn_why(errno),
-                *s->value ? snn_path_hint(s->value) : "");
+                *s->value ? snn_path_hint(s->value, c->set.file) : "");
 }
 
 static void check_detector(check *c)
@@ -194,6 +201,7 @@ static void check_classifier(check *c)
     int by_path = !snn_data_value(&c->set, "tree", NULL) && !snn_data_value(&c->set, "tag", NULL) && !has_section(c->cfg, "contrastive");
     int predicts = !strcmp(c->work->verb, "predict");
     check_classes(c, c->cfg && by_path ? snn_classifier_outputs(c->cfg) : 0, 2);
+    if (by_path && (trains(c) || validates(c))) kept_outputs = c->set.classes;
     if (predicts && snn_data_value(&c->set, "names", NULL)) check_names(c, "names", "", 1);
     else if (!snn_data_value(&c->set, "tag", NULL)) check_names(c, "labels", "data/labels.list", 1);
     check_top(c);
@@ -261,6 +269,30 @@ static void check_length(check *c, const char *what, const char *path)
                 strlen(path));
 }
 
+static void check_weights(check *c, const char *file)
+{
+    if (snn_need_file(&c->mistakes, file) && snn_is_picture(file)) {
+        snn_mistake(&c->mistakes, file, 0, "expected weights, which stand before the image, got an image");
+    }
+}
+
+/* The host says that it cannot write the image of its result, and ends with status 0. */
+static void check_out(check *c, const char *path)
+{
+    char *folder, *slash;
+    check_length(c, "-out", path);
+    if (!path || !strchr(path, '/')) return;
+    folder = (char *)snn_alloc(strlen(path) + 2, 1);
+    strcpy(folder, path);
+    slash = strrchr(folder, '/');
+    slash[slash == folder] = '\0';
+    if (access(folder, W_OK)) {
+        snn_mistake(&c->mistakes, "-out", 0, "expected a file in a folder that can be written to, got \"%s\": %s", path,
+                    strerror(errno));
+    }
+    free(folder);
+}
+
 void snn_command_check(const snn_command *w)
 {
     static const char *const users[] = { "test", "predict", NULL };
@@ -269,9 +301,9 @@ void snn_command_check(const snn_command *w)
     c.work = w;
     check_gpus(w);
     if (w->count > 1) open_cfg(&c, w->arguments[1]);
-    if (w->count > 2 && strcmp(w->verb, "calc_anchors")) snn_need_file(&c.mistakes, w->arguments[2]);
+    if (w->count > 2 && strcmp(w->verb, "calc_anchors")) check_weights(&c, w->arguments[2]);
     if (w->count > 3) check_length(&c, "image", w->arguments[3]);
-    check_length(&c, "-out", w->out);
+    check_out(&c, w->out);
     check_cfg(&c);
     if (w->count == 2 && snn_is_listed(users, w->verb)) {
         fprintf(stderr, "darknet: warning: expected weights, got none: the net is as it is initialised\n");

@@ -19,8 +19,12 @@ static int finds_boxes(const snn_section *s)
 
 const snn_section *snn_finder(const snn_cfg *cfg)
 {
-    const snn_section *last = &cfg->sections[cfg->count - 1];
-    return cfg->count > 1 && finds_boxes(last) ? last : NULL;
+    int i;
+    for (i = cfg->count - 1; i > 0; --i) {
+        if (finds_boxes(&cfg->sections[i])) return &cfg->sections[i];
+        if (snn_family.finder_is_last) return NULL;
+    }
+    return NULL;
 }
 
 long snn_classifier_outputs(const snn_cfg *cfg)
@@ -41,22 +45,75 @@ long snn_classifier_outputs(const snn_cfg *cfg)
     return 0;
 }
 
-void snn_check_channels(size_t *mistakes, const snn_cfg *cfg)
+void snn_check_channels(size_t *mistakes, const snn_cfg *cfg, int takes_grey)
 {
     const snn_section *net = &cfg->sections[0];
     long channels = snn_long_of(net, "channels", 0);
-    if (!channels || channels == 3 || (channels == 1 && snn_family.loads_grey)) return;
-    *mistakes += (size_t)snn_gate_mistake(net, "channels", snn_family.loads_grey ? "1 or 3, as images are loaded"
+    if (!channels || channels == 3 || (channels == 1 && takes_grey)) return;
+    *mistakes += (size_t)snn_gate_mistake(net, "channels", takes_grey ? "1 or 3, as images are loaded"
                                             : "3, as images are loaded");
 }
 
-void snn_check_schedule(size_t *mistakes, const snn_cfg *cfg)
+void snn_check_schedule(size_t *mistakes, const snn_cfg *cfg, int detects)
 {
     const snn_section *net = &cfg->sections[0];
     const snn_option *rate = snn_find(net, "learning_rate");
+    long iterations = snn_long_of(net, "max_batches", 0);
     if (rate && strtod(rate->value, NULL) == 0) {
         *mistakes += (size_t)snn_gate_warning(net, "learning_rate", "a number above 0: nothing is learnt");
+    } else if (rate && strtod(rate->value, NULL) < 0) {
+        *mistakes += (size_t)snn_gate_mistake(net, "learning_rate", "a number above 0: the loss would be raised");
     }
+    /* What is no training to a detector has no end to the others. */
+    if (iterations < 0 || (!iterations && detects)) {
+        *mistakes += (size_t)snn_gate_mistake(net, "max_batches", "the number of iterations, at least 1");
+    } else if (!iterations) {
+        *mistakes += (size_t)snn_gate_warning(net, "max_batches", "the number of iterations: the training has no end");
+    }
+}
+
+/* Draws are from 1 to the value, or one part of that. */
+static void check_range(size_t *mistakes, const snn_section *s, const char *key)
+{
+    const snn_option *o = snn_find(s, key);
+    if (o && strtod(o->value, NULL) < 0) *mistakes += (size_t)snn_gate_warning(s, key, "a number above 0");
+}
+
+void snn_check_augmentation(size_t *mistakes, const snn_cfg *cfg)
+{
+    const snn_section *last = snn_finder(cfg);
+    const snn_option *jitter = last ? snn_find(last, "jitter") : NULL;
+    double share = jitter ? strtod(jitter->value, NULL) : 0;
+    check_range(mistakes, &cfg->sections[0], "saturation");
+    check_range(mistakes, &cfg->sections[0], "exposure");
+    check_range(mistakes, &cfg->sections[0], "aspect");
+    if (share < 0 || share >= 1) {
+        *mistakes += (size_t)snn_gate_warning(last, "jitter", "a share of the image's sides, from 0 to below 1");
+    }
+}
+
+void snn_check_kind(size_t *mistakes, const snn_cfg *cfg, int detects)
+{
+    const snn_section *finder = snn_finder(cfg), *last = &cfg->sections[cfg->count - 1];
+    /* The gate has more to say of a name that is none. */
+    if (!snn_family_has_section(last->name)) return;
+    if (detects && !finder && cfg->count > 1) {
+        *mistakes += (size_t)snn_gate_mistake(last, NULL, snn_family.finder_is_last
+            ? "a net that ends in a layer that finds boxes, as [yolo], for the command detector"
+            : "a net with a layer that finds boxes, as [yolo], for the command detector");
+    } else if (!detects && finder) {
+        *mistakes += (size_t)snn_gate_mistake(finder, NULL, "a net without layers that find boxes for the command "
+                                                "classifier, not detector");
+    }
+}
+
+void snn_check_square(size_t *mistakes, const snn_cfg *cfg)
+{
+    const snn_section *net = &cfg->sections[0];
+    long w = snn_long_of(net, "width", 0), h = snn_long_of(net, "height", 0);
+    if (!snn_family.crops_square || w == h) return;
+    *mistakes += (size_t)snn_gate_mistake(net, "height", "width=%ld, as the images that classifiers train on are "
+                                            "squares of that size", w);
 }
 
 void snn_check_random(size_t *mistakes, const snn_cfg *cfg)

@@ -40,6 +40,10 @@ static snn_trial *trial_of(const snn_data *data, char *cfg, char *weights, int i
         snn_report(cfg, 0, "expected a network that takes images");
         return NULL;
     }
+    if (net->c != 1 && net->c != 3) {
+        snn_report(cfg, 0, "[net] channels: expected 1 or 3, as images are loaded, got %d", net->c);
+        return NULL;
+    }
     affordable = MOST_BYTES / bytes_per_image(net);
     if (images > affordable) {
         images = affordable < 1 ? 1 : (int)affordable;

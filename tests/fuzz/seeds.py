@@ -5,6 +5,7 @@ Small inputs of each form, made here, in FOLDER/TARGET/; words of cfgs in
 FOLDER/cfg.dict. The cfgs in cfg/ and tests/cfg_bad/ are given to the fuzzer as
 they are.
 """
+import base64
 import os
 import re
 import struct
@@ -12,6 +13,25 @@ import sys
 import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+# JPEGs of 20 x 12 pixels, by OpenCV: cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 30, cv2.IMWRITE_JPEG_OPTIMIZE, 1, ...]).
+JPEGS = (
+    # grey
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/wAALCAAMAB"
+    "QBAREA/8QAFQABAQAAAAAAAAAAAAAAAAAABQT/xAAgEAABAwMFAQAAAAAAAAAAAAAAAQIDBCFRBREVIzNx/9oACAEBAAA/AHEq2PshFqkLpWWwAcfIK0a9otL5p8Jdkwf/"
+    "2Q==",
+    # colour, with restart markers
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/2wBDARweHi"
+    "gjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKT/wAARCAAMABQDASIAAhEBAxEB/8QAGAAAAgMAAAAAAAAAAAAA"
+    "AAAAAAQBAwX/xAAiEAACAQMDBQEAAAAAAAAAAAABAgADESGRsdETM0FRUnL/xAAXAQADAQAAAAAAAAAAAAAAAAABAgME/8QAGxEAAwACAwAAAAAAAAAAAAAAAAECAxMRFF"
+    "H/3QAEAAH/2gAMAwEAAhEDEQA/ANQJY5ci/s33k1VVRjF/gkSigC6gh2T8nmImqahAYDHlcbRpl5ZfLKVi1Q2mf//QcL0yb9VdBCJimwHeqajiEHRn0zbrP//Z",
+    # grey, progressive
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/wgALCAAMAB"
+    "QBAREA/8QAFQABAQAAAAAAAAAAAAAAAAAABAP/2gAIAQEAAAABdACly//EABsQAAIBBQAAAAAAAAAAAAAAAAABMQIDERIT/9oACAEBAAEFAti6snNlEuD/xAAUEAEAAAAA"
+    "AAAAAAAAAAAAAAAg/9oACAEBAAY/Al//xAAXEAEAAwAAAAAAAAAAAAAAAAABABEg/9oACAEBAAE/IasUZA//2gAIAQEAAAAQX//EABsQAAICAwEAAAAAAAAAAAAAAAABIV"
+    "EQETFx/9oACAEBAAE/EFHRA6wMeXhpUf/Z",
+)
 
 
 def png(w, h, bits, kind, values, palette=b""):
@@ -49,7 +69,8 @@ def seeds():
               b"a\n\1x.png\nx.png\n\1\1classes=1\n# no\n", b"\1\1\1", b"a\1nowhere.png\0010 1e9 nan 0 0\1classes=x\n"]
     labels = [b"0 .5 .5 .1 .1\n1 .2 .2 .3 .3\n", b"\xef\xbb\xbf0 .5 .5 .1 .1\r\n", b"2 .95 .5 .3 .2\n", b"0,5 nan inf 1e9 0\n",
               "0 .5 .5 .1 .1\n".encode("utf-16"), b"0 120 80 40 30", b"-1 1.5 .5 .2 0x1p-1\n"]
-    return {"gate": cfgs, "convert": cfgs, "masks": masks, "weights": weights, "lists": lists, "labels": labels}
+    pictures = [base64.b64decode(text) for text in JPEGS] + [png(5, 4, 8, 0, bytes(5)), b"BM" + bytes(52)]
+    return {"pictures": pictures, "gate": cfgs, "convert": cfgs, "masks": masks, "weights": weights, "lists": lists, "labels": labels}
 
 
 def main(folder):
