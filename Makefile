@@ -316,8 +316,8 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		"tests/system/test_verbs.py build/darknet" \
 		"tests/system/test_export.py $(TESTS)/outputs_driver --darknet build/darknet" \
 		"tests/system/test_field.py build/darknet" \
-		"tests/system/test_field.py build/tree-noopencv/darknet --every 12" \
-		"tests/system/test_field.py build/tree-noopencv-address-undefined/darknet --every 12" \
+		"tests/system/test_field.py build/tree-noopencv/darknet --every 25" \
+		"tests/system/test_field.py build/tree-noopencv-address-undefined/darknet --every 25" \
 		"tests/system/test_strip.py build/darknet" \
 		"tests/system/test_family.py build/upstream/darknet" \
 		"tests/system/test_finite.py build/darknet" \

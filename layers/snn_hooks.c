@@ -191,6 +191,18 @@ static void finish_sum(const snn_section *s, layer *l)
     if (expected) snn_reject(s, NULL, "%s", expected);
 }
 
+/* Of boxes beyond num= that mask= names (upstream's cspx-p7-mish.cfg), the host read anchors behind
+ * the end of their array. They are its default. */
+static void fit_anchors(layer *l)
+{
+    int most = l->total, i;
+    if (!snn_has_anchors(l) || l->type == REGION || !l->mask) return;
+    for (i = 0; i < l->n; ++i) most = l->mask[i] >= most ? l->mask[i] + 1 : most;
+    if (most == l->total) return;
+    l->biases = (float *)snn_realloc(l->biases, 2 * (size_t)most, sizeof *l->biases);
+    for (i = 2 * l->total; i < 2 * most; ++i) l->biases[i] = .5f;
+}
+
 void snn_finish_layer(struct snn_cfg_context *cfg, int index,
                       struct list *options, layer *l)
 {
@@ -209,6 +221,7 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
     if (keys == snn_host_keys) finish_weights(cfg, index, l);
     snn_loss_layer(s, l);
     snn_fit_truths(l);
+    fit_anchors(l);
     cfg->channels[index] = l->out_c;
 }
 

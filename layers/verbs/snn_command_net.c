@@ -88,7 +88,7 @@ void snn_check_augmentation(size_t *mistakes, const snn_cfg *cfg)
     check_range(mistakes, &cfg->sections[0], "exposure");
     check_range(mistakes, &cfg->sections[0], "aspect");
     if (share < 0 || share >= 1) {
-        *mistakes += (size_t)snn_gate_warning(last, "jitter", "a share of the image's sides, from 0 to below 1");
+        *mistakes += (size_t)snn_gate_mistake(last, "jitter", "a share of the image's sides, from 0 to below 1");
     }
 }
 

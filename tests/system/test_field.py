@@ -408,8 +408,8 @@ NETS = (
      ["net.cfg:7: [net] learning_rate: expected a number above 0"]),
     ("learning_rate with a comma", {"net.cfg": detector().replace("learning_rate=.01", "learning_rate=0,001")}, TRAIN, 0,
      ['learning_rate: expected a number above 0: nothing is learnt, got "0,001"']),
-    ("jitter of all of the image", {"net.cfg": detector().replace("jitter=.2", "jitter=2")}, TRAIN, 0,
-     ["net.cfg:47: warning: [yolo] jitter: expected a share of the image's sides"]),
+    ("jitter of all of the image", {"net.cfg": detector().replace("jitter=.2", "jitter=2")}, TRAIN, 1,
+     ["net.cfg:47: [yolo] jitter: expected a share of the image's sides"]),
     ("saturation below 0", {"net.cfg": detector().replace("seed=1", "seed=1\nsaturation=-1")}, TRAIN, 0,
      ["net.cfg:14: warning: [net] saturation: expected a number above 0"]),
     ("filters= that do not fit", {"net.cfg": detector().replace("filters=21", "filters=18")}, TRAIN, 1,
@@ -436,6 +436,8 @@ NETS = (
 
 # Status and words where the families differ.
 OF_FAMILY = {
+    "no valid=, watched": {"pjreddie": (1, ["obj.data: valid: expected the file"]), "alexeyab": (0, [])},
+    "image of the net's size, validated whole": {"pjreddie": (0, []), "alexeyab": (1, ["Cannot resize this type of layer"])},
     "anchors= too many": {"pjreddie": (1, ["[yolo] anchors: expected 6 numbers"]), "alexeyab": (0, ["[yolo] anchors: expected 6 numbers"])},
     "a net that is not square": {"pjreddie": (1, ["net.cfg:5: [net] height: expected width=48, as the images that classifiers train on are squares"]),
                                  "alexeyab": (0, [])},
