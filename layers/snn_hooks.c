@@ -1,6 +1,7 @@
 #include "snn_hooks.h"
 #include "selu_layer.h"
 #include "snn_batchnorm.h"
+#include "snn_command_files.h"
 #include "snn_data_parallel.h"
 #include "snn_device.h"
 #include "snn_exact_sum.h"
@@ -19,7 +20,6 @@
 #include "snn_state.h"
 #include "snn_step.h"
 #include "snn_watch.h"
-#include "snn_work.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ struct snn_cfg_context *snn_cfg_begin(const char *file)
 /* A classifier's truth is as long as its net's outputs, whatever classes= says. */
 static void check_outputs(const char *cfg, const network *net)
 {
-    int classes = snn_work_outputs(), i = net->n - 1;
+    int classes = snn_command_outputs(), i = net->n - 1;
     while (i > 0 && net->layers[i].type == COST) --i;
     if (!classes || net->layers[i].outputs == classes) return;
     snn_report(cfg, 0, "expected a net of %d outputs, the number of classes, got one of %d (an [avgpool] in front of the last "

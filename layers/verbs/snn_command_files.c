@@ -31,7 +31,7 @@ static char *kept_list;
 static int kept_outputs;
 
 char *snn_valid_list(void) { return kept_list; }
-int snn_work_outputs(void) { return kept_outputs; }
+int snn_command_outputs(void) { return kept_outputs; }
 
 static int trains(const check *c) { return !strcmp(c->work->verb, "train"); }
 

@@ -23,7 +23,7 @@ typedef struct {
 void snn_command_check(const snn_command *w);
 
 /* The outputs that the net of the command must have, a classifier's classes; 0: any. */
-int snn_work_outputs(void);
+int snn_command_outputs(void);
 
 #ifdef __cplusplus
 }
