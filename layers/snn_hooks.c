@@ -79,6 +79,10 @@ void snn_cfg_end(struct snn_cfg_context *c, network *net)
 void snn_train_begin(network *net)
 {
     const snn_watch_options *o = snn_watching();
+    if (o->is_training && o->task == SNN_DETECTOR && net->max_batches < 1) {
+        snn_report(o->cfg, 0, "[net] max_batches: expected the number of iterations, at least 1");
+        snn_quit();
+    }
     snn_plan_training(net);
     snn_exact_begin(net);
     if (o->is_training) snn_parallel_begin(net, o->cfg, o->data);

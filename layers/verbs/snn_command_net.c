@@ -64,7 +64,9 @@ void snn_check_schedule(size_t *mistakes, const snn_cfg *cfg, int detects)
     } else if (rate && strtod(rate->value, NULL) < 0) {
         *mistakes += (size_t)snn_gate_mistake(net, "learning_rate", "a number above 0: the loss would be raised");
     }
-    /* What is no training to a detector has no end to the others. */
+    /* What is no training to a detector has no end to the others. Where the key is missing,
+     * snn_train_begin says so, when the rest of the cfg is known to be right. */
+    if (!snn_find(net, "max_batches")) return;
     if (iterations < 0 || (!iterations && detects)) {
         *mistakes += (size_t)snn_gate_mistake(net, "max_batches", "the number of iterations, at least 1");
     } else if (!iterations) {

@@ -402,7 +402,7 @@ NETS = (
     ("a detector's cfg to a classifier", {"obj.data": data_text(labels="obj.names")}, "classifier predict obj.data net.cfg w.weights images/a.png", 1,
      ["net.cfg:42: [yolo]: expected a net without layers that find boxes for the command classifier"]),
     ("max_batches=0", {"net.cfg": detector(max_batches=0)}, TRAIN, 1, ["net.cfg:11: [net] max_batches: expected the number of iterations, at least 1"]),
-    ("no max_batches", {"net.cfg": detector().replace("max_batches=4\n", "")}, TRAIN, 1, ["net.cfg:1: [net] max_batches: expected the number of iterations"]),
+    ("no max_batches", {"net.cfg": detector().replace("max_batches=4\n", "")}, TRAIN, 1, ["net.cfg: [net] max_batches: expected the number of iterations"]),
     ("max_batches below 0", {"net.cfg": detector(max_batches=-5)}, TRAIN, 1, ['max_batches: expected the number of iterations, at least 1, got "-5"']),
     ("learning_rate below 0", {"net.cfg": detector().replace("learning_rate=.01", "learning_rate=-1")}, TRAIN, 1,
      ["net.cfg:7: [net] learning_rate: expected a number above 0"]),
