@@ -31,8 +31,10 @@ LDFLAGS += $(shell mpicc --showme:link 2> /dev/null || mpicc -link_info 2> /dev/
 endif
 
 # The host's -Ofast folds NaN checks away and makes the process flush denormal
-# numbers; the plugin's files keep IEEE arithmetic.
-$(addprefix $(OBJDIR), $(SNN_OBJ)): CFLAGS += -O3 -fno-fast-math -fno-math-errno -ffp-contract=off $(SNN_FLAGS)
+# numbers; the plugin's files keep IEEE arithmetic. C takes a function that no header
+# declares for one of doubles, and floats would get there as something else.
+$(addprefix $(OBJDIR), $(SNN_OBJ)): CFLAGS += -O3 -fno-fast-math -fno-math-errno -ffp-contract=off \
+	-Werror=implicit-function-declaration $(SNN_FLAGS)
 
 ifeq ($(GPU), 1)
 # Kernels as well: results are those of the CPU, bit for bit where no sums are

@@ -58,6 +58,9 @@ static inline snn_state snn_first_state(network *net)
 }
 
 #ifdef GPU
+#ifndef SNN_HANK
+#include "blas.h"
+#endif
 #define snn_scale_gpu(x, factor, count) scal_ongpu((int)(count), factor, x, 1)
 #endif
 

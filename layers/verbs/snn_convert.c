@@ -1,6 +1,7 @@
 /* snn convert: the command line, and the files. What is done to the cfg is in
  * layers/convert/. */
 #include "snn_conversion.h"
+#include "snn_gate.h"
 #include "snn_fitted_gains.h"
 #include "snn_fold.h"
 #include "snn_options.h"
