@@ -211,7 +211,7 @@ TEST_FOLDERS := tests/unit tests/gpu tests/bench tests/system
 UNIT := math activations layers gradients whitening init centre noise residual lsuv ap segmentation fast watch overflow
 UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
 UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
-UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter $(SANITIZER)
+UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter -Werror=implicit-function-declaration $(SANITIZER)
 CUDA_LIBRARIES = $(CUDA_LIB) -lcuda -lcudart -lcublas -lcurand $(if $(filter 1,$(CUDNN)),-lcudnn)
 CUDA_FLAGS = -DGPU $(CUDA_INCLUDE) $(if $(filter 1,$(CUDNN)),-DCUDNN)
 LIBRARIES = $(if $(filter 0,$(GPU)),,$(CUDA_LIBRARIES)) -lstdc++ -lm -lpthread $(if $(filter 1,$(CPU_FAST)),-ldnnl -lgomp) $(if $(filter 1,$(BLAS)),$(shell pkg-config --libs openblas)) \

@@ -7,6 +7,7 @@
  * has them, the copy being the device's own, from memory to memory; before them
  * a line "device NAME". Without a device: "SKIP no CUDA device". */
 #include "layer_on_gpu.h"
+#include "snn_device.h"
 
 #include "bench.h"
 
