@@ -251,11 +251,15 @@ void snn_check_list(const char *file, int lines)
     if (!lines) snn_fatal("%s: expected one path a line, got an empty file", file);
 }
 
+static int is_hidden;
+
+void snn_hide_windows(void) { is_hidden = 1; }
+
 int snn_has_display(void)
 {
     static const char *const names[] = { "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM" };
     int i;
-    for (i = 0; i < 3; ++i) {
+    for (i = 0; i < 3 && !is_hidden; ++i) {
         const char *value = getenv(names[i]);
         if (value && *value) return 1;
     }

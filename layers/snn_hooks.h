@@ -143,8 +143,9 @@ char *snn_valid_list(void);
 /* The image as it is to be shown, by its file's EXIF orientation; takes `stored`. */
 image snn_upright(image stored, const char *file);
 
-/* Whether there is a display for a window. */
+/* Whether there is a display for a window, and it is to be used: no more after the second. */
 int snn_has_display(void);
+void snn_hide_windows(void);
 
 /* Before weights are read: exits with status 1 where the file is not one of
  * Darknet's, or ends within a layer. A file that ends after a layer is right:

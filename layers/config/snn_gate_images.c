@@ -226,20 +226,19 @@ static int reorg(const snn_foresight *f, int layer, snn_foreseen in, snn_foresee
         *out = snn_foresee_values(in.inputs + number(s, "extra", 0));
         return 0;
     }
-    if (check_reorg_channels(s, in, stride)) return 1;
     if (number(s, "reverse", 0)) {
         *out = image_of(in.w * stride, in.h * stride, in.c / (stride * stride));
         if (in.c % (stride * stride)) {
             return snn_gate_mistake(s, "stride", "one whose square divides the input's %lld "
                                     "channels", in.c);
         }
-        return 0;
+        return check_reorg_channels(s, in, stride);
     }
     *out = image_of(in.w / stride, in.h / stride, in.c * stride * stride);
     if (in.w % stride || in.h % stride) {
         return snn_gate_mistake(s, "stride", "a divisor of the %lld x %lld input", in.w, in.h);
     }
-    return 0;
+    return check_reorg_channels(s, in, stride);
 }
 
 /* ---- the table ----------------------------------------------------------- */

@@ -396,7 +396,7 @@ void snn_picture_shown(const char *file, const snn_picture *p, int *w, int *h)
     image = snn_pixels_of(file);
     *w = image.w;
     *h = image.h;
-    free(image.rgb);
+    free(image.planes);
 }
 
 /* ---- for the host -------------------------------------------------------- */

@@ -51,7 +51,7 @@ network *snn_net_read(const char *cfg, const char *weights)
 snn_pixels snn_pixels_of(const char *image_file)
 {
     image im = load_image_color((char *)(size_t)image_file, 0, 0);
-    snn_pixels p = { im.w, im.h, im.data };
+    snn_pixels p = { im.w, im.h, im.c, im.data };
     return p;
 }
 

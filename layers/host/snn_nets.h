@@ -47,11 +47,12 @@ layer *snn_layer_in(const network *net, int i);
 network *snn_net_load(const char *cfg, const char *weights);
 network *snn_net_read(const char *cfg, const char *weights);
 
-/* An image as it is shown, rgb [3][h][w] in [0, 1]. Ends the process where the file is none.
- * The caller frees rgb. */
+/* An image as the host loads it for a net, planes [c][h][w] in [0, 1]: red, green and blue, or
+ * one of grey where the net reads grey (channels=1). Ends the process where the file is none.
+ * The caller frees planes. */
 typedef struct {
-    int w, h;
-    float *rgb;
+    int w, h, c;
+    float *planes;
 } snn_pixels;
 
 snn_pixels snn_pixels_of(const char *image_file);

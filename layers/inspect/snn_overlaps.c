@@ -69,8 +69,8 @@ int snn_segment(network *net, const layer *l, snn_pixels im, uint16_t *labels)
     image whole, input;
     whole.w = im.w;
     whole.h = im.h;
-    whole.c = 3;
-    whole.data = im.rgb;
+    whole.c = im.c;
+    whole.data = im.planes;
     input = letterbox_image(whole, net->w, net->h);
     snn_predict(net, input.data);
     free_image(input);

@@ -112,6 +112,7 @@ static void read_arguments(int argc, char **argv, int from, snn_command *w)
         if (snn_takes_value(option, next)) ++i;
         if (!strcmp(option, "-gpus")) w->gpus = next;
         if (!strcmp(option, "-out")) w->out = next;
+        if (!strcmp(option, "-dont_show")) snn_hide_windows();
         if (!strcmp(option, "-t") && next) w->top = atoi(next);
     }
 }

@@ -69,7 +69,7 @@ static int write_masks(const char *folder, const char *picture, snn_pixels im,
         else mask[i] = (unsigned char)(has_class ? labels[i] : (int)NONE_IN_PNG);
         snn_class_colour(category, colour);
         for (k = 0; k < 3; ++k) {
-            float value = 255 * im.rgb[k * count + i];
+            float value = 255 * im.planes[(im.c < 3 ? 0 : k) * count + i];
             if (category) value = (value + colour[k]) / 2;
             overlay[3 * i + k] = (unsigned char)(value + .5f);
         }
@@ -224,7 +224,7 @@ static int segment_all(network *net, const layer *l, const iou_options *o,
             is_good = write_masks(o->masks, picture, im, l, labels);
         }
         free(labels);
-        free(im.rgb);
+        free(im.planes);
         seconds = snn_seconds() - start;
         if (is_good) snn_show_progress(i + 1, d->images.count, seconds);
     }

@@ -59,8 +59,8 @@ unsigned char *snn_look_picture(const char *file, int *w, int *h)
     snn_pixels image;
     if (snn_picture_read(file, 1, &picture)) return NULL;
     image = snn_pixels_of(file);
-    rgb = snn_thumbnail(image.rgb, image.w, image.h, 3, SNN_LOOK_WIDTH, w, h);
-    free(image.rgb);
+    rgb = snn_thumbnail(image.planes, image.w, image.h, image.c, SNN_LOOK_WIDTH, w, h);
+    free(image.planes);
     return rgb;
 }
 

@@ -134,7 +134,7 @@ static void show_detections(const snn_accuracy *m, snn_page *p)
         const char *file = d->files.images.lines[i], *slash = strrchr(file, '/');
         snn_pixels im = snn_pixels_of(file);
         int w, h, shown = 0;
-        unsigned char *rgb = snn_thumbnail(im.rgb, im.w, im.h, 3, WIDTH, &w, &h);
+        unsigned char *rgb = snn_thumbnail(im.planes, im.w, im.h, im.c, WIDTH, &w, &h);
         double scale = (double)w / im.w;
         snn_page_picture(p, rgb, w, h, slash ? slash + 1 : file);
         for (k = d->first_truth[i]; k < d->first_truth[i + 1]; ++k) {
@@ -153,7 +153,7 @@ static void show_detections(const snn_accuracy *m, snn_page *p)
         }
         snn_page_picture_end(p);
         free(rgb);
-        free(im.rgb);
+        free(im.planes);
     }
     snn_page_pictures_end(p);
 }
@@ -195,7 +195,7 @@ static double segmenter_accuracy(snn_accuracy *m)
         snn_count_pixels(&m->counts, &truth, labels, own);
         snn_mask_free(&truth);
         free(labels);
-        free(im.rgb);
+        free(im.planes);
     }
     free(own);
     return snn_overlap_mean(&m->counts, snn_iou_of);
@@ -232,7 +232,7 @@ static void show_overlaps(const snn_accuracy *m, snn_page *p)
 static void show_labels(const snn_accuracy *m, snn_page *p, snn_pixels im, const uint16_t *labels, const char *caption)
 {
     int w, h, x, y, shift = !snn_is_exclusive(m->output);
-    unsigned char *rgb = snn_thumbnail(im.rgb, im.w, im.h, 3, WIDTH, &w, &h);
+    unsigned char *rgb = snn_thumbnail(im.planes, im.w, im.h, im.c, WIDTH, &w, &h);
     for (y = 0; y < h; ++y) {
         for (x = 0; x < w; ++x) {
             int label = labels[(size_t)(y * im.h / h) * (size_t)im.w + (size_t)(x * im.w / w)];
@@ -263,7 +263,7 @@ static void show_masks(const snn_accuracy *m, snn_page *p)
         snn_mask_free(&truth);
         free(top);
         free(labels);
-        free(im.rgb);
+        free(im.planes);
     }
     snn_page_pictures_end(p);
 }
@@ -334,14 +334,14 @@ static void show_answers(const snn_accuracy *m, snn_page *p)
     for (i = 0; i < m->set.images.count && i < PICTURES; ++i) {
         snn_pixels im = snn_pixels_of(m->set.images.lines[i]);
         int w, h;
-        unsigned char *rgb = snn_thumbnail(im.rgb, im.w, im.h, 3, WIDTH, &w, &h);
+        unsigned char *rgb = snn_thumbnail(im.planes, im.w, im.h, im.c, WIDTH, &w, &h);
         char caption[160];
         snprintf(caption, sizeof caption, "%s: %s", class_name(&m->set, m->named[i], number[0]),
                  class_name(&m->set, m->said[i], number[1]));
         snn_page_picture(p, rgb, w, h, caption);
         snn_page_picture_end(p);
         free(rgb);
-        free(im.rgb);
+        free(im.planes);
     }
     snn_page_pictures_end(p);
 }
