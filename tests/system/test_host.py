@@ -374,7 +374,7 @@ def mistakes_in_the_cfg_end_every_command_with_status_1(work):
              ("no text", "", None, "{file}: expected")]
     for name, old, new, message in (
             ("value", "size=17", "size=16", '[local_whitening] size: expected an odd.*, got "16"'),
-            ("not a number", "agc=.1", "agc=.1x", '[net] agc: expected .*, got ".1x"'),
+            ("not a number", "agc=.4", "agc=.4x", '[net] agc: expected .*, got ".4x"'),
             ("choice", "init=lecun_normal", "init=lecun", '[net] init: expected one of .*, got "lecun"'),
             ("unknown key", "size=17", "sise=17", '[local_whitening] sise: unknown key, did you mean "size"? (.*)'),
             ("misspelt section", "[local_whitening]", "[local_whitning]",
