@@ -3,7 +3,7 @@
 #ifndef SNN_IMAGE_SUMS_H
 #define SNN_IMAGE_SUMS_H
 
-#include "snn_pixels.h"
+#include "snn_pixel_places.h"
 
 enum { SNN_SUM_THREADS = 256 };
 

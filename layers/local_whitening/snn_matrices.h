@@ -6,7 +6,7 @@
 #ifndef SNN_MATRICES_H
 #define SNN_MATRICES_H
 
-#include "snn_pixels.h"
+#include "snn_pixel_places.h"
 
 enum { SNN_SMALL = 4 };
 

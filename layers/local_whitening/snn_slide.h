@@ -11,7 +11,7 @@
 #ifndef SNN_SLIDE_H
 #define SNN_SLIDE_H
 
-#include "snn_pixels.h"
+#include "snn_pixel_places.h"
 
 enum {
     SNN_WARP = 32,

@@ -1,6 +1,6 @@
 /* Where a pixel's values stand, for the kernels' files alone. */
-#ifndef SNN_PIXELS_H
-#define SNN_PIXELS_H
+#ifndef SNN_PIXEL_PLACES_H
+#define SNN_PIXEL_PLACES_H
 
 #include "snn_kernels.h"
 #include "snn_stages.h"
