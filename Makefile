@@ -126,6 +126,13 @@ build/venv/ready: tests/requirements.txt
 	$(Q)touch $@
 
 # Its own check of Python, from PyPI too.
+# cuDNN for the test that builds with it, where CUDA has none: PyPI's, of the same CUDA.
+CUDNN_PACKAGE = nvidia-cudnn-cu$(shell $(NVCC) --version | sed -n 's/.*release \([0-9]*\)\..*/\1/p')
+build/cudnn/ready: build/venv/ready
+	$(Q)build/venv/bin/pip install -q --no-deps --upgrade --target $(@D) $(CUDNN_PACKAGE)
+	$(Q)cd $(@D)/nvidia/cudnn/lib && ln -sf libcudnn.so.[0-9]* libcudnn.so
+	$(Q)touch $@
+
 build/venv/bin/ruff: build/venv/ready
 	$(Q)build/venv/bin/pip install -q ruff
 	$(Q)touch $@

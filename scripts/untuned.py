@@ -4,7 +4,7 @@
     scripts/untuned.py DATA PARENT.cfg [--sizes 75,150,300,all] [--seeds 1,2,3]
         [--parent-rates .001,.003,.01,.03] [--aided-rates ""] [--variant-rates ""] [--convert OPTIONS]
         [--nets parent,aided,variant] [--mini-batches 32,2,1] [--iterations N] [--set CHANGE ...] [--screen]
-        [--trial "LABEL: CHANGE; --OPTION" ...] [--hours H]
+        [--trial "LABEL: CHANGE; --OPTION" ...] [--weights FILE] [--hours H]
         [--out build/untuned] [--workers 2] [--darknet build/darknet]
 
   --sizes          the first N images of the training list; "all", or more than there are: all of them
@@ -21,6 +21,9 @@
   --trial          a net more, at the variant's rate: what `snn convert` makes with the options named, with
                    changes (scripts/lib/cfg_edit.py) of the cfg that it wrote. "--aided" stands for the options
                    that make the parent with the aids
+  --weights        a backbone of the parent (`darknet partial`), from which all begin: the parent
+                   with it as it is, the others with what `snn convert --weights` makes of it. Not for "aided",
+                   whose first layer reads other channels
   --set            a change of the parent's cfg before it is converted (scripts/lib/cfg_edit.py)
 
 Each run is measured on the `valid` images and on (150 of) those it was trained on, so that how well it fits and
@@ -36,6 +39,7 @@ import statistics
 import subprocess
 import sys
 import time
+import zlib
 
 from lib import bootstrap
 from lib import cfg_edit
@@ -78,11 +82,15 @@ def arguments():
     parser.add_argument("--set", action="append", default=[], metavar="CHANGE")
     parser.add_argument("--screen", action="store_true")
     parser.add_argument("--trial", action="append", default=[], type=trial_of)
+    parser.add_argument("--weights", default="")
     parser.add_argument("--hours", type=float)
     parser.add_argument("--out", default="build/untuned")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--darknet", default="build/darknet")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.weights and options.aided_rates:
+        parser.error("--weights: expected no --aided-rates, whose net reads other channels than these weights are for")
+    return options
 
 
 def write(path, text):
@@ -106,6 +114,13 @@ def subset(options, size):
     return base + ".data", base + "-fitted.data", len(listed)
 
 
+def weights_of(options, net):
+    """The file that a net starts from, or None."""
+    if not options.weights or net == "parent":
+        return options.weights or None
+    return os.path.join(options.out, net + ".weights")
+
+
 def cfgs_of(options):
     """{"parent": file, "aided": file, "variant": file, a trial's label: file}, with all changes made and converted."""
     with open(options.cfg, encoding="utf-8") as f:
@@ -119,8 +134,13 @@ def cfgs_of(options):
     wanted = [net for net in ("parent", "aided", "variant") if net in options.nets and (net != "aided" or options.aided_rates)]
     files = {"parent": os.path.join(options.out, "parent.cfg")}
     write(files["parent"], text)
-    for net, how, changes in [("aided", AIDED, []), ("variant", options.convert.split(), []), *options.trial]:
+    converted = [("variant", options.convert.split(), []), *options.trial]
+    if not options.weights:
+        converted.append(("aided", AIDED, []))
+    for net, how, changes in converted:
         files[net] = os.path.join(options.out, net + ".cfg")
+        if options.weights:
+            how = [*how, "--weights", options.weights, weights_of(options, net)]
         done = subprocess.run([options.darknet, "snn", "convert", files["parent"], files[net], *how],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
@@ -135,6 +155,10 @@ class Run(training.Training):
     """A training that is measured on its own images too."""
 
     wants_predictions = False
+    weights = None
+
+    def first_weights(self):
+        return self.weights
 
     def evaluate(self):
         result = super().evaluate()
@@ -152,6 +176,14 @@ class Run(training.Training):
                     nonfinite=result["nonfinite"])
 
 
+def checksum(file):
+    """What tells runs from other weights apart in their folder's name."""
+    if not file:
+        return ""
+    with open(file, "rb") as f:
+        return f"-w{zlib.crc32(f.read()):08x}"
+
+
 def runs_of(options, files):
     """All runs; `is_own` where the rate is the cfg's."""
     runs = []
@@ -162,17 +194,18 @@ def runs_of(options, files):
         for net, cfg in files.items():
             with open(cfg, encoding="utf-8") as f:
                 text = f.read()
+            weights = weights_of(options, net)
             own, batch = training.net_value(text, "learning_rate"), int(training.net_value(text, "batch", "1"))
             more = {"parent": options.parent_rates, "aided": options.aided_rates, "variant": options.variant_rates}.get(net, [])
             for mini in options.mini_batches or [str(batch // int(training.net_value(text, "subdivisions", "1")))]:
                 for rate in [own] + [r for r in more if float(r) != float(own)]:
                     for seed in options.seeds:
-                        name = f"{re.sub(r'[^A-Za-z0-9.]+', '_', net)}-{images}-m{mini}-r{rate}-s{seed}"
+                        name = f"{re.sub(r'[^A-Za-z0-9.]+', '_', net)}-{images}-m{mini}-r{rate}-s{seed}" + checksum(weights)
                         keys = {"learning_rate": rate, "seed": seed, "subdivisions": batch // int(mini)}
                         run = Run(name, options.darknet, data, cfg, os.path.join(options.out, "runs", name), keys,
                                   threads=1 if options.workers > 1 else None)
                         run.what = dict(size=images, mini_batch=int(mini), net=net, rate=float(rate), seed=seed)
-                        run.fitted, run.is_own = fitted, rate == own
+                        run.weights, run.fitted, run.is_own = weights, fitted, rate == own
                         run.waits = options.screen and net in ("parent", "aided") and seed != options.seeds[0]
                         runs.append(run)
     return runs

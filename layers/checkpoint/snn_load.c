@@ -7,6 +7,16 @@
 #include <errno.h>
 #include <string.h>
 
+int snn_layers_in_weights(network *net, const char *file)
+{
+    snn_weights w = { net, 0, net->n, 0, 0, -1, 0, -1 };
+    FILE *f = fopen(file, "rb");
+    if (!f) snn_fatal("%s: expected a weights file: %s", file, strerror(errno));
+    snn_weights_scan(&w, f);
+    fclose(f);
+    return w.missing_layer < 0 ? net->n : w.missing_layer;
+}
+
 void snn_check_weights(network *net, const char *file, int start, int cutoff)
 {
     snn_weights w = { net, start, cutoff, 0, 0, -1, 0, -1 };

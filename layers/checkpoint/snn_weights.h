@@ -30,6 +30,10 @@ typedef struct {
  * with it: static text, until the next call. */
 const char *snn_weights_scan(snn_weights *w, FILE *file);
 
+/* How many layers of `net`, from its first, a file has weights for: all of them, or
+ * those of a backbone (`darknet partial`). The host has read the file already. */
+int snn_layers_in_weights(network *net, const char *file);
+
 #ifdef __cplusplus
 }
 #endif

@@ -214,6 +214,12 @@ static inline network *snn_train_network(char *cfg, int batch)
     return net;
 }
 
+/* The first `layers` layers alone. */
+static inline void snn_save_weights_upto(network *net, char *file, int layers)
+{
+    save_weights_upto(net, file, layers);
+}
+
 static inline void snn_save_weights(network *net, char *file) { save_weights(net, file); }
 
 static inline float *snn_predict(network *net, float *input)

@@ -18,6 +18,7 @@
 #include "snn_options.h"
 #include "snn_random.h"
 #include "snn_verbs.h"
+#include "snn_weights.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -139,7 +140,7 @@ int snn_fold_weights(const char *file, const char *in_weights,
     network *net;
     outputs before, after;
     float *image;
-    int i, good = can_fold(cfg);
+    int i, layers, good = can_fold(cfg);
     if (good) {
         net = snn_read_network((char *)file, (char *)in_weights);
         image = (float *)snn_alloc((size_t)net->inputs, sizeof(float));
@@ -147,12 +148,13 @@ int snn_fold_weights(const char *file, const char *in_weights,
             image[i] = (float)snn_random_uniform(key, (uint64_t)i);
         }
         before = run(net, cfg, image);
+        layers = snn_layers_in_weights(net, in_weights);
         for (i = 0; i < net->n; ++i) fold_layer(&net->layers[i]);
         snn_plan_net(net);
         after = run(net, cfg, image);
         if (mode == SNN_FOLD_ANEW) *net->seen = 0;
         good = is_same(file, before, after);
-        if (good) snn_save_weights(net, (char *)out_weights);
+        if (good) snn_save_weights_upto(net, (char *)out_weights, layers);
         free(before.values);
         free(after.values);
         free(image);

@@ -754,6 +754,20 @@ def folds(converter, name, text):
           ("weights", read(converter.path("again.weights")), read(converter.path("folded.weights"))))
 
 
+@harness.test
+def folds_a_backbone(converter):
+    """A file that ends behind the first layer, as `darknet partial` writes it: the second one's is not written either."""
+    layout = weights_layout(FOLDED, 9, 7, 3)
+    layers = random_weights(layout, 5)
+    write(converter.path("in.cfg"), FOLDED.encode())
+    write(converter.path("backbone.weights"), weights_file(layout[:1], layers[:1]))
+    status, _, wrong = converter.run("convert", "in.cfg", "out.cfg", "--weights", "backbone.weights", "out.weights")
+    want = floats_of(weights_file(layout[:1], folded(layout[:1], layers[:1])))
+    check("convert_with_a_backbone", ("status", status, 0),
+          ("weights are the textbook's", farthest(floats_of(read(converter.path("out.weights"))), want) < 2e-5, True),
+          ("says which layers begin anew", "ends before layer 1" in wrong, True))
+
+
 UNFOLDABLE = [
     ("batchnorm_layers", "\n[batchnorm]\n", "7: [batchnorm]: expected batch normalization within a layer with weights"),
     ("binary_weights", CONV + "binary=1\n", '8: [convolutional] batch_normalize: expected real weights, as binary ones cannot be scaled, got "1"'),

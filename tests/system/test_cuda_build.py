@@ -75,14 +75,14 @@ def it_runs_without_a_gpu(args):
     assert not done.returncode, f"exit status {done.returncode}: {done.stderr[-400:]}"
 
 
-def gradients_agree(program):
+def gradients_agree(program, environment=None):
     """snn gradcheck makes a net, and runs it forward and backward."""
     with tempfile.TemporaryDirectory() as folder:
         cfg = os.path.join(folder, "net.cfg")
         with open(cfg, "w") as f:
             f.write("[net]\nbatch=2\nwidth=8\nheight=8\nchannels=3\ninit=lecun_normal\n[local_whitening]\nsize=3\n"
                     "[convolutional]\nfilters=4\nsize=3\nstride=1\npad=1\nactivation=selu\n[selu]\n")
-        done = run(program, "-nogpu", "snn", "gradcheck", cfg)
+        done = run(program, "-nogpu", "snn", "gradcheck", cfg, env=environment)
     assert not done.returncode, f"exit status {done.returncode}: {done.stdout}{done.stderr[-400:]}"
 
 
@@ -98,18 +98,30 @@ def without_nvcc_the_build_says_what_it_expects(args):
     assert done.returncode == 2 and wanted in done.stderr, f"exit {done.returncode}: {done.stderr}"
 
 
+def with_cudnn(nvcc):
+    """The environment in which compilers find cuDNN: CUDA's own, or else PyPI's in build/cudnn."""
+    environment = harness.without_make()
+    if not run(nvcc, "-E", "-include", "cudnn.h", "-x", "cu", os.devnull).returncode:
+        return environment
+    if run("make", "build/cudnn/ready", f"NVCC={nvcc}", env=environment).returncode:
+        raise Skip("no cudnn.h, and none to be had from PyPI")
+    own = os.path.abspath("build/cudnn/nvidia/cudnn")
+    for name, folder in (("CPATH", "include"), ("LIBRARY_PATH", "lib"), ("LD_LIBRARY_PATH", "lib")):
+        environment[name] = ":".join(filter(None, [os.path.join(own, folder), os.environ.get(name)]))
+    return environment
+
+
 @harness.test
 def it_builds_with_cudnn(args):
     """For one card by way of the driver, and what needs no card runs."""
-    if run(args.nvcc, "-E", "-include", "cudnn.h", "-x", "cu", os.devnull).returncode:
-        raise Skip("no cudnn.h")
+    environment = with_cudnn(args.nvcc)
     done = run("make", "-j2", "GPU=1", "CUDNN=1", "OPENCV=0", f"NVCC={args.nvcc}",
-               "ARCH=-gencode arch=compute_90,code=compute_90", "gpu-programs", env=harness.without_make())
+               "ARCH=-gencode arch=compute_90,code=compute_90", "gpu-programs", env=environment)
     assert not done.returncode, f"exit status {done.returncode}: {done.stdout[-400:]}{done.stderr[-400:]}"
     trees = [path for path in glob.glob("build/tree-*gpu-cudnn-*") if os.path.isdir(path)]
     program = os.path.join(max(trees, key=lambda path: os.path.getmtime(path + "/darknet")), "darknet")
     assert "libcudnn.so" in run("readelf", "-d", program).stdout, f"{program}: expected libcudnn"
-    gradients_agree(program)
+    gradients_agree(program, environment)
 
 
 if __name__ == "__main__":
