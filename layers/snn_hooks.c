@@ -196,15 +196,21 @@ static void finish_sum(const snn_section *s, layer *l)
 }
 
 /* Of boxes beyond num= that mask= names (upstream's cspx-p7-mish.cfg), the host read anchors behind
- * the end of their array. They are its default. */
-static void fit_anchors(layer *l)
+ * the end of their array, though the cfg has them. */
+static void fit_anchors(const snn_section *s, layer *l)
 {
+    const snn_option *anchors = snn_find(s, "anchors");
+    const char *at = anchors ? anchors->value : "";
     int most = l->total, i;
     if (!snn_has_anchors(l) || l->type == REGION || !l->mask) return;
     for (i = 0; i < l->n; ++i) most = l->mask[i] >= most ? l->mask[i] + 1 : most;
     if (most == l->total) return;
     l->biases = (float *)snn_realloc(l->biases, 2 * (size_t)most, sizeof *l->biases);
-    for (i = 2 * l->total; i < 2 * most; ++i) l->biases[i] = .5f;
+    for (i = 0; i < 2 * most; ++i) {
+        if (i >= 2 * l->total) l->biases[i] = strtof(at, NULL);
+        at += strcspn(at, ",");
+        at += *at == ',';
+    }
 }
 
 void snn_finish_layer(struct snn_cfg_context *cfg, int index,
@@ -225,7 +231,7 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
     if (keys == snn_host_keys) finish_weights(cfg, index, l);
     snn_loss_layer(s, l);
     snn_fit_truths(l);
-    fit_anchors(l);
+    fit_anchors(s, l);
     cfg->channels[index] = l->out_c;
 }
 

@@ -109,6 +109,14 @@ void snn_number_net(network *net, int copy);
  * be written to are made. */
 void snn_begin(int argc, char **argv);
 
+/* Before anchors are made of boxes: exits with status 1 where there are fewer of them. */
+void snn_need_boxes(int boxes, int anchors);
+
+/* What stands behind an option that takes an integer, or a number; exits with status 2 where
+ * it is none. */
+int snn_integer_argument(const char *option, const char *value);
+float snn_number_argument(const char *option, const char *value);
+
 /* The command line as the host reads it: files where it looks for them by their number, NULL
  * for those that were not given, then the options. One that the host does not know, as that
  * of another tree, is no file then. Changes *argc. */

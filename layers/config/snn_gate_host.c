@@ -86,6 +86,7 @@ static int is_integer(const char *text, long least, int many)
     }
 }
 
+/* 0: the host would take 0, or NaN or infinity; -1: what it takes of the text is a number. */
 static int is_number(const char *text, int many)
 {
     char *end;
@@ -94,8 +95,16 @@ static int is_number(const char *text, int many)
         value = strtod(text, &end);
         if (end == text || !snn_is_finite((float)value)) return 0;
         if (many && *end == ',' && !is_end(end[1])) continue;
-        return is_end(*end) || (many && *end == ',');
+        return is_end(*end) || (many && *end == ',') ? 1 : -1;
     }
+}
+
+static int check_number(const snn_section *s, const snn_option *o, int many)
+{
+    const char *expected = many ? "numbers, separated by commas" : "a number";
+    int is = is_number(o->value, many);
+    if (is < 0) return REFUSED(s, o->key, "%s", expected);
+    return is ? 0 : snn_gate_mistake(s, o->key, "%s", expected);
 }
 
 static int check_choice(const snn_section *s, const snn_option *o,
@@ -124,15 +133,14 @@ static int check_value(const snn_section *s, const snn_option *o, char kind)
         return is_integer(o->value, INT_MIN, 0) ? 0
             : REFUSED(s, o->key, "an integer");
     case 'f':
-        if (!is_number(o->value, 0)) return REFUSED(s, o->key, "a number");
+        if (is_number(o->value, 0) < 1) return check_number(s, o, 0);
         return snn_family_reads_number(o->value) ? 0
             : REFUSED(s, o->key, "a number of digits, '-' and '.', as the host reads no others");
     case 'I':
         return is_integer(o->value, INT_MIN, 1) ? 0
             : REFUSED(s, o->key, "integers, separated by commas");
     case 'F':
-        return is_number(o->value, 1) ? 0
-            : REFUSED(s, o->key, "numbers, separated by commas");
+        return check_number(s, o, 1);
     case 'A':
         return check_choice(s, o, snn_family.activations, "an activation");
     case 'P':

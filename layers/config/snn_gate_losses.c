@@ -1,6 +1,7 @@
 /* Losses: what they ask of the layer before them. */
 #include "snn_foresight.h"
 #include "snn_family.h"
+#include "snn_math.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,35 @@ static int detector(const snn_section *s, snn_foreseen in, snn_count boxes, snn_
                             "%lld boxes, got %lld", boxes * values, values, boxes, in.c);
 }
 
-static int check_anchors(const snn_section *s, snn_count boxes)
+/* Pixels, or cells of a [region]. */
+enum { MOST_ANCHOR = 100000, MOST_BOXES = 1000000 };
+
+/* Whether the first `count` of them, or as many as there are, are sizes that a box can have. */
+static int are_sizes(const snn_option *anchors, snn_count count)
+{
+    const char *text = anchors->value;
+    char *end;
+    for (; count > 0; --count, text = end + 1) {
+        double value = strtod(text, &end);
+        if (end == text || !snn_is_finite((float)value) || (float)value <= 0 || value > MOST_ANCHOR) return 0;
+        if (!*end || *end == '#') return 1;
+        if (*end != ',') return 0;
+        if (!end[1] || end[1] == '#') return 1;
+    }
+    return 1;
+}
+
+/* Of num=`boxes` boxes, of which mask= may name more: up to `most`. */
+static int check_anchors(const snn_section *s, snn_count boxes, snn_count most)
 {
     const snn_option *anchors = snn_find(s, "anchors");
-    if (!anchors || !*anchors->value || boxes < 1) return 0;
+    if (boxes < 1) return 0;
+    if (!anchors) return snn_gate_warning(s, "anchors", "the sizes of num=%lld boxes, got none: .5 for each", boxes);
+    if (!*anchors->value) return 0;
+    if (!are_sizes(anchors, 2 * most)) {
+        return snn_gate_mistake(s, "anchors", "widths and heights above 0, of at most %d, separated by commas",
+                                MOST_ANCHOR);
+    }
     if (snn_gate_list_length(anchors) > 2 * boxes && !snn_family_skips_spare_anchors(s->name)) {
         return snn_gate_mistake(s, "anchors", "%lld numbers, two for each of num=%lld",
                                 2 * boxes, boxes);
@@ -28,6 +54,41 @@ static int check_anchors(const snn_section *s, snn_count boxes)
                                 2 * boxes, boxes);
     }
     return 0;
+}
+
+/* The host takes memory for as many boxes of each image. */
+static int check_most(const snn_section *s)
+{
+    if (number(s, "max", 1) <= MOST_BOXES) return 0;
+    return snn_gate_mistake(s, "max", "at most %d boxes of an image", MOST_BOXES);
+}
+
+/* One more than the last box that mask= names, at least `boxes`. */
+static snn_count boxes_of_mask(const snn_option *mask, snn_count boxes)
+{
+    const char *p = mask && *mask->value ? mask->value : NULL;
+    for (; p; p = strchr(p, ',')) {
+        long box = strtol(p += *p == ',', NULL, 10);
+        if (box >= boxes) boxes = box + 1;
+    }
+    return boxes;
+}
+
+/* The host reads anchors of boxes beyond num= behind the end of their array. Where the cfg
+ * has them (upstream's cspx-p7-mish.cfg), snn_finish_layer puts them there. */
+static int check_mask(const snn_section *s, const snn_option *mask, snn_count boxes)
+{
+    const snn_option *anchors = snn_find(s, "anchors");
+    const char *p = mask->value;
+    snn_count most = boxes_of_mask(mask, boxes);
+    for (; p; p = strchr(p, ',')) {
+        if (strtol(p += *p == ',', NULL, 10) < 0) most = -1;
+    }
+    if (most == boxes) return 0;
+    if (most > 0 && anchors && snn_gate_list_length(anchors) >= 2 * most) {
+        return snn_gate_warning(s, "mask", "numbers of boxes, from 0 to below num=%lld", boxes);
+    }
+    return snn_gate_mistake(s, "mask", "numbers of boxes, from 0 to below num=%lld", boxes);
 }
 
 static int check_counters(const snn_section *s, snn_count classes)
@@ -44,20 +105,12 @@ static int yolo(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen
     const snn_section *s = snn_foresight_section(f, layer);
     snn_count boxes = number(s, "num", 1), classes = number(s, "classes", 20), used = boxes;
     const snn_option *mask = snn_find(s, "mask");
-    int mistakes = check_anchors(s, boxes);
+    int mistakes = check_anchors(s, boxes, boxes_of_mask(mask, boxes)) + check_most(s);
     *out = in;
     if (in.knows == SNN_VALUES) return snn_gate_no_image(f, layer, in);
     if (mask && *mask->value) {
-        const char *p = mask->value;
         used = snn_gate_list_length(mask);
-        for (; p; p = strchr(p, ',')) {
-            int (*say)(const snn_section *, const char *, const char *, ...);
-            long box = strtol(p += *p == ',', NULL, 10);
-            if (box >= 0 && box < boxes) continue;
-            say = box < 0 ? snn_gate_mistake : snn_gate_warning;
-            mistakes += say(s, "mask", "numbers of boxes, from 0 to below num=%lld", boxes);
-            break;
-        }
+        mistakes += check_mask(s, mask, boxes);
     }
     mistakes += check_counters(s, classes);
     return mistakes + detector(s, in, used, classes + (strcmp(s->name, "yolo") ? 9 : 5));
@@ -69,7 +122,7 @@ static int region(const snn_foresight *f, int layer, snn_foreseen in, snn_forese
     snn_count boxes = number(s, "num", 1);
     *out = in;
     if (in.knows == SNN_VALUES) return snn_gate_no_image(f, layer, in);
-    return check_anchors(s, boxes) +
+    return check_anchors(s, boxes, boxes) + check_most(s) +
            detector(s, in, boxes, number(s, "coords", 4) + number(s, "classes", 20) + 1);
 }
 

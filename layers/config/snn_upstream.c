@@ -26,7 +26,7 @@ const snn_upstream_section snn_upstream_sections[] = {
       "eps:f height:i width:i channels:i inputs:i max_crop:i min_crop:i angle:f aspect:f "
       "saturation:f exposure:f hue:f policy:P burn_in:i power:f step:n scale:f steps:I scales:F "
       "gamma:f max_batches:i notruth:ip random:ip max_ratio:fp min_ratio:fp center:ip clip:fp "
-      "learning_rate_min:fa sgdr_cycle:ia sgdr_mult:ia track:ia augment_speed:ia "
+      "learning_rate_min:fa sgdr_cycle:na sgdr_mult:na track:ia augment_speed:ia "
       "sequential_subdivisions:ia try_fix_nan:ia weights_reject_freq:ia equidistant_point:ia "
       "badlabels_rejection_percentage:fa num_sigmas_reject_badlabels:fa ema_alpha:fa "
       "use_cuda_graph:ia loss_scale:fa dynamic_minibatch:ia optimized_memory:ia "

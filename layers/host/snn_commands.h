@@ -49,11 +49,15 @@ static const snn_plain_command snn_plain_commands[] = {
 #endif
 static const char *const snn_first_words[] = { SNN_FIRST_WORDS NULL };
 
-/* Options of either family, apart by blanks: with a number, with a text, with a number
- * that may be left out, and those that stand alone. */
-#define SNN_OPTIONS_WITH_NUMBER " -i -thresh -hier -c -s -avg -w -h -fps -t -points -mjpeg_port -avgframes " \
-    "-json_port -time_limit_sec -iou_thresh -num_of_clusters -width -height -mAP_epochs -layer -class " \
-    "-patience "
+/* Options of either family, apart by blanks. With a number: a share, from 0 to 1; integers from
+ * -1, 0 and 1. */
+#define SNN_OPTIONS_WITH_SHARE " -thresh -hier -iou_thresh "
+#define SNN_OPTIONS_FROM_MINUS_1 " -i -mjpeg_port -json_port "
+#define SNN_OPTIONS_FROM_0 " -c -s -w -h -fps -t -points -time_limit_sec -layer -class "
+#define SNN_OPTIONS_FROM_1 " -avg -avgframes -num_of_clusters -width -height -mAP_epochs -patience "
+#define SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_SHARE SNN_OPTIONS_FROM_MINUS_1 SNN_OPTIONS_FROM_0 SNN_OPTIONS_FROM_1
+
+/* With a text, with a number that may be left out, and those that stand alone. */
 #define SNN_OPTIONS_WITH_TEXT " -gpus -prefix -out -http_post_host -out_filename -json_file_output -chart "
 #define SNN_OPTIONS_WITH_CHOICE " -map -iou -top "
 #define SNN_OPTIONS_ALONE " -clear -dont_show -ext_output -benchmark -benchmark_layers -cuda_debug_sync -display " \

@@ -20,6 +20,7 @@ typedef struct {
     int is_strict;
     int sums_have_one_size;
     int labels_beside, resizes_square, limits_top, finder_is_last, crops_square;
+    int measures;                       /* in training, with -map, by itself */
     int max_boxes, region_max_boxes;
     const snn_host_command *commands;   /* end with NULL */
 } snn_family_facts;

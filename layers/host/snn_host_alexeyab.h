@@ -285,7 +285,8 @@ static inline void snn_end_training(network *net) { net->max_batches = (int)get_
 #endif
 
 /* Whether the host's training measures by itself, where the user says -map. */
-static inline int snn_host_measures(int is_detector) { return is_detector; }
+#define SNN_HOST_MEASURES 1
+static inline int snn_host_measures(int is_detector) { return SNN_HOST_MEASURES && is_detector; }
 
 /* What a classifier sees of an image: the middle, scaled to w x h. The caller frees. */
 static inline image snn_middle_of(image im, int w, int h)

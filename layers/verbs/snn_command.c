@@ -5,6 +5,7 @@
 #include "snn_ranks.h"
 #include "snn_watch.h"
 #include "snn_command_files.h"
+#include "snn_command_numbers.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -60,16 +61,51 @@ int snn_takes_value(const char *option, const char *next)
            (snn_has_word(SNN_OPTIONS_WITH_CHOICE, option) && is_number(next));
 }
 
-/* Exits with status 2 where an option lacks its value, or has another than a number:
- * the host would take 0, or the default. */
+static const char all_options[] = SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_TEXT SNN_OPTIONS_WITH_CHOICE SNN_OPTIONS_ALONE;
+
+/* Exits with status 2 where an option lacks its value, or has one that the host would take for
+ * another. */
 static void check_value(const char *option, const char *value)
 {
     int number = snn_has_word(SNN_OPTIONS_WITH_NUMBER, option);
-    char *end = NULL;
-    if (value && number) strtod(value, &end);
-    if (value && *value && (!end || (end != value && !*end))) return;
-    fprintf(stderr, "darknet: %s: expected %s behind it, got %s%s%s\n", option, number ? "a number" : "a value",
-            value ? "\"" : "", value ? value : "none", value ? "\"" : "");
+    if (!value || !*value) {
+        fprintf(stderr, "darknet: %s: expected %s behind it, got %s\n", option, number ? "a number" : "a value", value ? "\"\"" : "none");
+        exit(2);
+    }
+    if (number) snn_check_number(option, value);
+    if (!strcmp(option, "-gpus")) snn_check_gpu_list(option, value);
+}
+
+/* Bytes of a dash that is none to a program, as word processors and pages write it for one or
+ * two: U+2010 to U+2015, U+2212. */
+static size_t long_dash(const char *word)
+{
+    const unsigned char *b = (const unsigned char *)word;
+    if (b[0] != 0xE2 || !b[1]) return 0;
+    return (b[1] == 0x80 && b[2] >= 0x90 && b[2] <= 0x95) || (b[1] == 0x88 && b[2] == 0x92) ? 3 : 0;
+}
+
+/* A word of another dash that is an option: the host takes it for a file. Status 2. */
+static void check_dash(const char *word)
+{
+    char option[64];
+    size_t n = long_dash(word);
+    if (!n) return;
+    snprintf(option, sizeof option, "-%s", word + n + long_dash(word + n));
+    if (!snn_has_word(all_options, option)) return;
+    fprintf(stderr, "darknet: expected an option with a plain dash, %s, got \"%s\"\n", option, word);
+    exit(2);
+}
+
+/* -option=value, of an option that is known: status 2. */
+static void check_equals(const char *word)
+{
+    char option[64];
+    const char *equals = strchr(word, '=');
+    if (!equals || equals - word >= (long)sizeof option) return;
+    snprintf(option, sizeof option, "%.*s", (int)(equals - word), word);
+    if (!snn_has_word(all_options, option)) return;
+    fprintf(stderr, "darknet: %s: expected a blank behind it, got \"%s\"\n", option, word);
     exit(2);
 }
 
@@ -77,12 +113,12 @@ static void check_value(const char *option, const char *value)
  * file: status 2. */
 static void check_option(const char *option)
 {
-    static const char all[] = SNN_OPTIONS_WITH_NUMBER SNN_OPTIONS_WITH_TEXT SNN_OPTIONS_WITH_CHOICE SNN_OPTIONS_ALONE;
     const char *names[MOST_VERBS + 1], *near;
-    char room[sizeof all];
+    char room[sizeof all_options];
     int two = option[1] == '-';
-    if (snn_has_word(all, option)) return;
-    take_apart(all, room, names);
+    if (snn_has_word(all_options, option)) return;
+    check_equals(option);
+    take_apart(all_options, room, names);
     near = snn_nearest(option + two, names);
     fprintf(stderr, "darknet: %sexpected an option that is known, got \"%s\"", two ? "" : "warning: ", option);
     if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
@@ -104,6 +140,7 @@ static void read_arguments(int argc, char **argv, int from, snn_command *w)
         const char *option = argv[i];
         char *next = i + 1 < argc ? argv[i + 1] : NULL;
         if (!is_option(option)) {
+            if (w->verb) check_dash(option);
             if (w->count < SNN_MOST_ARGUMENTS) w->arguments[w->count++] = argv[i];
             continue;
         }
@@ -114,6 +151,8 @@ static void read_arguments(int argc, char **argv, int from, snn_command *w)
         if (!strcmp(option, "-out")) w->out = next;
         if (!strcmp(option, "-dont_show")) snn_hide_windows();
         if (!strcmp(option, "-t") && next) w->top = atoi(next);
+        if (!strcmp(option, "-map") || !strcmp(option, "-topk")) w->measures = 1;
+        if (!strcmp(option, "-width") || !strcmp(option, "-height")) ++w->sides;
     }
 }
 
@@ -134,6 +173,23 @@ static int least_of(const char *verb, const char **arguments)
         return 5;
     }
     return 2;
+}
+
+/* How many it reads; more of them are another image, or the value of an option that has none. */
+static int most_of(const char *verb)
+{
+    if (!strcmp(verb, "train") || !strncmp(verb, "valid", 5) || !strcmp(verb, "recall") || !strcmp(verb, "map")) return 3;
+    return strcmp(verb, "try") ? 4 : 5;
+}
+
+static void check_count(const snn_command *w)
+{
+    int most = most_of(w->verb), i;
+    for (i = most; i < w->count; ++i) {
+        fprintf(stderr, "darknet: warning: expected at most %d files for %s %s, got \"%s\" as well, which is left out\n", most,
+                w->command, w->verb, w->arguments[i]);
+        if (snn_is_strict()) exit(2);
+    }
 }
 
 static void usage(const char *command, const char *verb, const char *arguments)
@@ -205,6 +261,8 @@ void snn_begin(int argc, char **argv)
     w.verb = argv[2];
     read_arguments(argc, argv, 3, &w);
     if (w.count < least_of(w.verb, &arguments)) usage(w.command, w.verb, arguments);
+    if (!strcmp(w.verb, "calc_anchors") && w.sides < 2) usage(w.command, w.verb, arguments);
+    check_count(&w);
     snn_watch_files(w.arguments[0], w.arguments[1]);
     snn_command_check(&w);
 }

@@ -7,12 +7,14 @@
 #include "snn_messages.h"
 #include "snn_paths.h"
 #include "snn_pictures.h"
+#include "snn_png.h"
 #include "snn_results.h"
 #include "snn_set.h"
 #include "snn_command_net.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* set        what the .data file and the cfg say; the former's classes are the net's
@@ -59,6 +61,8 @@ static void check_cfg(check *c)
     snn_check_schedule(&c->mistakes, c->cfg, detects);
     snn_check_augmentation(&c->mistakes, c->cfg);
     if (detects) snn_check_random(&c->mistakes, c->cfg);
+    if (detects) snn_check_truths(&c->mistakes, c->cfg);
+    else snn_check_loss(&c->mistakes, c->cfg);
     if (classifies) snn_check_square(&c->mistakes, c->cfg);
 }
 
@@ -120,17 +124,32 @@ static void check_backup(check *c)
 
 /* ---- commands ------------------------------------------------------------ */
 
-static void check_images(check *c, const char *key, snn_truths truths)
+/* `learns`: it is what the net is trained on. */
+static void check_images(check *c, const char *key, snn_truths truths, int learns)
 {
     /* In training, both families leave out smaller boxes (fill_truth_detection). */
-    snn_task task = { truths, 0, trains(c) ? .001 : 0, c->work->arguments[1] };
+    snn_task task = { truths, 0, learns ? .001 : 0, c->work->arguments[1] };
     /* [detection] takes as many as it has cells. */
-    if (trains(c) && c->last && strcmp(c->last->name, "detection")) {
+    if (learns && c->last && strcmp(c->last->name, "detection")) {
         task.max_boxes = (int)snn_long_of(c->last, "max", strcmp(c->last->name, "region") ? snn_family.max_boxes
                                                         : snn_family.region_max_boxes);
     }
     snn_data_images(&c->mistakes, &c->set, key);
     snn_set_check(&c->mistakes, &c->set, &task);
+}
+
+/* What the host will measure on while it trains; ours has it checked by snn_watch.h. */
+static void check_measured(check *c, snn_truths truths)
+{
+    const snn_setting *valid = snn_data_find(&c->set, "valid"), *train = snn_data_find(&c->set, "train");
+    snn_text images = c->set.images;
+    const char *list = c->set.list;
+    if (!c->work->measures || !snn_family.measures || !valid || (train && !strcmp(valid->value, train->value))) return;
+    memset(&c->set.images, 0, sizeof c->set.images);
+    check_images(c, "valid", truths, 0);
+    snn_text_free(&c->set.images);
+    c->set.images = images;
+    c->set.list = list;
 }
 
 /* A file that the host opens without asking whether it is there. */
@@ -144,16 +163,18 @@ static void check_file(check *c, const char *key)
 
 static void check_detector(check *c)
 {
-    static const char *const of_labels[] = { "train", "recall", "map", "calc_anchors", NULL };
+    static const char *const of_labels[] = { "recall", "map", NULL };
     const char *verb = c->work->verb;
     long classes = c->last ? snn_long_of(c->last, "classes", 20) : 0;
     check_classes(c, classes, classes ? classes : 20);
-    check_names(c, "names", "data/names.list", strcmp(verb, "train") && strcmp(verb, "recall") &&
+    check_names(c, "names", "data/names.list", (trains(c) ? c->work->measures && snn_family.measures : strcmp(verb, "recall") != 0) &&
                 strcmp(verb, "calc_anchors"));
     if (trains(c)) check_backup(c);
-    if (trains(c) || !strcmp(verb, "calc_anchors")) check_images(c, "train", c->last ? SNN_BOXES : SNN_IMAGES);
-    else if (snn_is_listed(of_labels, verb)) check_images(c, "valid", SNN_BOXES);
-    else if (validates(c)) check_images(c, "valid", SNN_IMAGES);
+    if (trains(c)) check_images(c, "train", c->last ? SNN_BOXES : SNN_IMAGES, 1);
+    else if (!strcmp(verb, "calc_anchors")) check_images(c, "train", SNN_BOXES, 0);
+    else if (snn_is_listed(of_labels, verb)) check_images(c, "valid", SNN_BOXES, 0);
+    else if (validates(c)) check_images(c, "valid", SNN_IMAGES, 0);
+    if (trains(c)) check_measured(c, SNN_BOXES);
     if (validates(c)) {
         check_file(c, "map");
         snn_results_check(&c->mistakes, &c->set);
@@ -163,16 +184,19 @@ static void check_detector(check *c)
 static void check_top(check *c)
 {
     const char *given = snn_data_value(&c->set, "top", NULL);
-    long top = c->work->top ? c->work->top : given ? strtol(given, NULL, 10) : 1;
-    int line = c->work->top ? 0 : snn_data_line(&c->set, "top");
+    char *end = NULL;
+    long top = c->work->top ? c->work->top : given ? strtol(given, &end, 10) : 1;
+    int line = c->work->top ? 0 : snn_data_line(&c->set, "top"), is_number = !end || (end != given && !*end);
     const char *file = c->work->top ? "-t" : c->set.file;
-    if (trains(c) || !c->set.classes || (top >= 1 && top <= c->set.classes)) return;
-    if (top < 1 || !snn_family.limits_top) {
-        snn_mistake(&c->mistakes, file, line, "top: expected 1 to %d, the number of classes, got \"%ld\"",
-                    c->set.classes, top);
+    char got[32];
+    snprintf(got, sizeof got, "%ld", top);
+    if (trains(c) || !c->set.classes || (is_number && top >= 1 && top <= c->set.classes)) return;
+    if (!is_number || top < 1 || !snn_family.limits_top) {
+        snn_mistake(&c->mistakes, file, line, "top: expected 1 to %d, the number of classes, got \"%s\"",
+                    c->set.classes, is_number ? got : given);
     } else {
-        snn_warning(&c->mistakes, file, line, "top: expected 1 to %d, the number of classes, got \"%ld\"",
-                    c->set.classes, top);
+        snn_warning(&c->mistakes, file, line, "top: expected 1 to %d, the number of classes, got \"%s\"",
+                    c->set.classes, got);
     }
 }
 
@@ -209,8 +233,9 @@ static void check_classifier(check *c)
     check_file(c, "leaves");
     if (!strcmp(c->work->verb, "try")) check_layer(c);
     if (trains(c)) check_backup(c);
-    if (trains(c)) check_images(c, "train", by_path ? SNN_CLASSES : SNN_IMAGES);
-    else if (validates(c)) check_images(c, "valid", by_path ? SNN_CLASSES : SNN_IMAGES);
+    if (trains(c)) check_images(c, "train", by_path ? SNN_CLASSES : SNN_IMAGES, 1);
+    else if (validates(c)) check_images(c, "valid", by_path ? SNN_CLASSES : SNN_IMAGES, 0);
+    if (trains(c)) check_measured(c, by_path ? SNN_CLASSES : SNN_IMAGES);
     if (!strcmp(c->work->verb, "validcrop") && c->set.images.count < 1000) {
         snn_mistake(&c->mistakes, c->set.list, 0, "expected at least 1000 images for validcrop, got %zu",
                     c->set.images.count);
@@ -223,7 +248,7 @@ static void check_others(check *c)
     if (!trains(c)) return;
     if (segments) snn_data_classes(&c->mistakes, &c->set);
     check_backup(c);
-    check_images(c, "train", segments ? SNN_MASKS : SNN_IMAGES);
+    check_images(c, "train", segments ? SNN_MASKS : SNN_IMAGES, 1);
 }
 
 #ifdef GPU
@@ -276,11 +301,30 @@ static void check_weights(check *c, const char *file)
     }
 }
 
+/* Without OpenCV the host ends these with status 0 and not a word; detector demo it does not. */
+static void check_film(check *c)
+{
+#ifndef SNN_IMAGES_BY_OPENCV
+    static const char *const watchers[] = { "demo", "gun", "threat", NULL };
+    char what[64];
+    if (!strcmp(c->work->command, "detector") || !snn_is_listed(watchers, c->work->verb)) return;
+    snprintf(what, sizeof what, "%s %s", c->work->command, c->work->verb);
+    snn_mistake(&c->mistakes, what, 0, "expected a build with OpenCV (OPENCV=1), which films are read by");
+#else
+    (void)c;
+#endif
+}
+
 /* The host says that it cannot write the image of its result, and ends with status 0. */
 static void check_out(check *c, const char *path)
 {
     char *folder, *slash;
+    struct stat there;
     check_length(c, "-out", path);
+    if (path && !stat(path, &there) && S_ISDIR(there.st_mode)) {
+        snn_mistake(&c->mistakes, "-out", 0, "expected a file, got \"%s\": %s", path, strerror(EISDIR));
+        return;
+    }
     if (!path || !strchr(path, '/')) return;
     folder = (char *)snn_alloc(strlen(path) + 2, 1);
     strcpy(folder, path);
@@ -304,6 +348,7 @@ void snn_command_check(const snn_command *w)
     if (w->count > 2 && strcmp(w->verb, "calc_anchors")) check_weights(&c, w->arguments[2]);
     if (w->count > 3) check_length(&c, "image", w->arguments[3]);
     check_out(&c, w->out);
+    check_film(&c);
     check_cfg(&c);
     if (w->count == 2 && snn_is_listed(users, w->verb)) {
         fprintf(stderr, "darknet: warning: expected weights, got none: the net is as it is initialised\n");

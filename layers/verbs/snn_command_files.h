@@ -11,13 +11,15 @@ enum { SNN_MOST_ARGUMENTS = 8 };
 
 /* command    "detector", "classifier", ...
  * arguments  what is no option: the .data file, the cfg, weights, an image
- * gpus, out  -gpus, -out, or NULL; top: -t, or 0 */
+ * gpus, out  -gpus, -out, or NULL; top: -t, or 0
+ * measures   whether the host is to measure in training: -map, -topk
+ * sides      how many of -width and -height are there */
 typedef struct {
     const char *command, *verb;
     char *arguments[SNN_MOST_ARGUMENTS];
     int count;
     const char *gpus, *out;
-    int top;
+    int top, measures, sides;
 } snn_command;
 
 void snn_command_check(const snn_command *w);

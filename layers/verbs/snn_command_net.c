@@ -1,7 +1,10 @@
 #include "snn_command_net.h"
 #include "snn_commands.h"
+#include "snn_gate_host.h"
 #include "snn_messages.h"
+#include "snn_png.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,20 +57,63 @@ void snn_check_channels(size_t *mistakes, const snn_cfg *cfg, int takes_grey)
                                             : "3, as images are loaded");
 }
 
+/* Whether the whole text is an integer, as the host would have to read it. */
+static int is_whole(const char *text)
+{
+    char *end;
+    strtol(text, &end, 10);
+    return end != text && (!*end || *end == '#');
+}
+
+/* Steps of policy=steps are taken in their order, and each waits for those before it. */
+static void check_steps(size_t *mistakes, const snn_section *net)
+{
+    const snn_option *policy = snn_find(net, "policy"), *steps = snn_find(net, "steps"), *scales = snn_find(net, "scales");
+    const char *p;
+    long last = LONG_MIN;
+    if (!policy || strcmp(policy->value, "steps") || !steps || !scales) return;
+    for (p = steps->value; p && *p; p = strchr(p, ',')) {
+        long step = strtol(p += *p == ',', NULL, 10);
+        if (step >= last) {
+            last = step;
+            continue;
+        }
+        *mistakes += (size_t)snn_gate_warning(net, "steps", "iterations in ascending order: each waits for those before it");
+        break;
+    }
+    for (p = scales->value; p && *p; p = strchr(p, ',')) {
+        double factor = strtod(p += *p == ',', NULL);
+        if (!*p || *p == '#' || factor > 0) continue;
+        if (factor < 0) *mistakes += (size_t)snn_gate_mistake(net, "scales", "factors above 0: the loss would be raised");
+        else *mistakes += (size_t)snn_gate_warning(net, "scales", "factors above 0: nothing is learnt from then on");
+        break;
+    }
+}
+
 void snn_check_schedule(size_t *mistakes, const snn_cfg *cfg, int detects)
 {
     const snn_section *net = &cfg->sections[0];
-    const snn_option *rate = snn_find(net, "learning_rate");
+    const snn_option *rate = snn_find(net, "learning_rate"), *momentum = snn_find(net, "momentum"), *decay = snn_find(net, "decay"),
+        *all = snn_find(net, "max_batches");
     long iterations = snn_long_of(net, "max_batches", 0);
     if (rate && strtod(rate->value, NULL) == 0) {
         *mistakes += (size_t)snn_gate_warning(net, "learning_rate", "a number above 0: nothing is learnt");
     } else if (rate && strtod(rate->value, NULL) < 0) {
         *mistakes += (size_t)snn_gate_mistake(net, "learning_rate", "a number above 0: the loss would be raised");
     }
+    if (momentum && (strtod(momentum->value, NULL) < 0 || strtod(momentum->value, NULL) >= 1)) {
+        *mistakes += (size_t)snn_gate_mistake(net, "momentum", "a number from 0 to below 1: updates would add up without end");
+    }
+    if (decay && strtod(decay->value, NULL) < 0) {
+        *mistakes += (size_t)snn_gate_mistake(net, "decay", "a number of at least 0: weights would grow without end");
+    }
+    /* The host compares it with a number without a sign. */
+    if (snn_long_of(net, "burn_in", 0) < 0) *mistakes += (size_t)snn_gate_mistake(net, "burn_in", "an integer of at least 0");
+    check_steps(mistakes, net);
     /* What is no training to a detector has no end to the others. Where the key is missing,
      * snn_train_begin says so, when the rest of the cfg is known to be right. */
-    if (!snn_find(net, "max_batches")) return;
-    if (iterations < 0 || (!iterations && detects)) {
+    if (!all) return;
+    if (iterations < 0 || (!iterations && detects) || (*all->value && !is_whole(all->value))) {
         *mistakes += (size_t)snn_gate_mistake(net, "max_batches", "the number of iterations, at least 1");
     } else if (!iterations) {
         *mistakes += (size_t)snn_gate_warning(net, "max_batches", "the number of iterations: the training has no end");
@@ -81,6 +127,24 @@ static void check_range(size_t *mistakes, const snn_section *s, const char *key)
     if (o && strtod(o->value, NULL) < 0) *mistakes += (size_t)snn_gate_warning(s, key, "a number above 0");
 }
 
+/* Where the host reads them: what [net] mixes images by, and how a [yolo] resizes them. */
+static void check_mixing(size_t *mistakes, const snn_cfg *cfg, const snn_section *last)
+{
+    const snn_section *net = &cfg->sections[0];
+    const snn_option *resize = last && snn_gate_host_reads(last, "resize") ? snn_find(last, "resize") : NULL;
+    if (last && snn_gate_host_reads(net, "cutmix") && snn_long_of(net, "cutmix", 0)) {
+        *mistakes += (size_t)snn_gate_mistake(net, "cutmix", "0, as the host can do it for classifiers alone");
+    }
+#ifndef SNN_IMAGES_BY_OPENCV
+    if (last && snn_gate_host_reads(net, "mosaic") && snn_long_of(net, "mosaic", 0)) {
+        *mistakes += (size_t)snn_gate_mistake(net, "mosaic", "0 in a build without OpenCV");
+    }
+#endif
+    if (resize && strtod(resize->value, NULL) <= 0) {
+        *mistakes += (size_t)snn_gate_mistake(last, "resize", "a number above 0");
+    }
+}
+
 void snn_check_augmentation(size_t *mistakes, const snn_cfg *cfg)
 {
     const snn_section *last = snn_finder(cfg);
@@ -89,6 +153,7 @@ void snn_check_augmentation(size_t *mistakes, const snn_cfg *cfg)
     check_range(mistakes, &cfg->sections[0], "saturation");
     check_range(mistakes, &cfg->sections[0], "exposure");
     check_range(mistakes, &cfg->sections[0], "aspect");
+    check_mixing(mistakes, cfg, last);
     if (share < 0 || share >= 1) {
         *mistakes += (size_t)snn_gate_mistake(last, "jitter", "a share of the image's sides, from 0 to below 1");
     }
@@ -107,6 +172,27 @@ void snn_check_kind(size_t *mistakes, const snn_cfg *cfg, int detects)
         *mistakes += (size_t)snn_gate_mistake(finder, NULL, "a net without layers that find boxes for the command "
                                                 "classifier, not detector");
     }
+}
+
+void snn_check_truths(size_t *mistakes, const snn_cfg *cfg)
+{
+    const snn_section *finder = snn_finder(cfg);
+    if (!finder || strcmp(finder->name, "detection")) return;
+    *mistakes += (size_t)snn_gate_mistake(finder, NULL, "[yolo] or [region] to train: the command detector gives a net the "
+                                            "boxes of an image, and [detection] reads a grid of cells");
+}
+
+void snn_check_loss(size_t *mistakes, const snn_cfg *cfg)
+{
+    static const char *const losses[] = { "softmax", "soft", "cost", "logistic", "iseg", "contrastive", "detection", "region",
+                                         "yolo", "Gaussian_yolo", NULL };
+    const snn_section *last = &cfg->sections[cfg->count - 1];
+    int i;
+    for (i = 1; i < cfg->count; ++i) {
+        if (snn_is_listed(losses, cfg->sections[i].name)) return;
+    }
+    if (cfg->count < 2 || !snn_family_has_section(last->name)) return;
+    *mistakes += (size_t)snn_gate_mistake(last, NULL, "a net with a loss to train, as [softmax] or [cost], at its end");
 }
 
 void snn_check_square(size_t *mistakes, const snn_cfg *cfg)

@@ -26,12 +26,16 @@ long snn_long_of(const snn_section *s, const char *key, long fallback);
  * schedule   what lets a training learn nothing, or not end
  * augmentation   what leaves nothing of an image
  * kind       a detector's net has to find boxes, a classifier's must not
+ * truths     what a detector is trained with is not what [detection] reads
+ * loss       without one all gradients are 0, and the loss is NaN
  * square     a classifier's images are squares
  * random     what random=1 does is not what the net's form lets one expect */
 void snn_check_channels(size_t *mistakes, const snn_cfg *cfg, int takes_grey);
 void snn_check_schedule(size_t *mistakes, const snn_cfg *cfg, int detects);
 void snn_check_augmentation(size_t *mistakes, const snn_cfg *cfg);
 void snn_check_kind(size_t *mistakes, const snn_cfg *cfg, int detects);
+void snn_check_truths(size_t *mistakes, const snn_cfg *cfg);
+void snn_check_loss(size_t *mistakes, const snn_cfg *cfg);
 void snn_check_square(size_t *mistakes, const snn_cfg *cfg);
 void snn_check_random(size_t *mistakes, const snn_cfg *cfg);
 
