@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What people's files look like: data sets as users report them, and what the host's commands do with them.
 
-    tests/system/test_field.py build/darknet [--family alexeyab] [--stock build/stock-noopencv/darknet --table FILE]
+    tests/system/test_field.py build/darknet [--family alexeyab] [--stock build/stock-noopencv/darknet --table FILE [--beside OTHER]]
 
 Each row is a small data set of one's own making, a command, its exit status and what it says. --stock runs the same rows
-on unpatched Darknet as well; --table writes what both did. For that, stock without OpenCV: with OpenCV pjreddie's ends every
-training in a segmentation fault, on good sets too, as main returns while threads still load images.
+on unpatched Darknet as well; --table writes what both did, beside what another family's table has of the same rows. For
+that, stock without OpenCV: with OpenCV pjreddie's ends every training in a segmentation fault, on good sets too, as main
+returns while threads still load images.
 """
 import glob
 import os
@@ -381,6 +382,10 @@ MORE_IMAGES = (
      ["images/a.png: expected an image, got a JPEG of a kind"]),
     ("JPEG with a table that cannot be one", {"images/b.jpg": jpeg_with(b"\xff\xc4\0\x1f\0\0\1\5", b"\xff\xc4\0\x1f\0\7\1\5")}, TRAIN, 1,
      ["a broken JPEG"]),
+    ("JPEG with a table of a kind that is none", {"images/b.jpg": jpeg_with(b"\xff\xc4\0\x1f\0\0\1\5", b"\xff\xc4\0\x1f\x20\0\1\5")}, TRAIN, 1,
+     ["a broken JPEG"]),
+    ("JPEG with data behind its last pixel", {"images/b.jpg": picture(".jpg", w=320, h=240)[:-2] + b"\x55" * 3000 + b"\xff\xd9"}, TRAIN, 1,
+     ["a JPEG whose data are damaged"]),
     ("grey JPEG", {"images/b.jpg": picture(".jpg", channels=1)}, TRAIN, 0, []),
     ("JPEG with restart markers", {"images/b.jpg": picture(".jpg", quality=[cv2.IMWRITE_JPEG_RST_INTERVAL, 2, cv2.IMWRITE_JPEG_OPTIMIZE, 1])}, TRAIN, 0,
      []),
@@ -583,6 +588,7 @@ DATA = (
     ("blanks around keys", {"obj.data": "classes = 2\ntrain = train.txt\nnames = obj.names\nbackup = b c\n"}, TRAIN, 0, []),
     ("CRLF in .data", {"obj.data": data_text().replace("\n", "\r\n")}, TRAIN, 0, []),
     ("byte-order mark in .data", {"obj.data": b"\xef\xbb\xbf" + data_text().encode()}, TRAIN, 0, []),
+    ("byte-order mark before train=", {"obj.data": b"\xef\xbb\xbftrain=train.txt\n" + data_text(train=None).encode()}, TRAIN, 0, []),
     ("comment behind a value", {"obj.data": data_text(train="train.txt # all of them")}, TRAIN, 0, []),
     ("classes= other than the cfg's", {"obj.data": data_text(classes=3), "obj.names": "a\nb\nc\n"}, TRAIN, 1,
      ['obj.data:1: classes: expected 2, as the net in net.cfg, got "3"']),
@@ -607,6 +613,8 @@ DATA = (
     ("backup= of nothing", {"obj.data": data_text(backup="")}, TRAIN, 1, ['obj.data:5: backup: expected a folder for weights, got ""']),
     ("backup= that is a device", {"obj.data": data_text(backup="/dev/full")}, TRAIN, 1,
      ["obj.data:5: backup: expected a folder", "Not a directory"]),
+    ("backup= that is there and cannot be written to", {"obj.data": data_text(backup="/proc")}, TRAIN, 1,
+     ['obj.data:5: backup: expected a folder for weights that can be written, got "/proc"']),
     ("backup= that cannot be made", {"obj.data": data_text(backup="/proc/backup")}, TRAIN, 1, ["obj.data:5: backup: expected a folder"]),
     ("a key misspelt", {"obj.data": data_text() + "bakup=b\n"}, TRAIN, 0,
      ['obj.data:6: warning: expected a key that is read, got "bakup", did you mean "backup"?']),
@@ -920,8 +928,9 @@ def table_of(kind, rows, options, complete=True):
 
 HEADER = """# What people's files come to, without the patch and with it
 
-{date}, {tree}: written by `tests/system/test_field.py` with `--stock` and `--table`. Each situation is a small data set with one
-thing in it that people have reported. What an unpatched tree does:
+{date}: written by `tests/system/test_field.py` with `--stock`, `--table` and `--beside`
+([command](RESULTS.md#what-peoples-files-come-to)). Each situation is a small data set with one thing in it that people have
+reported. What an unpatched tree does:
 
 * *right*: it stops, or goes on, as it should;
 * *late*: it stops, but in the middle of the training;
@@ -934,22 +943,53 @@ The patched tree is right where it goes on, or stops before it begins with statu
 the first line of what it says is shown.
 
 """
+TREES = {"pjreddie": "Debian's", "alexeyab": "AlexeyAB's"}
+
+
+def counted(out, family, tables):
+    """How many rows of each table came to what."""
+    out.write(f"On {TREES[family]} tree:\n\n| | rows | " + " | ".join(f"stock {kind}" for kind in OUTCOMES) + " | patched right |\n")
+    out.write("| --- |" + " ---: |" * (len(OUTCOMES) + 2) + "\n")
+    for kind, rows in tables:
+        counts = [sum(row[1].split(" (")[0] == name for row in rows) for name in OUTCOMES]
+        out.write(f"| {kind} | {len(rows)} | " + " | ".join(str(n or "") for n in counts) + f" | {sum(row[2] != 'WRONG' for row in rows)} |\n")
+    out.write("\n")
+
+
+def read_tables(path):
+    """Another family's tables, from a file that this program wrote."""
+    tables = []
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("## "):
+                tables.append((line[3:].strip(), []))
+            elif tables and line.startswith("| ") and not line.startswith(("| situation", "| ---")):
+                tables[-1][1].append(tuple(cell.strip() for cell in line.replace("\\|", "\0").strip("|\n").replace("\0", "\\|").split(" | ")))
+    return tables
 
 
 def write_tables(options):
     """Counts of all tables, then each of them."""
+    tables = [(kind[0].upper() + kind[1:], rows) for kind, rows in TABLES]
+    others = read_tables(options.beside) if options.beside else []
+    seen = {(kind, row[0]): row[1] for kind, rows in others for row in rows}
+    trees = [TREES[options.family]] + [TREES["alexeyab" if options.family == "pjreddie" else "pjreddie"]] * bool(others)
+    more = [(kind, rows) for kind, rows in others if kind not in dict(tables)]
     with open(options.table, "w", encoding="utf-8") as file:
-        file.write(HEADER.format(date=time.strftime("%Y-%m-%d"), tree={"pjreddie": "Debian's tree"}.get(options.family, "AlexeyAB's tree")))
-        file.write("| | rows | " + " | ".join(f"stock {kind}" for kind in OUTCOMES) + " | patched right |\n")
-        file.write("| --- |" + " ---: |" * (len(OUTCOMES) + 2) + "\n")
-        for kind, table in TABLES:
-            counts = [sum(row[1].split(" (")[0] == name for row in table) for name in OUTCOMES]
-            file.write(f"| {kind} | {len(table)} | " + " | ".join(str(n or "") for n in counts) +
-                       f" | {sum(row[2] != 'WRONG' for row in table)} |\n")
-        for kind, table in TABLES:
-            file.write(f"\n## {kind.capitalize()}\n\n| situation | stock | patched | says |\n| --- | --- | --- | --- |\n")
-            for row in table:
-                file.write("| " + " | ".join(row) + " |\n")
+        file.write(HEADER.format(date=time.strftime("%Y-%m-%d")))
+        counted(file, options.family, tables)
+        if others:
+            counted(file, "alexeyab" if options.family == "pjreddie" else "pjreddie", others)
+        for kind, rows in tables:
+            file.write(f"## {kind}\n\n| situation | " + " | ".join(f"stock, {tree}" for tree in trees) + " | patched | says |\n")
+            file.write("| --- |" + " --- |" * (len(trees) + 2) + "\n")
+            for name, stock, *rest in rows:
+                file.write("| " + " | ".join([name, stock] + [seen.get((kind, name), "")] * bool(others) + rest) + " |\n")
+            file.write("\n")
+        for kind, rows in more:
+            file.write(f"## {kind}\n\n| situation | stock, {trees[-1]} | patched | says |\n| --- | --- | --- | --- |\n")
+            file.writelines("| " + " | ".join(row) + " |\n" for row in rows)
+            file.write("\n")
 
 
 TABLES = []
@@ -1309,6 +1349,7 @@ if __name__ == "__main__":
     parser.add_argument("--family", default="pjreddie", choices=("pjreddie", "alexeyab"))
     parser.add_argument("--stock", type=harness.program, help="unpatched Darknet for the table")
     parser.add_argument("--table", metavar="FILE", help="with --stock: write what both did, as Markdown")
+    parser.add_argument("--beside", metavar="OTHER", help="with --table: a table of the other family, whose stock column stands beside")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth row of the tables alone")
     arguments = parser.parse_args()
     EVERY = arguments.every
