@@ -12,6 +12,7 @@ from lib import weights
 
 RATE = .0005
 MASKED = 11             # classes of the scenes' masks, the background included
+MOST_LINKED = 64
 # The share of each step in batch normalization's statistics, which begin at 0: layers/host/.
 ROLLING = {"pjreddie": .01, "alexeyab": .1}
 # One size, no pictures joined of others, no rate that only rises.
@@ -34,6 +35,31 @@ def task_of(net):
     return "segmenter" if net.tree == "pjreddie" and last.shape[0] >= MASKED else None
 
 
+def boxes_of(image):
+    """[[class, x, y, w, h]] of an image, as words."""
+    with open(os.path.splitext(image.replace("/images/", "/labels/"))[0] + ".txt", encoding="utf-8") as f:
+        return [line.split() for line in f if line.strip()]
+
+
+def linked(images, folder, name_of):
+    """Links to the first images, with names of their own: name_of(number, image)."""
+    os.makedirs(folder, exist_ok=True)
+    links = [os.path.join(folder, name_of(number, image)) for number, image in enumerate(images[:MOST_LINKED])]
+    for image, link in zip(images, links):
+        os.symlink(os.path.abspath(image), link)
+    return links
+
+
+def with_classes(images, folder, classes):
+    """Links to the first images, with labels of no more classes than that."""
+    links = linked(images, os.path.join(folder, "images"), lambda number, image: f"{number:03}{os.path.splitext(image)[1]}")
+    os.mkdir(os.path.join(folder, "labels"))
+    for image, link in zip(images, links):
+        with open(os.path.splitext(link.replace("/images/", "/labels/"))[0] + ".txt", "w", encoding="utf-8") as f:
+            f.writelines(" ".join([str(int(label) % classes), *place]) + "\n" for label, *place in boxes_of(image))
+    return links
+
+
 def write_data(net, data, folder):
     """A .data file for the net, of the images of `data`, which has boxes; each image's class is that of its first box."""
     images = training.read_list(data, "train")
@@ -41,13 +67,10 @@ def write_data(net, data, folder):
     classes = last.options.classes if task_of(net) == "detector" else last.shape[0]
     names = [f"_class{k:05}_" for k in range(classes)]
     if task_of(net) == "classifier":
-        linked = []
-        for number, image in enumerate(images[:64]):
-            with open(os.path.splitext(image.replace("/images/", "/labels/"))[0] + ".txt", encoding="utf-8") as f:
-                name = names[int((f.read().split() or ["0"])[0]) % classes]
-            linked.append(os.path.join(folder, f"{number:03}{name}{os.path.splitext(image)[1]}"))
-            os.symlink(os.path.abspath(image), linked[-1])
-        images = linked
+        images = linked(images, folder, lambda number, image: f"{number:03}"
+                        f"{names[int((boxes_of(image) or ['0'])[0][0]) % classes]}{os.path.splitext(image)[1]}")
+    elif task_of(net) == "detector" and classes < int(training.read_data(data)["classes"]):
+        images = with_classes(images, folder, classes)
     for name, lines in ("train.txt", [os.path.abspath(i) if not i.startswith(folder) else i for i in images]), ("set.names", names):
         with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
             f.writelines(line + "\n" for line in lines)
