@@ -73,6 +73,23 @@ static int sum(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen 
 
 /* ---- [route] ------------------------------------------------------------- */
 
+/* The part of all values that the host hands on. Where the channels do not divide it cuts
+ * a plane in two: there are more values then than channels have places. */
+static int part_of(const snn_section *s, snn_count parts, snn_foreseen *out)
+{
+    snn_count part = number(s, "group_id", 0), values = out->inputs / parts, rest = out->c % parts;
+    if (part < 0 || part >= parts || out->c < parts) {
+        return snn_gate_mistake(s, "groups", "a divisor of %lld channels, above group_id", out->c);
+    }
+    if (rest) {
+        snn_gate_warning(s, "groups", "a divisor of %lld channels, as the host cuts a plane in two",
+                         out->c);
+    }
+    *out = snn_foresee_image(out->w, out->h, out->c / parts);
+    if (rest) out->inputs = values;
+    return 0;
+}
+
 static int route(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen *out)
 {
     const snn_section *s = snn_foresight_section(f, layer);
@@ -95,15 +112,7 @@ static int route(const snn_foresight *f, int layer, snn_foreseen in, snn_foresee
             *out = snn_foresee_values(values);
         }
     }
-    if (parts > 1 && out->knows == SNN_IMAGE) {
-        snn_count part = number(s, "group_id", 0);
-        if (part < 0 || part >= parts || out->c % parts) {
-            return snn_gate_mistake(s, "groups", "a divisor of %lld channels, above group_id",
-                                    out->c);
-        }
-        *out = snn_foresee_image(out->w, out->h, out->c / parts);
-    }
-    return 0;
+    return parts > 1 && out->knows == SNN_IMAGE ? part_of(s, parts, out) : 0;
 }
 
 /* ---- gates --------------------------------------------------------------- */

@@ -11,7 +11,11 @@
 /* Channels that a detector reads for each of `boxes` boxes a place. */
 static int detector(const snn_section *s, snn_foreseen in, snn_count boxes, snn_count values)
 {
-    if (in.knows < SNN_IMAGE || in.c == boxes * values) return 0;
+    if (in.knows < SNN_IMAGE) return 0;
+    if (in.c == boxes * values) {
+        return in.inputs == in.w * in.h * in.c ? 0 :
+               snn_gate_mistake(s, NULL, "whole channels from the layer before");
+    }
     return snn_gate_mistake(s, NULL, "%lld channels from the layer before, %lld for each of "
                             "%lld boxes, got %lld", boxes * values, values, boxes, in.c);
 }

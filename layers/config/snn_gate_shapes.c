@@ -167,6 +167,36 @@ static int needs_a_layer_before(const snn_section *s)
     return snn_is_any(s, names);
 }
 
+static int stops_back_propagation(const snn_foresight *f)
+{
+    int i;
+    for (i = 0; i < f->graph->count; ++i) {
+        const snn_option *o = snn_find(snn_foresight_section(f, i), "stopbackward");
+        if (o && strtol(o->value, NULL, 10)) return 1;
+    }
+    return 0;
+}
+
+/* Layers by which the host's training ends where they are the first: they write the gradient
+ * of their input, of which there is none. */
+static int writes_gradient(const snn_section *s)
+{
+    static const char of_both[] = "activation batchnorm normalization lrn reorg reorg3d";
+    if (snn_has_word(of_both, s->name) || snn_has_word(snn_family.writes_gradient, s->name)) return 1;
+    if (!strcmp(s->name, "upsample")) return snn_gate_number(s, "stride", 2) < 0;
+    return snn_gate_is_named(s, "maxpool", "max") && (snn_gate_number(s, "maxpool_depth", 0) ||
+                                                      snn_gate_number(s, "antialiasing", 0));
+}
+
+static int check_first(const snn_foresight *f)
+{
+    const snn_section *s = snn_foresight_section(f, 0);
+    if (needs_a_layer_before(s)) return snn_gate_mistake(s, NULL, "a layer before it");
+    if (!writes_gradient(s) || stops_back_propagation(f)) return 0;
+    return snn_gate_mistake(s, NULL, "a layer before it, or stopbackward=1: the host writes its input's gradient, and an "
+                            "image has none");
+}
+
 /* What the layer itself asks of its input. */
 static int check_own(const snn_foresight *f, int layer, const snn_layer_type *type,
                      snn_foreseen in)
@@ -199,12 +229,11 @@ static int check_layer(const snn_foresight *f, int i, snn_foreseen in, snn_fores
     const snn_layer_type *type = snn_type_by_name(s->name);
     snn_gate_rule *rule = snn_gate_image_rule(s);
     *out = snn_foresee_nothing();
-    if (check_activation(s)) return 1;
+    if (check_activation(s) || (!i && check_first(f))) return 1;
     if (rule) {
         if (in.knows == SNN_VALUES) return snn_gate_no_image(f, i, in);
         return in.knows == SNN_IMAGE ? rule(f, i, in, out) : 0;
     }
-    if (!i && needs_a_layer_before(s)) return snn_gate_mistake(s, NULL, "a layer before it");
     rule = snn_gate_join_rule(s);
     if (!rule) rule = snn_gate_loss_rule(s);
     if (rule) return rule(f, i, in, out);

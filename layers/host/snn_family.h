@@ -17,6 +17,7 @@ typedef struct {
     const char *tree;                   /* its name */
     const char *const *activations, *const *policies;   /* that it knows; others it replaces by a default. End with NULL */
     const char *lacks;                  /* keys that it does not read all the same, apart by blanks */
+    const char *writes_gradient;        /* layers */
     int is_strict;
     int sums_have_one_size;
     int labels_beside, resizes_square, limits_top, finder_is_last, crops_square;

@@ -182,6 +182,9 @@ static inline int snn_is_mean(const layer *l) { return l->type == LOCAL_AVGPOOL;
 /* Whether the host ends the process where the layers of a [shortcut] differ in width
  * or height. */
 #define SNN_SUMS_HAVE_ONE_SIZE 1
+/* Beside those of both: layers that write the gradient of their input also where they are the
+ * first, and there is none. */
+#define SNN_WRITES_GRADIENT "local_avgpool local_avg conv_lstm"
 
 /* Batch normalization: what is divided by forward and backward, and the share of
  * a mini-batch in the rolling values. */

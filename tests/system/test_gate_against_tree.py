@@ -95,7 +95,7 @@ MUTATIONS = {
     "size of a layer": key(CONV, "size", lambda old: "3" if old == "1" else "1"),
     "classes of a detector": key(YOLO + ("region",), "classes", one_more),
     "mask of a detector": key(YOLO, "mask", "0,1,2,3"),
-    "boxes below 0": key(YOLO, "mask", "0,1,-9999999"),
+    "boxes below 0": key(YOLO, "mask", "0,1,-999999999"),     # 8 GB before the array: never there
     "boxes of a region": key(("region",), "num", one_more),
     "a layer that is missing": without(CONV),
     "a pool that is missing": without(("maxpool", "max")),

@@ -4,6 +4,7 @@
 #include "net.h"
 
 #include "activations.h"
+#include "snn_gate.h"
 
 enum { COUNT = 4001 };
 
@@ -90,11 +91,69 @@ TEST(swish_and_mish_are_finite)
     CHECK(!wrong);
 }
 
+/* Whether snn check says anything of the activation in a layer. */
+static int is_warned_of(const char *layers)
+{
+    char path[] = "/tmp/snn-test-XXXXXX";
+    int saved, warned, fd = mkstemp(path);
+    FILE *f = fdopen(fd, "w");
+    snn_cfg *cfg;
+    if (!f) exit(1);
+    fprintf(f, "[net]\nbatch=1\nchannels=4\nheight=3\nwidth=3\n%s", layers);
+    fclose(f);
+    saved = quiet_begin();
+    setenv("SNN_STRICT", "1", 1);
+    cfg = snn_cfg_read(path);
+    warned = !cfg || snn_gate_check(cfg);
+    unsetenv("SNN_STRICT");
+    quiet_end(saved);
+    snn_cfg_free(cfg);
+    unlink(path);
+    return warned;
+}
+
+static int puts_out_0(const char *layers)
+{
+    float input[36], largest = 0;
+    network *net = net_of(1, 4, 3, 3, layers);
+    const layer *last = net_last(net);
+    int i;
+    for (i = 0; i < 36; ++i) input[i] = 1 + (float)i;
+    net_run(net, input, NULL, NULL, 0, 0);
+    for (i = 0; i < last->outputs; ++i) largest = fmaxf(largest, fabsf(last->output[i]));
+    net_free(net);
+    return largest == 0;
+}
+
+#define LAYER "[convolutional]\nfilters=4\nsize=1\nactivation=linear\ninit=orthogonal\n"
+
+TEST(the_gate_warns_of_what_is_put_out_as_0)
+{
+    static const char *const layers[] = {
+        "[convolutional]\nfilters=4\nsize=1\n", "[connected]\noutput=9\n", "[local]\nfilters=4\nsize=1\nstride=1\n",
+        LAYER "[shortcut]\nfrom=-2\n", LAYER "[sam]\nfrom=-2\n", "[avgpool]\n[scale_channels]\nfrom=-2\n", "[activation]\n",
+    };
+    static const char *const names[] = { "swish", "mish", "hard_mish", "leaky" };
+    size_t i, k;
+    if (!FAMILY_HAS_MISH) SKIP("a tree without swish and mish");
+    for (i = 0; i < sizeof layers / sizeof *layers; ++i) {
+        for (k = 0; k < sizeof names / sizeof *names; ++k) {
+            char text[300];
+            int is_0, warned;
+            snprintf(text, sizeof text, LAYER "%sactivation=%s\n", layers[i], names[k]);
+            is_0 = puts_out_0(text), warned = is_warned_of(text);
+            if (is_0 != warned) printf("FAIL %s: puts out 0: %d, warned of: %d\n", text, is_0, warned);
+            CHECK(is_0 == warned);
+        }
+    }
+}
+
 int main(void)
 {
     RUN(values_from_minus_1000_to_1000);
     RUN(logistic_at_minus_1000_is_0);
     RUN(gradients_are_finite);
     RUN(swish_and_mish_are_finite);
+    RUN(the_gate_warns_of_what_is_put_out_as_0);
     return test_report();
 }

@@ -776,6 +776,16 @@ TEST(decay_acts_on_the_weights_whatever_the_bound)
     net_free(net);
 }
 
+/* The columns that [local] makes of an image; pjreddie's host allocated a quarter of them. */
+TEST(the_workspace_of_local_has_room_for_its_columns)
+{
+    network *net = net_of(1, 3, 8, 8, "[local]\nfilters=4\nsize=3\nstride=1\npad=1\nactivation=leaky\n");
+    const layer *l = net_last(net);
+    size_t columns = (size_t)(l->out_h * l->out_w * l->size * l->size * l->c) * sizeof(float);
+    CHECK(!l->workspace_size || l->workspace_size >= columns);
+    net_free(net);
+}
+
 int main(void)
 {
     RUN(normal_and_uniform_forms_have_the_variance_of_their_fans);
@@ -801,5 +811,6 @@ int main(void)
     RUN(agc_0_leaves_the_hosts_update_alone_and_layers_override_net);
     RUN(the_last_layer_is_clipped_like_any_other);
     RUN(decay_acts_on_the_weights_whatever_the_bound);
+    RUN(the_workspace_of_local_has_room_for_its_columns);
     return test_report();
 }
