@@ -60,6 +60,7 @@ typedef struct {
     int is_pooled;      /* its output is a max-pool's, perhaps rearranged */
     int is_smooth;      /* neighbours in its output are alike, as in the image */
     int is_rectified;   /* a gate before it is followed by a rectifier */
+    int is_level;       /* depthwise filters of sum 0 have taken its maps' means away */
     int is_selu;        /* its values are SELU's */
     int channels;       /* of its output; 0: unknown */
     double stride;      /* pixels of the image for one of its own; 0: unknown */
@@ -148,6 +149,9 @@ int snn_reads_pool(const snn_conversion *c, int layer);
 
 /* Second moment of what a layer reads. */
 double snn_power_read(const snn_conversion *c, int layer);
+
+/* Places of a layer's map along an axis, of net's width= or height=; 0: unknown. */
+double snn_places(const snn_conversion *c, const snn_fate *f, const char *axis);
 
 /* Whether SELU takes the place of the layer's activation: in hidden layers. Those of
  * heads, of gates, of linear bottlenecks and bounded ones at the net's end stay. */

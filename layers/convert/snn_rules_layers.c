@@ -28,15 +28,33 @@ void snn_remove_batchnorm(snn_conversion *c, int layer)
     }
 }
 
-/* With batch normalization gone, nothing of the layer would train. */
+static int has_weights_up_to(const snn_conversion *c, int layer)
+{
+    while (layer >= 0 && !snn_is_weighted(snn_section_of(c, layer))) --layer;
+    return layer >= 0;
+}
+
+/* What says that weights do not train: with train_only_bn= nothing of the layer would, once
+ * batch normalization is gone; the others are for weights that come from elsewhere, as those
+ * of a converted cfg may. */
+static int freezes(const snn_conversion *c, int layer, const snn_option *o)
+{
+    if (!atoi(o->value)) return 0;
+    if (!strcmp(o->key, "train_only_bn")) return 1;
+    if (c->o->in_weights || snn_find(snn_net_of(c), "init")) return 0;
+    if (!strcmp(o->key, "dont_update")) return snn_is_weighted(snn_section_of(c, layer));
+    return !strcmp(o->key, "stopbackward") && has_weights_up_to(c, layer);
+}
+
 void snn_remove_training_keys(snn_conversion *c, int layer)
 {
     const snn_section *s = snn_section_of(c, layer);
     int i;
     for (i = 0; i < s->count; ++i) {
         const snn_option *o = &s->options[i];
-        if (strcmp(o->key, "train_only_bn") || !atoi(o->value)) continue;
-        snn_explain(s, o->line, o->key, "taken out: it would freeze the weights as they begin");
+        if (!freezes(c, layer, o)) continue;
+        snn_explain(s, o->line, o->key, "taken out: it would freeze %s as they begin",
+                    strcmp(o->key, "stopbackward") ? "the weights" : "all weights up to here");
         snn_edit_delete(c->text, o->line);
     }
 }

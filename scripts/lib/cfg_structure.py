@@ -95,7 +95,8 @@ def differences(parent, variant):
             wrong.append(f"layer {before}: [{name}] refers to other layers")
         if new_options.get("batch_normalize", "0") != "0":
             wrong.append(f"layer {before}: [{name}] is still normalized")
-        ours = {"batch_normalize", "train_only_bn", "noise", "activation", "init", "init_gain", "init_bias", "alpha", "beta", REFERENCES.get(name)}
+        ours = {"batch_normalize", "train_only_bn", "stopbackward", "dont_update", "noise", "activation", "init", "init_gain", "init_bias",
+                "alpha", "beta", REFERENCES.get(name)}
         if name == "dropout":
             ours |= set(options) - {"probability"}
         for key in set(options) | set(new_options):

@@ -61,7 +61,7 @@ static void put_truth(float *truth, int count, const layer *last, const char *pi
     box_label *boxes;
     int n;
     memset(truth, 0, (size_t)count * sizeof *truth);
-    if (last->type == YOLO || last->type == REGION || last->type == DETECTION) {
+    if (family_finds_boxes(last)) {
         boxes = read_boxes(labels, &n);
         if (last->type == DETECTION) put_cells(truth, last, boxes, n);
         else put_list(truth, count, snn_truth_stride(last), boxes, n);

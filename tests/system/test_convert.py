@@ -67,6 +67,7 @@ QUIET_SNN = NET_SNN.replace("noise=0\n", "")
 NOISY_SNN = QUIET_SNN.replace("=1\nl", "=1\nnoise=.3\nl")
 CONV = "\n[convolutional]\nbatch_normalize=1\nfilters=4\nactivation=relu\n"
 CONV_SNN = "\n[convolutional]\nfilters=4\nactivation=selu\n"
+plain = lambda text: text.replace("batch_normalize=1\n", "").replace("relu", "selu")
 HEAD = "\n[convolutional]\nfilters=4\nactivation=linear\n"
 HEAD_SNN = "\n[convolutional]\ninit_gain=.3\nfilters=4\nactivation=linear\n"
 BOXES = "\n[convolutional]\nfilters=6\nactivation=linear\n\n[yolo]\nmask=0\nanchors=9,9\nnum=1\nclasses=1\n"
@@ -227,7 +228,23 @@ CASES = [
     case("depthwise_filters_on_a_smooth_map", CONV + CONV.replace("filters", "groups=4\nfilters") + CONV.replace("filters", "groups=4\nfilters"),
          CONV_SNN + CONV_SNN.replace("filters", "groups=4\nfilters").replace("]\n", "]\ninit=standardized_normal\ninit_gain=1.7\n") +
          CONV_SNN.replace("filters", "groups=4\nfilters").replace("]\n", "]\ninit=standardized_normal\n")),
-    case("weights_that_would_be_frozen", CONV + "train_only_bn=1\n", CONV_SNN),
+    *[case(f"depthwise_filters_behind_{strides}_strides", strides * (stem := CONV.replace("filters", "stride=2\nfilters")) +
+           CONV.replace("filters", "groups=4\nfilters"), strides * plain(stem) +
+           CONV_SNN.replace("filters", "groups=4\nfilters").replace("]\n", "]\ninit=standardized_normal\n" + gain))
+      for strides, gain in ((1, "init_gain=1.7\n"), (2, "init_gain=1.27\n"), (3, ""))],
+    case("a_mean_of_a_map_that_depthwise_filters_have_levelled", 2 * CONV.replace("filters", "stride=2\nfilters") +
+         CONV.replace("filters", "groups=4\nfilters") + "\n[avgpool]\n" + CONV, 2 * CONV_SNN.replace("filters", "stride=2\nfilters") +
+         CONV_SNN.replace("filters", "groups=4\nfilters").replace("]\n", "]\ninit=standardized_normal\ninit_gain=1.27\n") +
+         "\n[avgpool]\n" + CONV_SNN.replace("]\n", "]\ninit_gain=8\n")),
+    *[case(f"filters_{dilation}_places_apart_in_a_map_of_16", (stem := CONV.replace("filters", "stride=2\nfilters")) +
+           CONV.replace("filters", f"size=3\npad=1\ndilation={dilation}\nfilters"),
+           plain(stem) + CONV_SNN.replace("filters", f"size=3\npad=1\ndilation={dilation}\nfilters").replace("]\n", "]\n" + gain),
+           binary=ALEXEYAB + "[convolutional] dilation") for dilation, gain in ((4, ""), (8, "init_gain=1.5\n"), (16, "init_gain=3\n"))],
+    *[case(f"weights_that_{key}_would_freeze", CONV + f"{key}=1\n", CONV_SNN) for key in ("train_only_bn", "stopbackward", "dont_update")],
+    case("no_weights_that_stopbackward_would_freeze", "\n[maxpool]\nsize=2\nstride=2\nstopbackward=1\n" + CONV,
+         "\n[maxpool]\nsize=2\nstride=2\nstopbackward=1\n" + CONV_SNN.replace("]\n", "]\ninit=standardized_normal\ninit_gain=1.15\n")),
+    case("weights_that_a_converted_cfg_freezes", CONV_SNN + "stopbackward=1\n", CONV_SNN + "stopbackward=1\n",
+         net=NET + "init=lecun_normal\n", net_snn=NET_SNN.replace("init=lecun_normal\n", "").replace("=.04\n", "=.04\ninit=lecun_normal\n")),
     case("grouped_convolutions", CONV.replace("filters", "groups=2\nfilters"),
          CONV_SNN.replace("filters", "groups=2\nfilters").replace("]\n", "]\ninit=standardized_normal\n")),
     case("a_convolution_behind_a_max_pool",
@@ -744,6 +761,7 @@ def folds(converter, name, text):
     check(f"convert_{name}_with_weights", ("status", status, 0),
           ("is the cfg of", made_from(read(converter.path("out.cfg"))), ("in.cfg", ["--keep-input"])),
           ("what to type next has the weights", "Next: darknet snn probe your.data out.cfg out.weights\n" in wrong, True),
+          ("what is frozen stays frozen", read(converter.path("out.cfg")).count(b"stopbackward=1"), text.count("stopbackward=1")),
           ("its input stays", b"[local_whitening]" in read(converter.path("out.cfg")), b"[local_whitening]" in text.encode()),
           ("images seen", struct.unpack("<Q", content[12:20])[0], 0),
           ("weights are the folded ones", content[20:], read(converter.path("folded.weights"))[20:]))
@@ -807,6 +825,7 @@ def refuses_to_fold(converter):
 @harness.test
 def folds_each_kind_of_layer(converter):
     folds(converter, "convolutional_and_connected", FOLDED)
+    folds(converter, "weights_that_are_frozen", FOLDED.replace("size=3\n", "size=3\nstopbackward=1\n", 1))
     if os.path.exists(os.path.join(os.path.dirname(os.path.realpath(converter.darknet)), "src/deconvolutional_layer.c")):
         folds(converter, "deconvolutional", DECONVOLUTIONAL)
     else:

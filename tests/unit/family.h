@@ -43,6 +43,11 @@ enum { FAMILY_HAS_DECONVOLUTION = 1, FAMILY_HAS_UNEQUAL_SUMS = 1, FAMILY_HAS_LOG
 
 #ifdef SNN_ALEXEYAB
 
+static inline int family_finds_boxes(const layer *l)
+{
+    return l->type == YOLO || l->type == GAUSSIAN_YOLO || l->type == REGION || l->type == DETECTION;
+}
+
 static inline network *family_parse(char *cfg)
 {
     network *net = (network *)calloc(1, sizeof *net);
@@ -148,6 +153,11 @@ static inline snn_state family_truth(snn_state s, float *truth, float *truth_gpu
 #endif
 
 #else
+
+static inline int family_finds_boxes(const layer *l)
+{
+    return l->type == YOLO || l->type == REGION || l->type == DETECTION;
+}
 
 static inline network *family_parse(char *cfg) { return parse_network_cfg(cfg); }
 static inline network *family_load(char *cfg, char *weights) { return load_network(cfg, weights, 0); }
