@@ -240,7 +240,7 @@ $(TESTS)/%: %.c tests/unit/test.h tests/unit/net.h $(TREE)/darknet
 # callbacks: no Darknet, whose own kernels are nvcc's alone.
 KERNEL_LAYERS := selu_layer alpha_dropout_layer local_whitening_layer snn_standardize snn_whiten snn_layers \
 	snn_cfg snn_family snn_files snn_messages snn_keys snn_gate snn_gate_host snn_gate_shapes snn_gate_images snn_gate_joins snn_gate_losses snn_upstream snn_graph snn_init snn_filters \
-	snn_clip snn_centre snn_step snn_noise snn_sums snn_loss snn_device snn_mem snn_threads snn_scratch snn_fast snn_plan
+	snn_clip snn_centre snn_step snn_noise snn_sums snn_loss snn_device snn_mem snn_threads snn_scratch snn_fast snn_plan snn_gradients
 KERNEL_SOURCES := $(notdir $(wildcard layers/*/*_kernels.cu))
 KERNEL_OBJECTS := $(addprefix $(TESTS)/kernels/,$(KERNEL_LAYERS:%=%.o) $(KERNEL_SOURCES:%=%.o) host_stubs.o cuda_host.o)
 KERNEL_CC = $(CC) -O1 -g -Wall -Wextra -Wno-unused-parameter -ffp-contract=off -fno-math-errno $(SANITIZER) -DGPU -DSNN_SIMD= \
@@ -449,7 +449,7 @@ bench-deps:
 
 ## ROUNDS=3          of make bench; 1 is quicker
 ROUNDS ?= 3
-## CASES=whitening   of make bench and gpu-bench: those alone, or training, inference, scaling, split
+## CASES=whitening   of make bench and gpu-bench: those alone, or training, inference, scaling, split, memory
 CASES ?=
 
 bench: bench-deps  ## timings against memcpy, stock Darknet and PyTorch in the same run

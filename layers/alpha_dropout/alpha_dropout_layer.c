@@ -252,13 +252,14 @@ static void forward(snn_layer_arg l, snn_state s)
     snn_parallel(j.count, GRAIN, forward_units, &j);
 }
 
-/* s.delta [batch][inputs] += a * l.delta where kept. Reads the mask of the last forward pass,
+/* dx [batch][inputs] += a * dy where kept. Reads the mask of the last forward pass,
  * which must have run. */
 static void backward(snn_layer_arg l, snn_state s)
 {
     const alpha_dropout *o = options_of(l);
-    job j = job_of(&l, l.delta, s.delta);
-    if (!s.delta) return;
+    float *dx = snn_input_gradient(s, s.index - 1);
+    job j = job_of(&l, snn_output_gradient(&l, s.train), dx);
+    if (!dx) return;
     if (!o->masked) snn_parallel(j.count, GRAIN, add_range, &j);
     else if (o->spatial) snn_parallel(j.count, GRAIN, backward_units, &j);
     else snn_parallel(mask_blocks(&l), GRAIN / DRAWN, backward_range, &j);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 void (*snn_before_fatal)(void);
@@ -58,4 +59,16 @@ int snn_is_strict(void)
 {
     const char *value = getenv("SNN_STRICT");
     return value && *value && strcmp(value, "0");
+}
+
+void snn_leave_memory(void *array, size_t bytes)
+{
+#ifdef MADV_DONTNEED
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)array + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)array + bytes) / page * page;
+    if (array && begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+#else
+    (void)array;
+    (void)bytes;
+#endif
 }

@@ -26,6 +26,10 @@ void *snn_alloc(size_t count, size_t size);
  * smaller size stays, what is beyond is undefined. Never NULL. */
 void *snn_realloc(void *old, size_t count, size_t size);
 
+/* Gives the whole pages of an array that is in use no more back to the system; what was in it
+ * is lost, and it may be written again. */
+void snn_leave_memory(void *array, size_t bytes);
+
 /* Ends the process with status 1, from any thread: exit() would run destructors
  * under threads that still load images. */
 void snn_quit(void) SNN_NORETURN;

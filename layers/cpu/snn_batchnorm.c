@@ -24,6 +24,7 @@ void snn_complete_batchnorm(layer *l)
 typedef struct {
     layer *l;
     const float *x;
+    float *delta;
     size_t pixels;
     int is_training;
 } job;
@@ -106,7 +107,7 @@ static void backward_channels(void *context, size_t begin, size_t end)
         double sum = 0, along_norm = 0, along_x = 0, scale = l->scales[c];
         for (b = 0; b < batch_of(j); ++b) {
             size_t at = plane(j, b, c);
-            float *delta = l->delta + at;
+            float *delta = j->delta + at;
             snn_activation_gradient(l->output + at, j->pixels, l->activation, delta);
             sum += snn_sum(delta, j->pixels);
             along_norm += snn_sum_of_products(delta, 0, l->x_norm + at, 0, j->pixels);
@@ -120,16 +121,17 @@ static void backward_channels(void *context, size_t begin, size_t end)
             size_t at = plane(j, b, c);
             blend(l->x + at, mean, (float)(scale / snn_backward_deviation(variance)),
                   (float)(l->variance_delta[c] * 2. / count), (float)(l->mean_delta[c] / count),
-                  l->delta + at, j->pixels);
+                  j->delta + at, j->pixels);
         }
     }
 }
 
-static void run(layer *l, const float *x, int is_training, snn_work work)
+static void run(layer *l, const float *x, float *delta, int is_training, snn_work work)
 {
     job j;
     j.l = l;
     j.x = x;
+    j.delta = delta;
     j.pixels = (size_t)l->out_h * (size_t)l->out_w;
     j.is_training = is_training;
     snn_parallel((size_t)l->out_c, 1, work, &j);
@@ -137,9 +139,12 @@ static void run(layer *l, const float *x, int is_training, snn_work work)
 
 void snn_forward_batchnorm(layer *l, const float *x, int is_training)
 {
-    run(l, x, is_training, forward_channels);
+    run(l, x, NULL, is_training, forward_channels);
 }
 
-void snn_backward_batchnorm(layer *l, int is_training) { run(l, l->x, is_training, backward_channels); }
+void snn_backward_batchnorm(layer *l, float *delta, int is_training)
+{
+    run(l, l->x, delta, is_training, backward_channels);
+}
 
 #endif

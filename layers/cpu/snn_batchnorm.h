@@ -15,9 +15,9 @@ extern "C" {
  * rolling ones; otherwise normalizes by the rolling ones. */
 void snn_forward_batchnorm(layer *l, const float *x, int is_training);
 
-/* l->delta, the gradient of l->output, becomes that of l->x; adds into
+/* delta, the gradient of l->output, becomes that of l->x; adds into
  * l->scale_updates and, where the host does, l->bias_updates. */
-void snn_backward_batchnorm(layer *l, int is_training);
+void snn_backward_batchnorm(layer *l, float *delta, int is_training);
 
 /* A [batchnorm] of pjreddie's family writes to arrays that it does not have on the CPU:
  * makes them. free_layer frees them. */

@@ -178,7 +178,9 @@ typedef struct {
     const snn_conv_plan *c;
     snn_parts input;
     float *dx;                  /* NULL: not wanted */
+    float *dy;
     const layer *pool;          /* run with this layer; NULL: none */
+    float *pool_dy;
     const snn_noise *noise;     /* noise=, of a pass of training; NULL: none */
     uint64_t noise_pass;
     size_t first_chunk;
@@ -197,8 +199,10 @@ static job job_of(const layer *l, snn_state s)
                   j.c->batch, l->batch);
     }
     j.input = snn_input_parts(j.p, s);
-    j.dx = j.p->leaves_dx ? NULL : s.delta;
+    j.dx = NULL;
+    j.dy = snn_output_gradient(l, s.train);
     j.pool = j.p->runs_pool ? snn_layers(s) + s.index + 1 : NULL;
+    j.pool_dy = j.pool ? snn_output_gradient(j.pool, s.train) : NULL;
     j.noise = &snn_record_of(l)->noise;
     j.noise_pass = snn_noise_pass(j.noise, snn_pass_of_all(snn_images_seen(s)));
     if (j.noise->noise <= 0 || !s.train || l->batch_normalize) j.noise = NULL;
@@ -301,6 +305,12 @@ static void noise_images(const job *j, const layer *of, float *x, float *delta, 
 
 /* ------------------------------------------------------------------ forward */
 
+/* The thread's room for what a call puts out, or for its gradient. */
+static float *handed_over(const job *j)
+{
+    return (float *)snn_scratch(SNN_SCRATCH_CALL, j->c->images * (size_t)j->l->outputs * sizeof(float));
+}
+
 static void forward_calls(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
@@ -309,14 +319,14 @@ static void forward_calls(void *context, size_t begin, size_t end)
     size_t i, count = c->images * (size_t)l->outputs / c->slices;
     float *out = l->batch_normalize && l->x ? l->x : l->output;
     for (i = begin; i < end; ++i) {
-        size_t image = i / c->slices * c->images, k = i % c->slices;
-        float *y = out + at_slice(image, (size_t)l->outputs, c->slices, k);
+        size_t image = i / c->slices * c->images, k = i % c->slices, at = at_slice(image, (size_t)l->outputs, c->slices, k);
+        float *y = j->p->hands_over ? handed_over(j) : out + at;
         snn_parts x = input_of(j, image, k);
         snn_conv_forward(c->conv, x.part, j->weights + k * c->weight_bytes,
                          l->biases + at_slice(0, (size_t)l->n, c->slices, k), y);
         if (!l->batch_normalize) snn_activate(y, count, l->activation);
         if (j->noise) noise_images(j, l, y, NULL, image, k);
-        if (j->pool) snn_maxpool_images(j->pool, l->output, j->p->y_block, image, c->images);
+        if (j->pool) snn_maxpool_images(j->pool, y, j->p->y_block, image, c->images);
     }
 }
 
@@ -338,29 +348,29 @@ SNN_SIMD static void add_array(const float *x, float *sum, size_t n)
 }
 
 /* Takes the noise out of an output, of which the activation then makes its gradient. */
-static void leave_noise(const job *j, const layer *of, size_t image, size_t at, size_t k)
+static void leave_noise(const job *j, const layer *of, float *delta, size_t image, size_t at, size_t k)
 {
-    if (j->noise) noise_images(j, of, of->output + at, of->delta + at, image, k);
+    if (j->noise) noise_images(j, of, of->output + at, delta + at, image, k);
 }
 
-/* delta becomes that before the activation. Where the pool writes all of it, that is
- * 0 but at the maxima, where the output is the pool's. */
-static void backward_activation(const job *j, size_t image, size_t at, size_t k)
+/* dy, that of slice k of a call, becomes that before the activation. Where the pool writes all of
+ * it, that is 0 but at the maxima, where the output is the pool's. */
+static void backward_activation(const job *j, float *dy, size_t image, size_t at, size_t k)
 {
     const layer *l = j->l, *pool = j->pool;
     size_t images = j->c->images;
     if (pool) {
         size_t first = image * (size_t)pool->outputs, values = images * (size_t)pool->outputs;
         if (j->p->overwritten) {
-            leave_noise(j, pool, image, first, 0);
-            snn_activation_gradient(pool->output + first, values, l->activation, pool->delta + first);
+            leave_noise(j, pool, j->pool_dy, image, first, 0);
+            snn_activation_gradient(pool->output + first, values, l->activation, j->pool_dy + first);
         }
-        snn_maxpool_gradient(pool, l->delta, j->p->y_block, j->p->overwritten, image, images);
+        snn_maxpool_gradient(pool, j->pool_dy, dy, j->p->y_block, j->p->overwritten, image, images);
         if (j->p->overwritten) return;
     }
     if (l->batch_normalize) return;
-    leave_noise(j, l, image, at, k);
-    snn_activation_gradient(l->output + at, images * (size_t)l->outputs / j->c->slices, l->activation, l->delta + at);
+    leave_noise(j, l, j->dy, image, at, k);
+    snn_activation_gradient(l->output + at, images * (size_t)l->outputs / j->c->slices, l->activation, dy);
 }
 
 static void backward_call(const job *j, size_t image, size_t k, float *dw, float *dbias)
@@ -369,9 +379,10 @@ static void backward_call(const job *j, size_t image, size_t k, float *dw, float
     const snn_conv_plan *c = j->c;
     size_t at = at_slice(image, (size_t)l->outputs, c->slices, k);
     float *dx = j->dx && c->back == c->conv ? j->dx + input_at(j, image, k) : NULL;
+    float *dy = j->p->hands_over ? handed_over(j) : j->dy + at;
     snn_parts x = input_of(j, image, k);
-    backward_activation(j, image, at, k);
-    snn_conv_backward(c->conv, x.part, l->delta + at, j->weights + k * c->back_weight_bytes, dx, dw, dbias);
+    backward_activation(j, dy, image, at, k);
+    snn_conv_backward(c->conv, x.part, dy, j->weights + k * c->back_weight_bytes, dx, dw, dbias);
 }
 
 static void backward_chunks(void *context, size_t begin, size_t end)
@@ -399,7 +410,7 @@ static void backward_inputs(void *context, size_t begin, size_t end)
     size_t i;
     for (i = begin; i < end; ++i) {
         size_t image = i / c->back_slices * c->images, k = i % c->back_slices;
-        snn_conv_backward(c->back, NULL, j->l->delta + image * (size_t)j->l->outputs,
+        snn_conv_backward(c->back, NULL, j->dy + image * (size_t)j->l->outputs,
                           j->weights + k * c->back_weight_bytes,
                           j->dx + at_slice(image, (size_t)j->l->inputs, c->back_slices, k), NULL, NULL);
     }
@@ -452,7 +463,8 @@ void snn_backward_conv(snn_layer_arg l, snn_state s)
     size_t chunks = (size_t)l.batch / c->chunk_images, at_once, left, some, pieces;
     size_t bytes = c->sum_count * c->slices * sizeof(float), weight_bytes = c->back_slices * c->back_weight_bytes;
     addition a;
-    if (l.batch_normalize) snn_backward_batchnorm(&l, s.train);
+    if (l.batch_normalize) snn_backward_batchnorm(&l, j.dy, s.train);
+    if (!j.p->leaves_dx) j.dx = snn_input_gradient(s, s.index - 1);
 
     at_once = SUM_BYTES / bytes;
     if (at_once < (size_t)snn_threads()) at_once = (size_t)snn_threads();

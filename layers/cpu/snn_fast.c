@@ -60,7 +60,7 @@ static void clear_range(void *context, size_t begin, size_t end)
 int snn_clear(const layer *l)
 {
     const snn_record *r = snn_record_of(l);
-    if (r && r->plan[1].overwritten) return 1;
+    if (r && (r->plan[1].overwritten || r->plan[1].is_lent)) return 1;
     snn_parallel((size_t)l->batch * (size_t)l->outputs, 65536, clear_range, l->delta);
     return 1;
 }

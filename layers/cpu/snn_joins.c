@@ -52,6 +52,7 @@ int snn_route_fits(const layer *l)
 /* What an input gives lies behind what the input before gives, in each image. */
 static void each_input(const layer *l, snn_state s, int is_forward)
 {
+    float *dy = snn_output_gradient(l, s.train), *dx = NULL;
     size_t offset = 0;
     int i;
     for (i = 0; i < l->n; ++i) {
@@ -60,11 +61,12 @@ static void each_input(const layer *l, snn_state s, int is_forward)
         size_t first = size / groups * (size_t)snn_route_group(l);
         run_of_images r;
         r.count = size / groups;
-        r.from = is_forward ? other.output + first : l->delta + offset;
-        r.to = is_forward ? l->output + offset : other.delta + first;
+        if (!is_forward) dx = snn_input_gradient(s, l->input_layers[i]);
+        r.from = is_forward ? other.output + first : dy + offset;
+        r.to = is_forward ? l->output + offset : dx + first;
         r.from_stride = is_forward ? size : (size_t)l->outputs;
         r.to_stride = is_forward ? (size_t)l->outputs : size;
-        if (is_forward || other.delta) {
+        if (is_forward || dx) {
             snn_parallel((size_t)l->batch, GRAIN / (r.count + 1) + 1, is_forward ? copy_images : add_images, &r);
         }
         offset += r.count;
@@ -83,7 +85,7 @@ void snn_backward_route(snn_layer_arg l, snn_state s) { each_input(&l, s, 0); }
 typedef struct {
     const layer *l;
     const float *input, *from;
-    float *delta, *from_delta;
+    float *dy, *delta, *from_delta;
     float alpha, beta;
 } sum_of_two;
 
@@ -99,7 +101,7 @@ static void add_forward(void *context, size_t begin, size_t end)
 static void add_backward(void *context, size_t begin, size_t end)
 {
     const sum_of_two *j = (const sum_of_two *)context;
-    float *d = j->l->delta + begin;
+    float *d = j->dy + begin;
     size_t n = end - begin;
     snn_activation_gradient(j->l->output + begin, n, j->l->activation, d);
     if (j->delta) scale_add(j->delta + begin, 1, d, j->alpha, n);
@@ -111,28 +113,29 @@ int snn_shortcut_fits(const layer *l)
     return snn_shortcut_is_plain(l) && snn_activation_is_plain(l->activation);
 }
 
-static void run_shortcut(const layer *l, snn_state s, snn_work work)
+static void run_shortcut(const layer *l, snn_state s, int is_forward)
 {
     layer from = snn_layer_at(s, l->index);
     sum_of_two j;
     j.l = l;
     j.input = s.input;
     j.from = from.output;
-    j.delta = s.delta;
-    j.from_delta = from.delta;
+    j.dy = is_forward ? NULL : snn_output_gradient(l, s.train);
+    j.delta = is_forward ? NULL : snn_input_gradient(s, s.index - 1);
+    j.from_delta = is_forward ? NULL : snn_input_gradient(s, l->index);
     j.alpha = snn_shortcut_alpha(l);
     j.beta = snn_shortcut_beta(l);
-    snn_parallel((size_t)l->batch * (size_t)l->outputs, GRAIN, work, &j);
+    snn_parallel((size_t)l->batch * (size_t)l->outputs, GRAIN, is_forward ? add_forward : add_backward, &j);
 }
 
-void snn_forward_shortcut(snn_layer_arg l, snn_state s) { run_shortcut(&l, s, add_forward); }
-void snn_backward_shortcut(snn_layer_arg l, snn_state s) { run_shortcut(&l, s, add_backward); }
+void snn_forward_shortcut(snn_layer_arg l, snn_state s) { run_shortcut(&l, s, 1); }
+void snn_backward_shortcut(snn_layer_arg l, snn_state s) { run_shortcut(&l, s, 0); }
 
 /* ----------------------------------------------------------------- upsample */
 
 typedef struct {
     const layer *l;
-    const float *input;
+    const float *input, *dy;
     float *delta;
     int block;              /* channels side by side */
 } job;
@@ -200,7 +203,7 @@ static void gather_rows(void *context, size_t begin, size_t end)
     size_t row = (size_t)l->w * (size_t)j->block, wide = row * (size_t)l->stride;
     int k;
     for (; begin < end; ++begin) {
-        const float *y = l->delta + begin * wide * (size_t)l->stride;
+        const float *y = j->dy + begin * wide * (size_t)l->stride;
         for (k = 0; k < l->stride; ++k, y += wide) {
             add_row(y, l->scale, l->stride, j->block, j->delta + begin * row, l->w);
         }
@@ -209,23 +212,25 @@ static void gather_rows(void *context, size_t begin, size_t end)
 
 int snn_upsample_fits(const layer *l) { return !l->reverse; }
 
-static void each_row(const layer *l, snn_state s, snn_work work)
+static void each_row(const layer *l, snn_state s, float *delta, snn_work work)
 {
     size_t rows;
     job j;
     j.l = l;
     j.input = s.input;
-    j.delta = s.delta;
+    j.dy = snn_output_gradient(l, s.train);
+    j.delta = delta;
     j.block = snn_plan_of(l, s.train)->y_block;
     rows = (size_t)l->batch * (size_t)(l->c / j.block) * (size_t)l->h;
     snn_parallel(rows, GRAIN / (size_t)(l->w * j.block) / 4 + 1, work, &j);
 }
 
-void snn_forward_upsample(snn_layer_arg l, snn_state s) { each_row(&l, s, spread_rows); }
+void snn_forward_upsample(snn_layer_arg l, snn_state s) { each_row(&l, s, NULL, spread_rows); }
 
 void snn_backward_upsample(snn_layer_arg l, snn_state s)
 {
-    if (s.delta) each_row(&l, s, gather_rows);
+    float *delta = snn_input_gradient(s, s.index - 1);
+    if (delta) each_row(&l, s, delta, gather_rows);
 }
 
 #endif

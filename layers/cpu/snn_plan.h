@@ -39,7 +39,10 @@
  *
  * A convolution runs the [maxpool] behind it, image by image, while its output, or what is
  * to be its gradient, is in the cache. With batch normalization it cannot, as that waits
- * for all images, nor where threads share an image.
+ * for all images, nor where threads share an image. Where nobody else reads the output, it is
+ * not kept: what back-propagation wants of it, the maxima, is what the pool puts out.
+ *
+ * Gradient buffers that are not there at the same time share memory (snn_gradients.h).
  *
  * A [route] in front of a convolution of several images, as of one whitened in two ways,
  * is skipped where nothing else reads it: the convolution reads its inputs where they are.
@@ -85,7 +88,10 @@ typedef struct {
     int overwrites;             /* writes dx in place of adding to it */
     int leaves_dx;              /* leaves dx as it is: nobody reads it, or it is asked for late; on a
                                  * GPU the former alone */
+    int is_lent, first_writer;  /* dy stands at dy_at of memory that others use too (snn_gradients.h), */
+    size_t dy_at;               /* and is there from the backward pass of that layer on */
     int runs_pool, is_run;      /* a convolution, and the [maxpool] behind it */
+    int hands_over;             /* with runs_pool: y and dy are kept nowhere, a call's are the pool's at once */
     int skips_route, is_skipped;    /* a convolution, and the [route] in front of it */
     /* Adds to dy what the layer behind has left out; NULL: nothing. */
     void (*late_gradient)(const layer *behind, snn_state s);

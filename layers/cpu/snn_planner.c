@@ -20,6 +20,7 @@ static void plan_on_gpu(const network *net)
 #ifdef SNN_CPU_FAST
 
 #include "snn_conv.h"
+#include "snn_gradients.h"
 #include "snn_mem.h"
 #include "snn_pool.h"
 #include "snn_threads.h"
@@ -52,6 +53,23 @@ static int input_of(const layer *l, int i, int k)
     if (k == 0) return i - 1;
     if (l->type != SHORTCUT) return -2;
     return k == 1 ? l->index : snn_shortcut_input(l, k - 2);
+}
+
+static int is_read_once(const network *net, int layer)
+{
+    int readers = 0, i, k, from;
+    for (i = 0; i < net->n; ++i) {
+        for (k = 0; (from = input_of(&net->layers[i], i, k)) > -2; ++k) readers += from == layer;
+    }
+    return readers == 1;
+}
+
+/* Whether layer i is asked late for the gradient of its input: a convolution behind a first layer that asks so. */
+static int is_late(const network *net, int i)
+{
+    const layer *l = &net->layers[i];
+    const snn_record *before = i ? snn_record_of(l - 1) : NULL;
+    return i == 1 && before && before->asks_late && is_conv(l) && snn_conv_can_be_late(l);
 }
 
 /* ------------------------------------------------------------------- blocks */
@@ -179,6 +197,92 @@ static void plan_gradients(const network *net)
     free(readers);
 }
 
+/* ------------------------------------------------------------ lent buffers */
+
+/* Who adds to a layer's gradient buffer in a backward pass. */
+typedef struct {
+    int count, first;           /* the last of them in the net, whose pass comes first */
+    int are_ours;               /* and each adds once */
+} writers;
+
+static int is_ours(const layer *l) { return kind_of(l) != SNN_KIND_HOST && !l->onlyforward; }
+
+/* Of each layer. The caller frees. */
+static writers *writers_of(const network *net)
+{
+    writers *w = (writers *)snn_alloc((size_t)net->n, sizeof *w);
+    int i, k, from;
+    for (i = 0; i < net->n; ++i) w[i].are_ours = 1;
+    for (i = last_stop(net) + 1; i < net->n; ++i) {
+        const layer *l = &net->layers[i];
+        if (is_conv(l) && plan_of(net, i)->leaves_dx) continue;
+        for (k = 0; (from = input_of(l, i, k)) > -2; ++k) {
+            /* AlexeyAB's tree names what a sum adds once more */
+            if (from < 0 || (k > 1 && l->type == SHORTCUT && from == l->index)) continue;
+            w[from].are_ours = w[from].are_ours && is_ours(l) && !(w[from].count && w[from].first == i);
+            w[from].first = i;
+            ++w[from].count;
+        }
+    }
+    return w;
+}
+
+/* Whether layer i hands its output over to the pool that it runs: who reads it besides may be one that does not
+ * back-propagate. */
+static int can_hand_over(const network *net, int i)
+{
+    return plan_of(net, i)->runs_pool && plan_of(net, i)->overwritten && is_read_once(net, i) &&
+           snn_maxpool_is_a_grid(&net->layers[i + 1]) && !is_late(net, i);
+}
+
+static int can_be_lent(const network *net, int i, const writers *w)
+{
+    return kind_of(&net->layers[i]) != SNN_KIND_HOST && w->count && w->are_ours && !plan_of(net, i)->late_gradient &&
+           !plan_of(net, i)->hands_over && !(w->count == 1 && plan_of(net, i)->runs_pool);
+}
+
+/* The layer in whose backward pass the buffer of layer i is read for the last time. */
+static int last_reader(const network *net, int i)
+{
+    return i && (plan_of(net, i)->is_run || is_late(net, i)) ? i - 1 : i;
+}
+
+/* The layer's own arrays that no pass of training touches. */
+static void leave_memory(const network *net, int i)
+{
+    const layer *l = &net->layers[i];
+    size_t bytes = snn_batch_outputs(l) * sizeof(float);
+    if (plan_of(net, i)->is_lent || plan_of(net, i)->hands_over) snn_leave_memory(l->delta, bytes);
+    if (plan_of(net, i)->hands_over) snn_leave_memory(l->output, bytes);
+}
+
+static void plan_loans(const network *net)
+{
+    writers *w = writers_of(net);
+    snn_loan *loans = (snn_loan *)snn_alloc((size_t)net->n, sizeof *loans);
+    int i, count = 0;
+    for (i = 0; i < net->n; ++i) {
+        const layer *l = &net->layers[i];
+        if (!snn_record_of(l)) continue;
+        plan_of(net, i)->hands_over = can_hand_over(net, i);
+        plan_of(net, i)->is_lent = can_be_lent(net, i, &w[i]);
+        plan_of(net, i)->first_writer = w[i].first;
+        leave_memory(net, i);
+        if (!plan_of(net, i)->is_lent) continue;
+        loans[count].count = snn_batch_outputs(l);
+        loans[count].from = w[i].first;
+        loans[count++].to = last_reader(net, i);
+    }
+    snn_reserve_gradients(snn_place_loans(loans, count));
+    for (i = net->n - 1; i >= 0; --i) {
+        if (snn_record_of(&net->layers[i]) && plan_of(net, i)->is_lent) plan_of(net, i)->dy_at = loans[--count].at;
+    }
+    free(loans);
+    free(w);
+}
+
+/* ------------------------------------------------------- gradients left out */
+
 /* Convolutions behind a layer with stopbackward=1, and behind a first layer that asks late:
  * hardly ever is a gradient passed on there. */
 static void plan_left_out(const network *net)
@@ -186,24 +290,13 @@ static void plan_left_out(const network *net)
     int i;
     for (i = 1; i < net->n; ++i) {
         const layer *l = &net->layers[i];
-        const snn_record *before = snn_record_of(l - 1);
-        int is_late = i == 1 && before && before->asks_late && is_conv(l) && snn_conv_can_be_late(l);
         if (!is_conv(l)) continue;
-        plan_of(net, i)->leaves_dx = is_late || l[-1].stopbackward == 1;
-        if (is_late) plan_of(net, 0)->late_gradient = snn_conv_late_gradient;
+        plan_of(net, i)->leaves_dx = is_late(net, i) || l[-1].stopbackward == 1;
+        if (is_late(net, i)) plan_of(net, 0)->late_gradient = snn_conv_late_gradient;
     }
 }
 
 /* ------------------------------------------------------------------- routes */
-
-static int is_read_once(const network *net, int layer)
-{
-    int readers = 0, i, k, from;
-    for (i = 0; i < net->n; ++i) {
-        for (k = 0; (from = input_of(&net->layers[i], i, k)) > -2; ++k) readers += from == layer;
-    }
-    return readers == 1;
-}
 
 /* Whether the convolution reads its input in as many parts is a matter of the size that
  * images have. */
@@ -274,6 +367,7 @@ static void plan_on_cpu(const network *net)
         plan_blocks(net);
         plan_pools(net);
         plan_gradients(net);
+        plan_loans(net);
     }
     plan_convolutions(net, 1);
     if (arranges) plan_routes(net);

@@ -1,5 +1,4 @@
 #include "snn_pool.h"
-#include "snn_plan.h"
 #include "snn_math.h"
 #include "snn_simd.h"
 #include "snn_sums.h"
@@ -12,8 +11,9 @@
 
 typedef struct {
     const layer *l;
-    const float *input;
+    const float *input, *dy;
     float *delta;
+    size_t before;          /* values of the mini-batch before those of `input`, and of `delta` */
     int block;              /* channels that a plane has side by side */
 } job;
 
@@ -24,12 +24,14 @@ static size_t planes_at_once(const layer *l, int block)
     return plane ? 16384 / plane + 1 : 1;
 }
 
-static void each_plane(const layer *l, snn_state s, snn_work work)
+static void each_plane(const layer *l, snn_state s, float *delta, snn_work work)
 {
     job j;
     j.l = l;
     j.input = s.input;
-    j.delta = s.delta;
+    j.dy = snn_output_gradient(l, s.train);
+    j.delta = delta;
+    j.before = 0;
     j.block = snn_plan_of(l, s.train)->y_block;
     snn_parallel((size_t)l->batch * (size_t)(l->c / j.block), planes_at_once(l, j.block), work, &j);
 }
@@ -94,7 +96,7 @@ static void forward_max(void *context, size_t begin, size_t end)
     int sx = snn_stride_x(l), sy = snn_stride_y(l), i, k;
     size_t p, plane = (size_t)l->w * (size_t)l->h, out_plane = (size_t)l->out_w * (size_t)l->out_h;
     for (p = begin; p < end; ++p) {
-        const float *in = j->input + p * plane;
+        const float *in = j->input + (p * plane - j->before);
         int place = (int)(p * plane), unused;
         for (i = 0; i < l->out_h; ++i) {
             size_t at = p * out_plane + (size_t)i * (size_t)l->out_w;
@@ -119,7 +121,7 @@ static void backward_max(void *context, size_t begin, size_t end)
     const layer *l = j->l;
     size_t out_plane = (size_t)l->out_w * (size_t)l->out_h * (size_t)j->block, i;
     for (i = begin * out_plane; i < end * out_plane; ++i) {
-        if (l->indexes[i] >= 0) j->delta[l->indexes[i]] += l->delta[i];
+        if (l->indexes[i] >= 0) j->delta[(size_t)l->indexes[i] - j->before] += j->dy[i];
     }
 }
 
@@ -171,7 +173,7 @@ SNN_SIMD static void max_row(const job *j, size_t plane, size_t out, span y)
     const layer *l = j->l;
     int block = j->block, k;
     for (k = 0; k < l->out_w; ++k, out += (size_t)block) {
-        const float *in = j->input + plane;
+        const float *in = j->input + (plane - j->before);
         span x = window(k, snn_stride_x(l), l->pad, l->size, l->w);
         float *to = l->output + out;
         int *at = l->indexes ? l->indexes + out : NULL;
@@ -185,9 +187,9 @@ SNN_SIMD static void gradient_row(const job *j, size_t plane, size_t out, span y
     const layer *l = j->l;
     int block = j->block, k;
     for (k = 0; k < l->out_w; ++k, out += (size_t)block) {
-        float *dx = j->delta + plane;
+        float *dx = j->delta + (plane - j->before);
         span x = window(k, snn_stride_x(l), l->pad, l->size, l->w);
-        const float *from = l->delta + out;
+        const float *from = j->dy + out;
         const int *at = l->indexes + out;
         if (block == 16) gradient_of_blocks(l, dx, (int)plane, y, x, 16, from, at);
         else gradient_of_blocks(l, dx, (int)plane, y, x, block, from, at);
@@ -227,32 +229,34 @@ int snn_maxpool_is_a_grid(const layer *l)
 
 void snn_maxpool_images(const layer *l, const float *input, int block, size_t first, size_t images)
 {
-    job j = { l, input, NULL, block };
+    job j = { l, input, NULL, NULL, first * (size_t)l->inputs, block };
     size_t planes = (size_t)(l->c / block);
     (block > 1 ? forward_max_of_blocks : forward_max)(&j, first * planes, (first + images) * planes);
 }
 
-void snn_maxpool_gradient(const layer *l, float *delta, int block, int replaces, size_t first, size_t images)
+void snn_maxpool_gradient(const layer *l, const float *dy, float *delta, int block, int replaces, size_t first,
+                          size_t images)
 {
-    job j = { l, NULL, delta, block };
+    job j = { l, NULL, dy, delta, first * (size_t)l->inputs, block };
     size_t planes = (size_t)(l->c / block), inputs = (size_t)l->inputs;
     if (replaces && block > 1) {
         each_row(&j, first * planes, (first + images) * planes, gradient_row);
         return;
     }
-    if (replaces) memset(delta + first * inputs, 0, images * inputs * sizeof *delta);
+    if (replaces) memset(delta, 0, images * inputs * sizeof *delta);
     backward_max(&j, first * planes, (first + images) * planes);
 }
 
 void snn_forward_maxpool(snn_layer_arg l, snn_state s)
 {
     const snn_plan *p = snn_plan_of(&l, s.train);
-    if (!p->is_run) each_plane(&l, s, p->y_block > 1 ? forward_max_of_blocks : forward_max);
+    if (!p->is_run) each_plane(&l, s, NULL, p->y_block > 1 ? forward_max_of_blocks : forward_max);
 }
 
 void snn_backward_maxpool(snn_layer_arg l, snn_state s)
 {
-    if (s.delta && !snn_plan_of(&l, s.train)->is_run) each_plane(&l, s, backward_max);
+    float *delta = snn_plan_of(&l, s.train)->is_run ? NULL : snn_input_gradient(s, s.index - 1);
+    if (delta) each_plane(&l, s, delta, backward_max);
 }
 
 /* ------------------------------------------------------------------ average */
@@ -279,16 +283,17 @@ static void backward_average(void *context, size_t begin, size_t end)
     const job *j = (const job *)context;
     size_t plane = (size_t)j->l->w * (size_t)j->l->h, p, i;
     for (p = begin; p < end; ++p) {
-        float share = j->l->delta[p] / (float)plane;
+        float share = j->dy[p] / (float)plane;
         for (i = 0; i < plane; ++i) j->delta[p * plane + i] += share;
     }
 }
 
-void snn_forward_avgpool(snn_layer_arg l, snn_state s) { each_plane(&l, s, forward_average); }
+void snn_forward_avgpool(snn_layer_arg l, snn_state s) { each_plane(&l, s, NULL, forward_average); }
 
 void snn_backward_avgpool(snn_layer_arg l, snn_state s)
 {
-    if (s.delta) each_plane(&l, s, backward_average);
+    float *delta = snn_input_gradient(s, s.index - 1);
+    if (delta) each_plane(&l, s, delta, backward_average);
 }
 
 #endif

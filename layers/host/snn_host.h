@@ -66,6 +66,12 @@ static inline size_t snn_batch_outputs(const layer *l)
     return (size_t)l->batch * (size_t)l->outputs;
 }
 
+/* In passes of layers of ours: the gradient buffer of a layer's output; and, in the backward pass s
+ * of layer s.index, that of layer `input`, which it reads, to be added to, or, where that is planned,
+ * written over; -1: of the net's input. NULL: nobody asks for it. They are in cpu/snn_gradients.c. */
+float *snn_output_gradient(const layer *l, int train);
+float *snn_input_gradient(snn_state s, int input);
+
 /* The host's own table of section names; BLANK where it has none. Not static
  * in parser.c, but in no header either. */
 LAYER_TYPE string_to_layer_type(char *type);

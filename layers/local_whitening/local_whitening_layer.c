@@ -245,9 +245,9 @@ static void run_passes(whitening_work *p)
     }
 }
 
-static whitening_work begin_work(const layer *l, const float *x, float *dx)
+static whitening_work begin_work(const layer *l, const float *x, const float *dy, float *dx)
 {
-    whitening_work p = { l, options_of(*l), first_image(l, x, l->delta, dx),
+    whitening_work p = { l, options_of(*l), first_image(l, x, dy, dx),
                          { NULL }, 0, 0, NULL };
     return p;
 }
@@ -258,20 +258,21 @@ static whitening_work begin_work(const layer *l, const float *x, float *dx)
 static void forward(snn_layer_arg l, snn_state s)
 {
     const local_whitening *o = options_of(l);
-    whitening_work p = begin_work(&l, s.input, l.delta);
+    whitening_work p = begin_work(&l, s.input, l.delta, l.delta);
     p.stages[p.count++] = &snn_measure;
     p.stages[p.count++] = o->mode == STANDARDIZE ? &snn_standardize : &snn_whiten;
     if (o->gain) p.stages[p.count++] = &snn_rescale;
     run_passes(&p);
 }
 
-/* s.delta [batch][c][h][w] += the exact gradient, through the statistics. Reads s.input,
+/* dx [batch][c][h][w] += the exact gradient, through the statistics. Reads s.input,
  * l.output and what forward saved. */
 static void backward(snn_layer_arg l, snn_state s)
 {
     const local_whitening *o = options_of(l);
-    whitening_work p = begin_work(&l, s.input, s.delta);
-    if (!s.delta) return;
+    float *dx = snn_input_gradient(s, s.index - 1);
+    whitening_work p = begin_work(&l, s.input, snn_output_gradient(&l, s.train), dx);
+    if (!dx) return;
     snn_ask_gradient(&l, s);
     if (o->mode == STANDARDIZE) {
         p.stages[p.count++] = &snn_standardize_sums;

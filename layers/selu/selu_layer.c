@@ -72,11 +72,11 @@ static void forward(snn_layer_arg l, snn_state s)
     snn_selu_array(s.input, l.output, snn_batch_outputs(&l));
 }
 
-/* s.delta [batch][inputs] += l.delta * selu'; NULL: nothing to do. */
+/* dx [batch][inputs] += dy * selu'; NULL: nothing to do. */
 static void backward(snn_layer_arg l, snn_state s)
 {
-    if (!s.delta) return;
-    snn_selu_gradient_add(l.output, l.delta, s.delta, snn_batch_outputs(&l));
+    float *dx = snn_input_gradient(s, s.index - 1);
+    if (dx) snn_selu_gradient_add(l.output, snn_output_gradient(&l, s.train), dx, snn_batch_outputs(&l));
 }
 
 #ifdef GPU

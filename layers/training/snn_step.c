@@ -61,12 +61,12 @@ typedef struct {
     const layer *l;
     uint64_t pass;
     size_t channels, plane, block;
-    int is_back;
+    float *dy;              /* NULL: on the way forward */
 } noising;
 
-static noising noising_of(const layer *l, size_t images_seen, int is_back)
+static noising noising_of(const layer *l, size_t images_seen)
 {
-    noising n = { l, snn_noise_pass(noise_of(l), snn_pass_of_all(images_seen)), channels_of(l), 0, 1, is_back };
+    noising n = { l, snn_noise_pass(noise_of(l), snn_pass_of_all(images_seen)), channels_of(l), 0, 1, NULL };
     n.plane = (size_t)l->outputs / n.channels;
     return n;
 }
@@ -80,14 +80,15 @@ static void noise_range(void *context, size_t begin, size_t end)
     for (b = begin; b < end; ++b) {
         float *y = n->l->output + b * values;
         uint64_t first = b * n->channels;
-        if (n->is_back) snn_noise_back(noise, n->pass, first, y, n->l->delta + b * values, n->channels, n->plane, n->block);
+        if (n->dy) snn_noise_back(noise, n->pass, first, y, n->dy + b * values, n->channels, n->plane, n->block);
         else snn_noise_multiply(noise, n->pass, first, y, n->channels, n->plane, n->block);
     }
 }
 
 static void noise_images(const layer *l, snn_state s, int is_back)
 {
-    noising n = noising_of(l, snn_images_seen(s), is_back);
+    noising n = noising_of(l, snn_images_seen(s));
+    if (is_back) n.dy = snn_output_gradient(l, s.train);
     n.block = (size_t)snn_plan_of(l, s.train)->y_block;
     snn_parallel((size_t)l->batch, 1 + GRAIN / (size_t)l->outputs, noise_range, &n);
 }
@@ -220,7 +221,7 @@ static void forward_gpu(snn_layer_arg l, snn_state s)
     if (s.train && t->centre) snn_centre_input_gpu(t->centre, &l, snn_gpu_input(s));
     t->forward_gpu(l, s);
     if (s.train && noise_of(&l)->noise > 0 && !noises_with_bias(&l)) {
-        noising n = noising_of(&l, snn_images_seen(s), 0);
+        noising n = noising_of(&l, snn_images_seen(s));
         snn_noise_multiply_gpu(*noise_of(&l), n.pass, l.output_gpu, n.plane, (size_t)l.batch * (size_t)l.outputs);
     }
 }
@@ -232,7 +233,7 @@ int snn_bias_activation_gpu(layer *l, const network *net, int train)
     if (!noises_with_bias(l)) return 0;
     if (train && snn_record_of(l)) {
         noise = *noise_of(l);
-        pass = noising_of(l, (size_t)*net->seen, 0).pass;
+        pass = noising_of(l, (size_t)*net->seen).pass;
     }
     snn_bias_selu_gpu(l->output_gpu, l->biases_gpu, l->batch, l->n, l->out_w * l->out_h, noise, pass);
     l->activation = LINEAR;
@@ -243,7 +244,7 @@ int snn_bias_activation_gpu(layer *l, const network *net, int train)
  * the activation too, which is not left to do then. */
 static void leave_noise_gpu(layer *l, snn_state s)
 {
-    noising n = noising_of(l, snn_images_seen(s), 1);
+    noising n = noising_of(l, snn_images_seen(s));
     size_t count = (size_t)l->batch * (size_t)l->outputs;
     if (l->activation == SELU) {
         snn_noisy_gradient_gpu(l->output_gpu, l->delta_gpu, n.plane, count, *noise_of(l), n.pass);
@@ -351,7 +352,7 @@ void snn_step_leave_noise(const layer *l, size_t images_seen, float *output)
     noising n;
     size_t b;
     if (!snn_record_of(l) || noise_of(l)->noise <= 0) return;
-    n = noising_of(l, images_seen, 1);
+    n = noising_of(l, images_seen);
     for (b = 0; b < (size_t)l->batch; ++b) {
         snn_noise_divide(noise_of(l), n.pass, b * n.channels, output + b * (size_t)l->outputs, n.channels,
                          n.plane, 1);

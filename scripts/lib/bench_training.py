@@ -23,6 +23,12 @@ SCALED = ("yolo-stride-bn", "yolo-stride-snn")
 BATCHES = (32, 1, 2, 8, 128)
 SIDES = (128, 64, 96, 192, 256)
 SECONDS = 1.
+# What training takes of memory: (net, cfg, mini-batches).
+MEMORY = [("yolo-stride-bn", "cfg/tiny-yolo.cfg", (32,)), ("yolo-stride-snn", "cfg/tiny-yolo-snn.cfg", (32,)),
+          ("yolo-pool-bn", "cfg/tiny-yolo-pool.cfg", (32,)), ("yolo-pool-snn", "cfg/tiny-yolo-pool-snn.cfg", (32,)),
+          ("unet-bn", "cfg/unet.cfg", (8,)), ("unet-snn", "cfg/unet-snn.cfg", (8,)),
+          ("yolov3-tiny-bn", "cfg/yolov3-tiny.cfg", (1, 2, 4, 8)), ("yolov3-tiny-snn", "cfg/yolov3-tiny-snn.cfg", (1, 2, 4, 8)),
+          ("yolov3-bn", "cfg/yolov3.cfg", (1, 2, 4)), ("yolov3-snn", "cfg/yolov3-snn.cfg", (1, 2, 4))]
 
 
 # ------------------------------------------------------------------ PyTorch
@@ -230,6 +236,25 @@ class Bench:
                    "reorder_ms": round(reorder, 3), "rest_ms": round(step - convolution - reorder, 3)}
 
 
+    def memory(self):
+        """The most that a process has of memory in two steps on two threads, MiB; `before` of it without a net to
+        speak of: the program's and the libraries' own."""
+        small = self.cfg(NETS["yolo-stride-bn"], batch=1, width=32, height=32)
+
+        def mib(program, cfg, threads):
+            return float(call([program, cfg, "memory"], threads).split()[-1])
+        before = mib(self.ours, small, 2)
+        for net, cfg, batches in MEMORY:
+            for batch in batches:
+                print(f"memory: {net}, mini-batch {batch}", file=sys.stderr)
+                copy = self.cfg(cfg, batch=batch)
+                # Upstream's own loops would take minutes for a step of the largest.
+                has_stock = is_upstreams(cfg) and net != "yolov3-bn"
+                stock = mib(self.stock, copy, 1) if has_stock else None
+                yield {"net": net, "batch": batch, "side": net_value(copy, "width"), "threads": 2,
+                       "mib": mib(self.ours, copy, 2), "stock_mib": stock, "before_mib": before}
+
+
 def measure(ours, stock, torch, onnx, rounds, threads_list, only):
     """{table: rows} of bench.json: all of TABLES, or the one named `only`."""
     with tempfile.TemporaryDirectory() as folder:
@@ -237,7 +262,7 @@ def measure(ours, stock, torch, onnx, rounds, threads_list, only):
         return {name: list(getattr(bench, name)()) for name in TABLES if only in ("", name)}
 
 
-TABLES = ("training", "inference", "scaling", "split")
+TABLES = ("training", "inference", "scaling", "split", "memory")
 COLUMNS = ["net", "batch", "side", "threads"]
 RATIOS = {"thread_speedup": "1 thread / ours", "stock_speedup": "stock / ours", "pytorch_speedup": "PyTorch / ours",
           "onnxruntime_speedup": "ONNX Runtime / ours"}
@@ -254,6 +279,8 @@ def show(tables):
         elif name == "split":
             figures = {"ms_per_step": "ms a step", "convolution_ms": "convolution", "reorder_ms": "layouts",
                        "rest_ms": "the rest"}
+        elif name == "memory":
+            figures = {"mib": "MiB", "stock_mib": "stock, MiB", "before_mib": "without a net"}
         else:
             figures = {"seconds_per_step": "seconds", **RATIOS}
             if name != "inference":
@@ -263,6 +290,6 @@ def show(tables):
         for row in rows:
             words = [str(row[c]) for c in COLUMNS]
             for key in figures:
-                digits = {"seconds_per_step": 4, "ms_per_image": 3}.get(key, 2)
+                digits = {"seconds_per_step": 4, "ms_per_image": 3}.get(key, 0 if key.endswith("mib") else 2)
                 words.append("" if row[key] is None else f"{row[key]:.{digits}f}")
             print("| " + " | ".join(words) + " |")

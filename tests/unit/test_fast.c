@@ -8,12 +8,15 @@
 
 #include "snn_conv.h"
 #include "snn_dnnl.h"
+#include "snn_gradients.h"
+#include "snn_hooks.h"
 #include "snn_math.h"
 #include "snn_plan.h"
 #include "snn_planner.h"
 #include "snn_threads.h"
 
 #include <dnnl.h>
+#include <sys/mman.h>
 
 typedef struct {
     const char *name;
@@ -407,9 +410,9 @@ static void same_with_blocks(const fast_case *c, const char *expected)
         arrays_of(p, x);
         arrays_of(q, y);
         for (k = 0; k < ARRAYS; ++k) compare(c, i, y[k].name, y[k].values, x[k].values, x[k].count, 0);
-        if (letters[i] == 'b' || plan_at(blocked, i).is_skipped) continue;
+        if (letters[i] == 'b' || plan_at(blocked, i).is_skipped || plan_at(blocked, i).hands_over) continue;
         compare(c, i, "output", q->output, p->output, (size_t)p->batch * (size_t)p->outputs, 0);
-        if (plan_at(blocked, i).is_run) continue;
+        if (plan_at(blocked, i).is_run || plan_at(blocked, i).is_lent) continue;
         compare(c, i, "delta", q->delta, p->delta, (size_t)p->batch * (size_t)p->outputs, 0);
     }
     free(input);
@@ -454,25 +457,142 @@ static void check_letters(const lettered *some, size_t count, char (*letter_of)(
 #define SELU_CONV CONV(16, 3, 1, "activation=selu")
 #define POOL(size, stride, rest) "[maxpool]\nsize=" #size "\nstride=" #stride "\n" rest
 
-/* l: its gradient buffer is left as it is, not cleared. */
+/* l: its gradient buffer is left as it is, not cleared; t: as it stands elsewhere. */
 static char clearing_of(const network *net, int i)
 {
     const layer *l = &net->layers[i];
     if (!l->delta) return 'l';      /* AlexeyAB's, below a layer with stopbackward=1 */
     l->delta[0] = 1;
     snn_clear(l);
-    CHECK((l->delta[0] != 0) == plan_at(net, i).overwritten);
-    return l->delta[0] != 0 ? 'l' : '-';
+    CHECK((l->delta[0] != 0) == (plan_at(net, i).overwritten || plan_at(net, i).is_lent));
+    return plan_at(net, i).is_lent ? 't' : l->delta[0] != 0 ? 'l' : '-';
 }
 
 TEST(gradient_buffers_that_nobody_writes_are_not_cleared)
 {
     static const lettered some[] = {
-        { SELU_CONV "[local_whitening]\nsize=3\n" "[route]\nlayers=-1\nstopbackward=1\n" SELU_CONV SELU_CONV, "llll-" },
-        { SELU_CONV "[local_whitening]\nsize=3\n" "[route]\nlayers=-1\n" SELU_CONV SELU_CONV, "--ll-" },
-        { SELU_CONV CONV(16, 3, 1, "stopbackward=1\nactivation=selu") SELU_CONV "[route]\nlayers=0,-1\n", "-l--" },
+        { SELU_CONV "[local_whitening]\nsize=3\n" "[route]\nlayers=-1\nstopbackward=1\n" SELU_CONV SELU_CONV, "lllt-" },
+        { SELU_CONV "[local_whitening]\nsize=3\n" "[route]\nlayers=-1\n" SELU_CONV SELU_CONV, "tttt-" },
+        { SELU_CONV CONV(16, 3, 1, "stopbackward=1\nactivation=selu") SELU_CONV "[route]\nlayers=0,-1\n", "tlt-" },
     };
     check_letters(some, sizeof some / sizeof *some, clearing_of);
+}
+
+/* ------------------------------------------------------------ lent buffers */
+
+/* t: its gradient buffer is lent; h: it hands its output over to the pool that it runs. */
+static char loan_of(const network *net, int i)
+{
+    CHECK(!plan_at(net, i).is_lent || !plan_at(net, i).hands_over);
+    return plan_at(net, i).is_lent ? 't' : plan_at(net, i).hands_over ? 'h' : '-';
+}
+
+#define BN_CONV CONV(16, 3, 1, "batch_normalize=1\nactivation=leaky")
+
+TEST(buffers_are_lent_that_layers_of_ours_alone_write_and_read)
+{
+    static const lettered some[] = {
+        { SELU_CONV SELU_CONV SELU_CONV, "tt-" },
+        { BN_CONV BN_CONV "[shortcut]\nfrom=0\nactivation=linear\n" SELU_CONV, "ttt-" },
+        { SELU_CONV "[selu]\n" "[alpha_dropout]\n" SELU_CONV, "ttt-" },
+        { SELU_CONV "[upsample]\nstride=2\n" SELU_CONV "[avgpool]\n" "[route]\nlayers=-1\n", "tttt-" },
+        { SELU_CONV POOL(2, 2, "") SELU_CONV, "ht-" },
+        { SELU_CONV POOL(2, 2, "") SELU_CONV "[route]\nlayers=0\n" SELU_CONV, "tt-t-" },
+        { SELU_CONV POOL(2, 1, "") SELU_CONV, "-t-" },
+        { BN_CONV POOL(2, 2, "") SELU_CONV, "tt-" },
+        /* nothing is back-propagated to them */
+        { SELU_CONV POOL(2, 2, "") SELU_CONV "[route]\nlayers=0\n" CONV(16, 3, 1, "stopbackward=1\nactivation=selu") SELU_CONV,
+          "------" },
+        /* the host's own writes there, or reads */
+        { SELU_CONV SELU_CONV "[connected]\noutput=3\n", "t--" },
+        { SELU_CONV "[dropout]\nprobability=.5\n" SELU_CONV SELU_CONV, "--t-" },
+        { SELU_CONV SELU_CONV "[shortcut]\nfrom=-1\nactivation=linear\n" SELU_CONV, "t-t-" },
+        { SELU_CONV SELU_CONV "[route]\nlayers=-1,-1\n" SELU_CONV, "t-t-" },
+        /* asked for late */
+        { "[local_whitening]\nsize=5\n" SELU_CONV POOL(2, 2, "") SELU_CONV, "--t-" },
+    };
+    check_letters(some, sizeof some / sizeof *some, loan_of);
+}
+
+static int overlap(const snn_loan *a, const snn_loan *b) { return a->at < b->at + b->count && b->at < a->at + a->count; }
+static int meet(const snn_loan *a, const snn_loan *b) { return a->to <= b->from && b->to <= a->from; }
+
+TEST(loans_that_meet_stand_apart)
+{
+    enum { COUNT = 40 };
+    snn_loan loans[COUNT];
+    unsigned round, bits = 3;
+    int i, k;
+    for (round = 0; round < 200; ++round) {
+        size_t total, all = 0, most = 0;
+        for (i = 0; i < COUNT; ++i) {
+            bits = bits * 1664525u + 1013904223u;
+            loans[i].to = (int)(bits >> 27);
+            loans[i].from = loans[i].to + (int)(bits >> 24 & 7);
+            loans[i].count = 1 + (bits >> 12 & 1023);
+            all += loans[i].count + 15;
+        }
+        total = snn_place_loans(loans, COUNT);
+        for (i = 0; i < COUNT; ++i) {
+            CHECK(loans[i].at % 16 == 0 && loans[i].at + loans[i].count <= total);
+            if (loans[i].count > most) most = loans[i].count;
+            for (k = 0; k < i; ++k) CHECK(!meet(&loans[i], &loans[k]) || !overlap(&loans[i], &loans[k]));
+        }
+        CHECK(total >= most && total < all);
+    }
+}
+
+/* Floats of the lent buffers of a net together. */
+static size_t lent_floats(const network *net)
+{
+    size_t end = 0;
+    int i;
+    for (i = 0; i < net->n; ++i) {
+        snn_plan p = plan_at(net, i);
+        size_t last = p.dy_at + (size_t)net->layers[i].batch * (size_t)net->layers[i].outputs;
+        if (p.is_lent && last > end) end = last;
+    }
+    return end;
+}
+
+TEST(a_chain_takes_two_gradient_buffers_however_long_it_is)
+{
+    fast_case c = { "chain", 8, 3, 16, 16, SELU_CONV SELU_CONV SELU_CONV SELU_CONV SELU_CONV SELU_CONV SELU_CONV SELU_CONV };
+    network *net = net_by(&c, 1);
+    snn_plan_training(net);
+    CHECK(lent_floats(net) == 2 * 8 * 16 * 16 * 16);
+    net_free(net);
+}
+
+/* Bytes of whole pages of an array that are in memory. */
+static size_t resident(const float *x, size_t count)
+{
+    static unsigned char pages[1 << 16];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), first = ((size_t)x + page - 1) / page, last = (size_t)(x + count) / page, i, n = 0;
+    if (last <= first || mincore((void *)(first * page), (last - first) * page, pages)) return 0;
+    for (i = 0; i < last - first; ++i) n += pages[i] & 1;
+    return n * page;
+}
+
+/* Nothing of them is in memory before a layer writes there, and no layer does. */
+TEST(what_is_lent_or_handed_over_is_not_in_the_layers_own_memory)
+{
+    fast_case c = { "large", 8, 3, 96, 96, SELU_CONV POOL(2, 2, "") SELU_CONV SELU_CONV SELU_CONV };
+    network *net = net_by(&c, 1);
+    size_t n = 8 * 3 * 96 * 96, most = 8 * 16 * 96 * 96;
+    float *input = normals(n, 1);
+    int i;
+    snn_plan_training(net);
+    net_run(net, input, NULL, NULL, 1, 1);
+    for (i = 0; i + 1 < net->n; ++i) {
+        const layer *l = &net->layers[i];
+        size_t count = (size_t)l->batch * (size_t)l->outputs;
+        CHECK(resident(l->delta, count) == 0);
+        CHECK((resident(l->output, count) == 0) == (i == 0));
+    }
+    CHECK(resident(net->layers[1].output, most / 4) > 3 * most / 4);
+    free(input);
+    net_free(net);
 }
 
 /* s: a route that is skipped. */
@@ -862,6 +982,10 @@ int main(int argc, char **argv)
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
     RUN(a_gradient_is_written_over_where_its_one_reader_is_run);
     RUN(gradient_buffers_that_nobody_writes_are_not_cleared);
+    RUN(buffers_are_lent_that_layers_of_ours_alone_write_and_read);
+    RUN(loans_that_meet_stand_apart);
+    RUN(a_chain_takes_two_gradient_buffers_however_long_it_is);
+    RUN(what_is_lent_or_handed_over_is_not_in_the_layers_own_memory);
     RUN(a_convolution_reads_two_images_where_they_are);
     RUN(what_is_skipped_follows_the_size);
     RUN(a_convolution_runs_the_pool_behind_it);
