@@ -867,7 +867,7 @@ def outcome(status, want, warns, said):
     if status not in (0, 1, 2):
         return status if status == "no end" else "crash"
     if want:
-        return "late" if status and "avg," in said else "right" if status else "status 0" if complains else "silent"
+        return "late" if status and any(word in said for word in ("avg,", "avg loss,")) else "right" if status else "status 0" if complains else "silent"
     return "refused" if status or complains else "silent" if warns else "right"
 
 
@@ -986,10 +986,9 @@ def write_tables(options):
             for name, stock, *rest in rows:
                 file.write("| " + " | ".join([name, stock] + [seen.get((kind, name), "")] * bool(others) + rest) + " |\n")
             file.write("\n")
-        for kind, rows in more:
-            file.write(f"## {kind}\n\n| situation | stock, {trees[-1]} | patched | says |\n| --- | --- | --- | --- |\n")
+        for number, (kind, rows) in enumerate(more):
+            file.write("\n" * (number > 0) + f"## {kind}\n\n| situation | stock, {trees[-1]} | patched | says |\n| --- | --- | --- | --- |\n")
             file.writelines("| " + " | ".join(row) + " |\n" for row in rows)
-            file.write("\n")
 
 
 TABLES = []
