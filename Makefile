@@ -449,6 +449,7 @@ bench-deps:
 
 ## ROUNDS=3          of make bench; 1 is quicker
 ROUNDS ?= 3
+## TORCH_PYTHON=file of make bench: the Python that has PyTorch (a venv with PyPI's: python3 -m venv DIR; DIR/bin/pip install torch numpy)
 ## CASES=whitening   of make bench and gpu-bench: those alone, or training, inference, scaling, split, memory
 CASES ?=
 

@@ -193,11 +193,11 @@ def measure(options):
     """{(who, threads): [rows of each round]}; who comes first changes from round to round."""
     ours = [os.path.join(options.ours, "bench_layers")] + ([options.only] if options.only else [])
     peer = stock_peer(options.only + "_") if options.only else ""
-    torch = [sys.executable, os.path.abspath(__file__), "--torch"]
+    torch = [options.torch_python, os.path.abspath(__file__), "--torch"]
     runs = [] if peer is None else [("stock", 1, [os.path.join(options.stock, "bench_stock")] + ([peer] if peer else []))]
     for threads in THREADS:
         runs.append(("snn", threads, ours))
-        if has("torch"):
+        if has("torch", options.torch_python):
             only = torch_peer(options.only).replace("_forward", "").replace("_backward", "")
             runs.append(("torch", threads, torch + [str(threads), only]))
     results = {}
@@ -287,6 +287,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="",
                         help="cases whose name contains this; " + ", ".join(bench_training.TABLES) + ": that table")
+    parser.add_argument("--torch-python", default=os.environ.get("TORCH_PYTHON", sys.executable), metavar="FILE",
+                        help="the Python that has PyTorch, TORCH_PYTHON; default: this one. PyPI's current one: python3 -m venv DIR, "
+                        "DIR/bin/pip install torch numpy, and DIR/bin/python")
     parser.add_argument("--json", default="build/bench.json")
     options = parser.parse_args()
     table, nets = [], {name: [] for name in bench_training.TABLES}
@@ -295,7 +298,7 @@ def main():
         table = summarize(results)
         show(table, results)
     if options.only in nets or not options.only:
-        torch = [sys.executable, os.path.abspath(__file__)] if has("torch") else None
+        torch = [options.torch_python, os.path.abspath(__file__)] if has("torch", options.torch_python) else None
         onnx = [VENV, os.path.abspath(__file__)] if os.path.exists(VENV) and has("onnxruntime", VENV) else None
         measured = bench_training.measure(os.path.join(options.ours, "bench_training"),
                                           os.path.join(options.stock, "bench_training"), torch, onnx, options.rounds, THREADS,

@@ -43,28 +43,38 @@ def images(torch, path, values=None):
 
 
 def run_torch(threads, path, mode, whitening):
-    """Prints the median seconds of a step (forward, backward, update) or of an inference."""
+    """Prints the form that is fastest, and its median seconds of a step (forward, backward, update) or of an inference."""
     import torch
     from lib import torch_net
     torch.set_num_threads(threads)
-    x = images(torch, path)
-    net = torch_net.Net(nets.Net(path), whitening)
-    net.train(mode == "train")
-    update = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=.9, weight_decay=5e-4)
 
-    def train():
-        update.zero_grad()
-        sum(y.square().mean() for y in net(x)).backward()
-        update.step()
+    def seconds_of(form):
+        x = images(torch, path)
+        net = torch_net.Net(nets.Net(path), whitening)
+        net.train(mode == "train")
+        if form != "plain":
+            x, net = x.to(memory_format=torch.channels_last), net.to(memory_format=torch.channels_last)
+        update = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=.9, weight_decay=5e-4)
+        run = torch.compile(net) if form == "compiled" else net
 
-    def infer():
-        with torch.no_grad():
-            net(x)
-    repeat(train if mode == "train" else infer)
+        def train():
+            update.zero_grad()
+            sum(y.square().mean() for y in run(x)).backward()
+            update.step()
+
+        def infer():
+            with torch.no_grad():
+                run(x)
+        return repeated(train if mode == "train" else infer)
+    forms = ["plain", "channels_last"] + ["compiled"] * hasattr(torch, "compile")
+    found = {form: seconds_of(form) for form in forms}
+    best = min(found, key=found.get)
+    print(" ".join(f"{form} {value:.5f}" for form, value in found.items()), file=sys.stderr)
+    print(best, found[best])
 
 
-def repeat(run):
-    """Prints the median seconds of a call."""
+def repeated(run):
+    """The median seconds of a call."""
     times = []
     run()
     run()
@@ -72,7 +82,7 @@ def repeat(run):
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)
-    print(statistics.median(times))
+    return statistics.median(times)
 
 
 def check_torch(cfg_file, path):
@@ -104,7 +114,7 @@ def run_onnx(threads, path, weights_file):
         net = export_case.export(path, weights_file, model, "--batch", str(net_value(path, "batch")))
         session = export_case.session(model, threads)
         x = export_case.picture((net_value(path, "batch"), *net.shape))
-        repeat(lambda: session.run(None, {"input": x}))
+        print(repeated(lambda: session.run(None, {"input": x})))
 
 
 # ------------------------------------------------------------------- rounds
@@ -268,8 +278,18 @@ RATIOS = {"thread_speedup": "1 thread / ours", "stock_speedup": "stock / ours", 
           "onnxruntime_speedup": "ONNX Runtime / ours"}
 
 
+def processor():
+    """Its name, and the instructions that oneDNN may use."""
+    with open("/proc/cpuinfo") as f:
+        text = f.read()
+    name = next((line.split(":")[1].strip() for line in text.splitlines() if line.startswith("model name")), "unknown")
+    known = [isa for isa in ("avx2", "avx512f", "avx512_bf16", "amx_tile") if f" {isa} " in text.replace("\n", " ")]
+    return f"{name}, {' '.join(known)}, ONEDNN_MAX_CPU_ISA={os.environ.get('ONEDNN_MAX_CPU_ISA', 'all')}"
+
+
 def show(tables):
     """The tables as Markdown."""
+    print(f"\n{processor()}")
     for name, rows in tables.items():
         print(f"\n{name}:\n")
         if name == "scaling":
