@@ -99,9 +99,9 @@ static int encode(const char *ending, const cv::Mat &m, const std::vector<int> &
                   void (*write)(void *context, void *data, int size), void *context)
 {
     std::vector<unsigned char> bytes;
-    cv::Mat bgr = m;
+    cv::Mat bgr;    /* one of its own: the caller's pixels stay */
     if (m.channels() == 3) cv::cvtColor(m, bgr, cv::COLOR_RGB2BGR);
-    if (!cv::imencode(ending, bgr, bytes, options)) return 0;
+    if (!cv::imencode(ending, m.channels() == 3 ? bgr : m, bytes, options)) return 0;
     write(context, bytes.data(), (int)bytes.size());
     return 1;
 }

@@ -17,6 +17,7 @@ import subprocess
 import harness
 from harness import ROOT, Skip, check, holds, test
 
+import family as families
 import patch
 
 ROWS = ["patch", "build", "unit tests", "gradients", "train", "map", "own map", "library", "resume", "unpatch"]
@@ -152,6 +153,24 @@ def every_file_is_cxx_too(tree, _folder):
 
 
 @test
+def unit_tests_are_cxx_too(tree, _folder):
+    """Those that `make family` compiles with hank-ai's headers, which have other names than Debian's."""
+    ours = {os.path.basename(f) for f in glob.glob(os.path.join(ROOT, "layers/**/*.h"), recursive=True)}
+    folders = [os.path.join(ROOT, f) for f in ("tests/unit", "tests/bench", "tests/system")]
+    includes = [f"-I{i}" for i in (*folders, *glob.glob(os.path.join(ROOT, "layers/*/")), os.path.join(ROOT, "layers"),
+                                   os.path.join(tree, "include"), os.path.join(tree, "src"))]
+    ours |= {os.path.basename(f) for folder in folders for f in glob.glob(os.path.join(folder, "*.h"))}
+    refused, foreign = [], []
+    for file in [os.path.join(folders[0], f"test_{name}.c") for name in families.UNIT] + [os.path.join(folders[2], "gate_against_tree.c")]:
+        done = subprocess.run(["g++", "-fsyntax-only", "-fpermissive", "-w", "-std=c++20", "-x", "c++", *includes, file], text=True,
+                              stderr=subprocess.PIPE)
+        refused += [line for line in done.stderr.splitlines() if "error" in line][:1] if done.returncode else []
+        with open(file, encoding="utf-8") as f:
+            foreign += [f"{os.path.basename(file)}: {n}" for n in re.findall(r'^#include "(.*)"', f.read(), re.M) if n not in ours]
+    check("unit_tests_are_cxx_too", ("refused", refused, []), ("headers of the host's", foreign, []))
+
+
+@test
 def hanks_tree_has_what_is_called_of_stb_image(_tree, _folder):
     """It has no stb_image: snn_png.h declares the functions of its name that snn_adapter_hank.c makes of OpenCV."""
     def names(text):
@@ -165,6 +184,44 @@ def hanks_tree_has_what_is_called_of_stb_image(_tree, _folder):
             text = re.sub(r"#ifdef SNN_IMAGES_BY_OPENCV\n(.*?)#else.*?#endif", r"\1", f.read(), flags=re.S)
             called |= names(text)
     check("stb_image_of_hank", ("called", sorted(called - declared), []), ("none", bool(called), True))
+
+
+PICTURES = """\
+#include <opencv2/opencv.hpp>
+#include "snn_mem.h"
+#include "snn_png.h"
+%s
+static std::vector<unsigned char> file;
+static void keep(void *, void *data, int size) { file.assign((unsigned char *)data, (unsigned char *)data + size); }
+
+int main()
+{
+    static const unsigned char red[2 * 2 * 3] = { 255, 0, 0, 255, 0, 0, 0, 9, 200, 255, 0, 0 };     // no one may write there
+    int w, h, channels;
+    if (!stbi_write_jpg_to_func(keep, NULL, 2, 2, 3, red, 90) || file.empty()) return 1;
+    if (!stbi_write_png_to_func(keep, NULL, 2, 2, 3, red, 6) || file.empty()) return 2;
+    const unsigned char *back = stbi_load_from_memory(file.data(), (int)file.size(), &w, &h, &channels, 3);
+    return back && w == 2 && h == 2 && !memcmp(back, red, sizeof red) ? 0 : 3;
+}
+"""
+
+
+@test
+def hanks_tree_writes_pictures_without_changing_them(_tree, folder):
+    """What snn_adapter_hank.c makes of OpenCV, compiled without that tree: it wrote blue first into the caller's pixels."""
+    opencv = subprocess.run(["pkg-config", "--cflags", "--libs", "opencv4"], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if opencv.returncode:
+        raise Skip("no OpenCV")
+    with open(os.path.join(ROOT, "layers/host/snn_adapter_hank.c"), encoding="utf-8") as f:
+        part = re.search(r"/\* -+ PNG .*?(?=\n#endif)", f.read(), re.S)[0]
+    source, program = os.path.join(folder, "pictures.cpp"), os.path.join(folder, "pictures")
+    with open(source, "w") as f:
+        f.write(PICTURES % part)
+    done = subprocess.run(["g++", "-std=c++17", "-O1", "-w", "-DSNN_HANK", *(f"-I{ROOT}/layers/{i}" for i in ("base", "host")), source,
+                           os.path.join(ROOT, "layers/base/snn_mem.c"), *shlex.split(opencv.stdout), "-o", program],
+                          text=True, stderr=subprocess.PIPE)
+    holds("pictures_of_hank_compile", not done.returncode, done.stderr[-2000:])
+    check("pictures_of_hank", ("status", subprocess.run([program]).returncode, 0))
 
 
 def cmake_tree(folder):

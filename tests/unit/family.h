@@ -20,6 +20,8 @@
  * FAMILY_STEPS_TOGETHER     snn_step_together makes the steps on a GPU
  * UNLESS_ALEXEYAB(rows)     rows at the end of a table that these trees do not have
  * ONLY_ALEXEYAB(rows)       those that AlexeyAB's alone has, hank-ai's not
+ * UNLESS_HANK(rows)         those that hank-ai's does not have
+ * FAMILY_HAS_OLD_LAYERS     [activation], [batchnorm] and [local], which hank-ai's has dropped
  * TEXT_UNLESS_ALEXEYAB(t)   text that these trees do not know, or "" */
 #ifdef SNN_ALEXEYAB
 enum { FAMILY_HAS_DECONVOLUTION = 0, FAMILY_HAS_UNEQUAL_SUMS = 0, FAMILY_HAS_LOGISTIC = 0, FAMILY_HAS_ROTATED_CROPS = 0,
@@ -37,6 +39,14 @@ enum { FAMILY_HAS_DECONVOLUTION = 1, FAMILY_HAS_UNEQUAL_SUMS = 1, FAMILY_HAS_LOG
 #define UNLESS_ALEXEYAB(...) __VA_ARGS__,
 #define TEXT_UNLESS_ALEXEYAB(text) text
 #define ONLY_ALEXEYAB(...)
+#endif
+
+#ifdef SNN_HANK
+enum { FAMILY_HAS_OLD_LAYERS = 0 };
+#define UNLESS_HANK(...)
+#else
+enum { FAMILY_HAS_OLD_LAYERS = 1 };
+#define UNLESS_HANK(...) __VA_ARGS__,
 #endif
 
 /* ---- calls that are spelt otherwise, the same in the same order ------------ */

@@ -3,7 +3,6 @@
  * healthy detector's objectness reaches. */
 #include "net.h"
 
-#include "activations.h"
 #include "snn_gate.h"
 
 enum { COUNT = 4001 };

@@ -49,7 +49,7 @@ TEST(factors_have_mean_1_and_the_deviation_that_is_asked_for)
             if (f > most) most = f;
         }
         /* five standard errors */
-        CHECK_NEAR(sum / COUNT, 1, 5 * asked[k] / sqrt(COUNT));
+        CHECK_NEAR(sum / COUNT, 1, 5 * asked[k] / sqrt((double)COUNT));
         CHECK_NEAR(sqrt(squares / COUNT - sum / COUNT * (sum / COUNT)), asked[k], .01 * asked[k]);
         CHECK(least > 1 - 1.7321f * asked[k] && least > 0 && most < 1 + 1.7321f * asked[k]);
     }
