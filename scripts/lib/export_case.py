@@ -162,13 +162,22 @@ def compare(text, driver, size, batch, tree=None, options=("--batch", "dynamic")
 
 
 def compare_batches(text, driver, size, batches, tree=None, trained=None, images=None):
-    """The same for several batches of one model. images(shape): in place of picture."""
+    """The same for several batches of one model, and by how much the model's own outputs move when its input's last
+    bits do: no two float32 programs can be expected to be nearer. images(shape): in place of picture."""
     with tempfile.TemporaryDirectory() as folder:
         case = Case(folder, text, size, max(batches), tree, trained)
         case.export("--batch", "dynamic")
         whole = images((case.batch, *case.net.shape)) if images and case.net.is_image else case.picture()
         inputs, runner = [whole[:batch] for batch in batches], session(case.model)
-        return [largest(runner.run(None, {"input": image}), want) for image, want in zip(inputs, case.hosts(driver, inputs))]
+        got = [runner.run(None, {"input": image}) for image in inputs]
+        return [(largest(outputs, want), largest(runner.run(None, {"input": with_other_last_bits(image)}), outputs))
+                for image, outputs, want in zip(inputs, got, case.hosts(driver, inputs))]
+
+
+def with_other_last_bits(image, seed=3):
+    """Each value one unit in the last place further, up or down."""
+    up = numpy.random.default_rng(seed).integers(2, size=image.shape, dtype=bool)
+    return numpy.nextafter(image, numpy.where(up, numpy.float32(2), numpy.float32(-1)))
 
 
 def largest(got, want):

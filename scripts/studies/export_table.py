@@ -11,6 +11,8 @@ each model passes onnx.checker. Sizes are 64x64 and 96x64, or the next that a ne
 can have. Weights are random, but written as a training leaves them
 (scripts/lib/export_case.py); with --train each net that DARKNET can train has the
 weights of a short training on DATA's images (scripts/lib/export_training.py).
+A difference above 1e-4 stands beside what the model's own outputs move by when each value of the input goes one
+unit in the last place up or down: where that is as much, the net is ill-conditioned.
 Behind the table stand the cfgs that were refused, and why, and those that were left
 out: that took longer than --seconds, or ended without a row, as without memory.
 
@@ -81,7 +83,9 @@ def row(file, options):
             kinds.append("trained" if weights else "random")
             try:
                 errors = export_case.compare_batches(text, options.driver, size, (1, 3), tree, weights, options.images_of)
-                cells += [f"{error:.1e}" for error in errors]
+                cells += [f"{error:.1e}" if error <= export_case.TOLERANCE else f"{error:.1e} (last bits: {moved:.1e})"
+                          for error, moved in errors]
+                errors = [error for error, _ in errors]
             except RuntimeError as failure:
                 cells += [" ".join(str(failure).split())[-70:], ""]
                 errors = [9.]
