@@ -787,7 +787,7 @@ def folds_a_backbone(converter):
 
 
 UNFOLDABLE = [
-    ("batchnorm_layers", "\n[batchnorm]\n", "7: [batchnorm]: expected batch normalization within a layer with weights"),
+    ("batchnorm_layers", HEAD + "\n[batchnorm]\n", "11: [batchnorm]: expected batch normalization within a layer with weights"),
     ("binary_weights", CONV + "binary=1\n", '8: [convolutional] batch_normalize: expected real weights, as binary ones cannot be scaled, got "1"'),
     ("recurrent_layers", "\n[rnn]\nbatch_normalize=1\noutput=3\n",
      '8: [rnn] batch_normalize: expected batch normalization in feed-forward layers alone, got "1"'),

@@ -77,6 +77,7 @@ static const fast_case cases[] = {
     { "maxpool 2x2 stride 1", 8, 5, 13, 11, "[maxpool]\nsize=2\nstride=1\n" },
     { "maxpool 3x3 stride 2", 8, 5, 13, 11, "[maxpool]\nsize=3\nstride=2\n" },
     { "maxpool 5x5 stride 1", 8, 5, 6, 7, "[maxpool]\nsize=5\nstride=1\n" },
+    { "maxpool 5x5 stride 1, wide", 8, 5, 6, 21, "[maxpool]\nsize=5\nstride=1\n" },
     { "maxpool 2x2 padded at the top", 8, 5, 12, 10, "[maxpool]\nsize=2\nstride=2\npadding=2\n" },
     { "avgpool", 8, 5, 13, 11, "[avgpool]\n" },
     { "upsample", 8, 5, 6, 7, "[upsample]\nstride=2\n" },
