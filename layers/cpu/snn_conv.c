@@ -48,7 +48,7 @@ static size_t largest_divisor(size_t n, size_t at_most)
 
 static size_t groups_of(const layer *l) { return l->groups > 1 ? (size_t)l->groups : 1; }
 
-/* Winograd's F(4x4, 3x3) (Lavin and Gray 2016, arXiv:1509.09308) makes tiles of 4x4
+/* Winograd's F(4x4, 3x3) (snn_winograd.h; with AVX-512 oneDNN's own) makes tiles of 4x4
  * outputs with a quarter of the multiplications; what it sums is rounded some 1e-5
  * away from the direct sums. It wants channels to fill vectors. SNN_WINOGRAD=0: nowhere. */
 static int has_tiles(const layer *l)

@@ -6,6 +6,7 @@
 #include "snn_fingerprint.h"
 #include "snn_mem.h"
 #include "snn_scratch.h"
+#include "snn_winograd.h"
 
 #include <dnnl.h>
 #include <omp.h>
@@ -53,6 +54,7 @@ struct snn_conv {
     int parts;
     image_part part[SNN_MOST_INPUT_PARTS];
     primitive data;
+    int is_tiled;                   /* by snn_winograd.h, in the layouts of the primitives */
     snn_conv *next;                 /* in its bucket */
 };
 
@@ -392,6 +394,53 @@ static int make_parts(snn_conv *c, int parts)
     return 1;
 }
 
+/* Without padding: as many values as the host has. */
+static int block_in(const dnnl_memory_desc_t *layout)
+{
+    static const int blocks[] = { 16, 8 };
+    dnnl_memory_desc_t blocked;
+    size_t i;
+    for (i = 0; i < sizeof blocks / sizeof *blocks; ++i) {
+        if (layout->dims[1] % blocks[i]) continue;
+        check(dnnl_memory_desc_init_by_tag(&blocked, 4, layout->dims, dnnl_f32, tag_of(blocks[i])), "layout");
+        if (dnnl_memory_desc_equal(&blocked, layout)) return blocks[i];
+    }
+    return 1;
+}
+
+int snn_conv_x_block(const snn_conv *c) { return block_in(&c->part[0].forward.src.wanted); }
+int snn_conv_y_block(const snn_conv *c) { return block_in(&c->part[0].forward.dst.wanted); }
+
+/* Pieces in which the filters' transformation is shared, of whole panels. */
+static int panel_pieces(int channels)
+{
+    return channels % (16 * MOST_PIECES) ? 1 : MOST_PIECES;
+}
+
+/* What oneDNN may use: ONEDNN_MAX_CPU_ISA says less than the processor has. */
+static int may_use(dnnl_cpu_isa_t isa) { return (dnnl_get_effective_cpu_isa() & isa) == isa; }
+
+static int may_use_our_tiles(void)
+{
+    return may_use(dnnl_cpu_isa_avx2) && !may_use(dnnl_cpu_isa_avx512_core) && snn_winograd_is_there();
+}
+
+/* Where oneDNN has no tiles, and its direct sums are in blocks of 8 as ours would be. */
+static void take_our_tiles(snn_conv *c)
+{
+    image_part *p = &c->part[0];
+    size_t room;
+    c->is_tiled = c->shape.winograd && may_use_our_tiles() && c->parts == 1 &&
+                  snn_conv_x_block(c) == 8 && snn_conv_y_block(c) == 8 && p->gradient && p->gradient->block == 8 &&
+                  block_in(&c->data.src.wanted) == 8 && block_in(&c->data.dst.wanted) == 8;
+    if (!c->is_tiled) return;
+    room = snn_winograd_room(&c->shape);
+    p->forward.scratch_bytes = p->weights.scratch_bytes = c->data.scratch_bytes = room;
+    p->forward.weights.bytes = c->data.weights.bytes = snn_winograd_weight_bytes(&c->shape);
+    p->forward.pieces = panel_pieces(c->shape.n);
+    c->data.pieces = panel_pieces(c->shape.c);
+}
+
 static snn_conv *make(const snn_conv_shape *shape)
 {
     snn_conv *c = (snn_conv *)snn_alloc(1, sizeof *c);
@@ -407,6 +456,7 @@ static snn_conv *make(const snn_conv_shape *shape)
     make_data(shape, &c->data, whole);
     dnnl_primitive_desc_destroy(whole);
     if (!make_parts(c, parts_of(shape))) make_parts(c, 1);
+    take_our_tiles(c);
     return c;
 }
 
@@ -446,27 +496,7 @@ const snn_conv *snn_conv_of(const snn_conv_shape *shape)
 
 int snn_conv_parts(const snn_conv *c) { return c->parts; }
 
-int snn_conv_has_tiles(void)
-{
-    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
-}
-
-/* Without padding: as many values as the host has. */
-static int block_in(const dnnl_memory_desc_t *layout)
-{
-    static const int blocks[] = { 16, 8 };
-    dnnl_memory_desc_t blocked;
-    size_t i;
-    for (i = 0; i < sizeof blocks / sizeof *blocks; ++i) {
-        if (layout->dims[1] % blocks[i]) continue;
-        check(dnnl_memory_desc_init_by_tag(&blocked, 4, layout->dims, dnnl_f32, tag_of(blocks[i])), "layout");
-        if (dnnl_memory_desc_equal(&blocked, layout)) return blocks[i];
-    }
-    return 1;
-}
-
-int snn_conv_x_block(const snn_conv *c) { return block_in(&c->part[0].forward.src.wanted); }
-int snn_conv_y_block(const snn_conv *c) { return block_in(&c->part[0].forward.dst.wanted); }
+int snn_conv_has_tiles(void) { return may_use(dnnl_cpu_isa_avx512_core) || may_use_our_tiles(); }
 
 /* ------------------------------------------------------------------- passes */
 
@@ -510,6 +540,12 @@ static void reorder_piece(const snn_conv *c, const primitive *p, const float *we
 void snn_conv_reorder_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *reordered, int piece)
 {
     int i;
+    if (c->is_tiled) {
+        size_t outputs = (size_t)(p == SNN_CONV_BACKWARD ? c->shape.c : c->shape.n);
+        size_t some = outputs / (size_t)snn_conv_weight_pieces(c, p), first = (size_t)piece * some;
+        snn_winograd_weights(&c->shape, p, weights, (float *)reordered, first, first + some);
+        return;
+    }
     if (p == SNN_CONV_BACKWARD) {
         reorder_piece(c, &c->data, weights, (char *)reordered, piece);
         return;
@@ -548,6 +584,10 @@ static void forward_part(const snn_conv *c, int index, const float *x, const voi
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room },
         { DNNL_ARG_BIAS, &p->bias, bias },
     };
+    if (c->is_tiled) {
+        snn_winograd_forward(&c->shape, (const float *)src, (const float *)weights, bias, (float *)dst, room);
+        return;
+    }
     run(p->run, c->shape.bias && index == 0 ? 5 : 4, arguments);
 }
 
@@ -568,15 +608,21 @@ void snn_conv_forward(const snn_conv *c, const float *const *x, const void *weig
 static void backward_data(const snn_conv *c, const void *dst, const void *weights, float *dx, char *room)
 {
     const primitive *p = &c->data;
-    void *src = p->src.reorder ? room : (char *)(void *)dx;
+    int is_direct = !p->src.reorder || (c->is_tiled && dnnl_memory_desc_equal(&p->src.array, &p->src.wanted));
+    void *src = is_direct ? (char *)(void *)dx : room;
     argument arguments[] = {
         { DNNL_ARG_DIFF_DST, &p->dst.wanted, dst },
         { DNNL_ARG_WEIGHTS, &p->weights.wanted, weights },
         { DNNL_ARG_DIFF_SRC, &p->src.wanted, src },
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room + snn_scratch_round(p->src.bytes) },
     };
-    run(p->run, 4, arguments);
-    if (p->src.reorder) reorder(&p->src, &p->src.wanted, src, &p->src.array, dx);
+    if (c->is_tiled) {
+        snn_winograd_data(&c->shape, (const float *)dst, (const float *)weights, is_direct && !c->shape.replaces,
+                          (float *)src, room + snn_scratch_round(p->src.bytes));
+    } else {
+        run(p->run, 4, arguments);
+    }
+    if (!is_direct) reorder(&p->src, &p->src.wanted, src, &p->src.array, dx);
 }
 
 static void backward_weights(const snn_conv *c, int index, const float *x, const void *dst, float *dw,
@@ -591,6 +637,10 @@ static void backward_weights(const snn_conv *c, int index, const float *x, const
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room },
         { DNNL_ARG_DIFF_BIAS, &p->bias, dbias },
     };
+    if (c->is_tiled) {
+        snn_winograd_filters(&c->shape, (const float *)src, (const float *)dst, dw, dbias, room);
+        return;
+    }
     run(p->run, c->shape.bias && index == 0 ? 5 : 4, arguments);
 }
 

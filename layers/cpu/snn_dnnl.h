@@ -35,7 +35,7 @@ typedef struct {
     int filter_c;                   /* channels that a filter has in memory;
                                      * more than are used: c is a slice */
     int bias;                       /* 0: none */
-    int winograd;                   /* by Winograd's tiles, where oneDNN can: 3x3
+    int winograd;                   /* by Winograd's tiles, where they are there: 3x3
                                      * of stride 1, see snn_conv_has_tiles */
     int x_block, y_block;           /* channels side by side in x and y, and in
                                      * their gradients; 0, 1: nchw */
@@ -47,7 +47,8 @@ typedef struct snn_conv snn_conv;
 /* The primitives for a shape; NULL where oneDNN has none. */
 const snn_conv *snn_conv_of(const snn_conv_shape *shape);
 
-/* Whether oneDNN has Winograd's algorithm for this processor: with AVX-512. */
+/* Whether there is Winograd's algorithm for this processor: oneDNN's with AVX-512, ours
+ * (snn_winograd.h) with AVX2. */
 int snn_conv_has_tiles(void);
 
 /* Blocks of x and y that need no change of layout; 1 where it takes none. */

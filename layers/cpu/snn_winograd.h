@@ -1,0 +1,52 @@
+/* Convolution of 3x3 and stride 1 in tiles of 4x4 outputs by Winograd's algorithm, F(4x4, 3x3) (Lavin
+ * and Gray 2016, arXiv:1509.09308), with AVX2 and FMA, for which oneDNN has direct sums alone.
+ *
+ * A tile y is A^T ((G g G^T) . (B^T x B)) A: of the 6x6 inputs x that it reads and of the filter g,
+ * both taken to 6x6 values, of which the products are summed over the channels, 36 for 16 outputs in
+ * place of 144. So the gradient of the filter is G^T ((B^T x B) . (A dy A^T)) G, and the input's is the
+ * convolution of dy by the filters turned round.
+ *
+ * Points (0, a, -a, b, -b, infinity) with a = 5/8, b = 3/2: the error is about half of that with the
+ * usual 1 and 2 (Barabasz et al. 2020, arXiv:1803.10986, on the choice of points).
+ *
+ * x, y and their gradients are [image][channel / 8][row][column][8]; c and n are multiples of 8.
+ * What a call sums, it sums in an order that depends on neither the batch nor the slice of filters.
+ */
+#ifndef SNN_WINOGRAD_H
+#define SNN_WINOGRAD_H
+
+#include "snn_dnnl.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Whether this processor can. */
+int snn_winograd_is_there(void);
+
+/* Bytes that a call in either direction needs, aligned to 64. */
+size_t snn_winograd_room(const snn_conv_shape *s);
+
+/* Transformed filters: their bytes, and the making of those from `first` to before `last`, multiples
+ * of 16 or the end, of what the pass puts out: filters forward, channels backward. */
+size_t snn_winograd_weight_bytes(const snn_conv_shape *s);
+void snn_winograd_weights(const snn_conv_shape *s, snn_conv_pass pass, const float *weights, float *transformed,
+                          size_t first, size_t last);
+
+/* y = the convolution of x, plus bias where the shape has one. */
+void snn_winograd_forward(const snn_conv_shape *s, const float *x, const float *transformed, const float *bias,
+                          float *y, void *room);
+
+/* dx = its gradient, or is added it. */
+void snn_winograd_data(const snn_conv_shape *s, const float *dy, const float *transformed, int adds, float *dx,
+                       void *room);
+
+/* dw = the gradient of the filters, [n / 8][c / 8][3][3][8 channels][8 filters]; dbias [n], where the
+ * shape has a bias, that of the bias. */
+void snn_winograd_filters(const snn_conv_shape *s, const float *x, const float *dy, float *dw, float *dbias,
+                          void *room);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
