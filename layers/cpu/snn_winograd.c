@@ -217,13 +217,20 @@ static tiling larger_tiling(const snn_conv_shape *s)
     return x.at_once > y.at_once ? x : y;
 }
 
+static size_t point_of(const tiling *t, size_t channels) { return t->at_once * channels + 64 / sizeof(float); }
+
+static size_t tiles_bytes(const tiling *t, size_t channels)
+{
+    return snn_scratch_round(POINTS * point_of(t, channels) * sizeof(float));
+}
+
 static tiles tiles_in(const tiling *t, size_t channels, char **room)
 {
     tiles all;
     all.at = (float *)(void *)*room;
     all.channels = channels;
-    all.point = t->at_once * channels + 64 / sizeof(float);
-    *room += snn_scratch_round(POINTS * all.point * sizeof(float));
+    all.point = point_of(t, channels);
+    *room += tiles_bytes(t, channels);
     return all;
 }
 
@@ -353,7 +360,7 @@ static size_t panel_at(size_t point, size_t n, size_t inputs, size_t outputs)
     return (point * outputs + n) * inputs;
 }
 
-static size_t panel_width(size_t n, size_t outputs) { return outputs - n < PANEL ? outputs - n : PANEL; }
+static size_t panel_width(size_t n, size_t outputs) { return outputs - n < PANEL ? outputs - n : (size_t)PANEL; }
 
 /* Eight filters of what the pass puts out, those from n on, for input i. */
 AVX2 static void transform_filters(const float *from, size_t lane_step, int turned, float *to, size_t point_step)
@@ -498,7 +505,7 @@ static void multiply_gradients(const tiles *v, const tiles *z, size_t count, int
     for (n = 0; n < z->channels; n += PANEL) {
         size_t width = panel_width(n, z->channels);
         for (c = 0; c < v->channels; c += SOME_CHANNELS) {
-            size_t channels = v->channels - c < SOME_CHANNELS ? v->channels - c : SOME_CHANNELS;
+            size_t channels = v->channels - c < SOME_CHANNELS ? v->channels - c : (size_t)SOME_CHANNELS;
             for (point = 0; point < POINTS; ++point) {
                 product p;
                 p.a = v->at + point * v->point + c;
@@ -537,10 +544,7 @@ void snn_winograd_filters(const snn_conv_shape *s, const float *x, const float *
 size_t snn_winograd_room(const snn_conv_shape *s)
 {
     tiling t = larger_tiling(s);
-    char *end = NULL;
-    tiles_in(&t, (size_t)s->c, &end);
-    tiles_in(&t, (size_t)s->n, &end);
-    return (size_t)(end - (char *)NULL) + POINTS * SOME_CHANNELS * PANEL * sizeof(float);
+    return tiles_bytes(&t, (size_t)s->c) + tiles_bytes(&t, (size_t)s->n) + POINTS * SOME_CHANNELS * PANEL * sizeof(float);
 }
 
 int snn_winograd_is_there(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
