@@ -4,6 +4,7 @@
 #include "snn_jpeg.h"
 #include "snn_mem.h"
 #include "snn_nets.h"
+#include "snn_plan.h"
 #include "snn_png.h"
 
 #include <errno.h>
@@ -180,6 +181,7 @@ static const char *read_jpeg(FILE *f, const char *file, int thorough, snn_pictur
             return cut;
         }
     }
+    p->is_jpeg = 1;
     p->w = j->w;
     p->h = j->h;
     if (has_jpeg_end(f)) return thorough ? follow_jpeg(file) : NULL;
@@ -406,6 +408,22 @@ void snn_check_image(const char *file)
     snn_picture p;
     const char *wrong = snn_picture_read(file, 0, &p);
     if (wrong) snn_fatal("%s: expected an image, got %s", file, wrong);
+}
+
+/* A crop may be of half the image's width. */
+enum { LEAST_ENLARGED = 2, MOST_REDUCED = 8 };
+
+int snn_reduced_flag(const char *file, int w, int h, int flag)
+{
+    snn_picture p;
+    int reduced = 1, turned;
+    if (flag < 0 || snn_is_left_out("SNN_REDUCED") || snn_picture_read(file, 0, &p) || !p.is_jpeg) return flag;
+    turned = snn_is_turned(p.orientation);
+    while (reduced < MOST_REDUCED && (turned ? p.h : p.w) / (2 * reduced) >= LEAST_ENLARGED * w &&
+           (turned ? p.w : p.h) / (2 * reduced) >= LEAST_ENLARGED * h) {
+        reduced *= 2;
+    }
+    return reduced > 1 ? 8 * reduced + flag : flag;
 }
 
 int snn_fit_columns(int columns) { return snn_image_channels() == 1 ? columns / 3 : columns; }

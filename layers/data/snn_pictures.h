@@ -7,12 +7,13 @@
 extern "C" {
 #endif
 
-/* w, h         pixels as stored; 0 where the format does not tell here
+/* is_jpeg      a JPEG
+ * w, h         pixels as stored; 0 where the format does not tell here
  * orientation  EXIF's, 1 to 8: what has to be done to the stored pixels to show
  *              the image (1: nothing)
  * lacks_end    a JPEG without an end marker that has all of its pixels */
 typedef struct {
-    int w, h, orientation, lacks_end;
+    int is_jpeg, w, h, orientation, lacks_end;
 } snn_picture;
 
 /* NULL, or what is wrong with the file, as "a JPEG that ends before its end"; p is

@@ -64,9 +64,9 @@ class Work:
             f.write(content if isinstance(content, bytes) else content.encode())
         return self.path(name)
 
-    def run(self, *command, cwd=None, without=()):
+    def run(self, *command, cwd=None, without=(), **variables):
         """Runs a command in the temporary folder, or in cwd."""
-        environment = {k: v for k, v in self.environment.items() if k not in without}
+        environment = dict({k: v for k, v in self.environment.items() if k not in without}, **variables)
         try:
             done = subprocess.run(command, cwd=cwd or self.folder, env=environment, stdin=subprocess.DEVNULL,
                                   capture_output=True, text=True, errors="replace", timeout=LIMIT)
@@ -587,6 +587,52 @@ def python_binding_finds_what_the_command_line_finds(work):
     got = sorted((name, int(percent)) for name, percent in lines)
     assert len(got) == len(want) and all(a[0] == b[0] and abs(a[1] - b[1]) <= 1 for a, b in zip(got, want)), (
         f"detector test: got {got}, want {want}")
+
+
+# ---- 6: large photographs ----------------------------------------------------------
+
+# Runs in a process of its own: what the loader of a detector's training makes of one picture, for a net of 64 x 48.
+LOADER = r"""
+import ctypes, sys
+library, picture, width, height = sys.argv[1], sys.argv[2], 64, 48
+class Matrix(ctypes.Structure):
+    _fields_ = [("rows", ctypes.c_int), ("cols", ctypes.c_int), ("vals", ctypes.POINTER(ctypes.POINTER(ctypes.c_float)))]
+class Data(ctypes.Structure):
+    _fields_ = [("w", ctypes.c_int), ("h", ctypes.c_int), ("X", Matrix), ("y", Matrix), ("shallow", ctypes.c_int),
+                ("num_boxes", ctypes.c_void_p), ("boxes", ctypes.c_void_p)]
+load = ctypes.CDLL(library).load_data_detection
+load.restype = Data
+load.argtypes = [ctypes.c_int, ctypes.POINTER(ctypes.c_char_p)] + 5 * [ctypes.c_int] + 4 * [ctypes.c_float]
+loaded = load(1, (ctypes.c_char_p * 1)(picture.encode()), 1, width, height, 2, 1, 0, 0, 1, 1)
+print(*loaded.X.vals[0][:3 * width * height])
+"""
+
+
+def large_pictures(work):
+    """{name: (pixels, decodes smaller)}: how a picture's size and format go with a net of 64 x 48."""
+    across, down = np.meshgrid(np.linspace(0, 250, 1024), np.linspace(0, 250, 768))
+    smooth = np.stack([across, down, (across + down) / 2], 2).astype(np.uint8)
+    sizes = {"eight.jpg": (1024, 768, True), "two.jpg": (256, 192, True), "other side.jpg": (1024, 191, False),
+             "small.jpg": (255, 768, False), "large.png": (1024, 768, False)}
+    return {name: (cv2.resize(smooth, (w, h)), smaller) for name, (w, h, smaller) in sizes.items()}
+
+
+@harness.test
+def large_photographs_are_decoded_smaller_and_show_the_same(work):
+    if not work.opencv:
+        raise Skip("built without OpenCV")
+    for name, (pixels, smaller) in large_pictures(work).items():
+        picture = work.path("large", "images", name)
+        work.write(f"large/labels/{os.path.splitext(name)[0]}.txt", "0 .5 .5 .2 .2\n")
+        os.makedirs(os.path.dirname(picture), exist_ok=True)
+        rough = np.random.default_rng(1).integers(-5, 6, pixels.shape)
+        cv2.imwrite(picture, np.clip(pixels + rough, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 99])
+        as_it_is, loaded = ([float(x) for x in work.run(sys.executable, "-c", LOADER, work.library, picture,
+                                                        SNN_REDUCED=reduced).out.split()] for reduced in "01")
+        assert len(loaded) == len(as_it_is) == 3 * 64 * 48, f"{name}: {len(loaded)} values"
+        difference = max(abs(a - b) for a, b in zip(loaded, as_it_is))
+        assert (difference > 0) == smaller, f"{name}: differs by {difference} from the whole picture's pixels"
+        assert difference < .04, f"{name}: differs by {difference} from the whole picture's pixels, want less than .04"
 
 
 # ---- 7: upstream's bug that is fixed -----------------------------------------------
