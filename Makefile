@@ -450,17 +450,17 @@ bench-deps:
 ## ROUNDS=3          of make bench; 1 is quicker
 ROUNDS ?= 3
 ## TORCH_PYTHON=file of make bench: the Python that has PyTorch (a venv with PyPI's: python3 -m venv DIR; DIR/bin/pip install torch numpy)
-## CASES=whitening   of make bench and gpu-bench: those alone, or training, inference, scaling, split, memory
+## CASES=whitening   of make bench and gpu-bench: those alone, or training, inference, scaling, split, memory, cores, whole
 CASES ?=
 
 bench: bench-deps  ## timings against memcpy, stock Darknet and PyTorch in the same run
 	$(Q)$(MAKE) --no-print-directory bench-run
 
 STOCK_TESTS := build/tests-stock
-bench-run: build/darknet build/venv/ready $(TESTS)/bench_layers $(TESTS)/bench_training $(STOCK_TESTS)/bench_stock $(STOCK_TESTS)/bench_training
+bench-run: build/darknet build/data-quick build/venv/ready $(TESTS)/bench_layers $(TESTS)/bench_training $(TESTS)/bench_peak $(STOCK_TESTS)/bench_stock $(STOCK_TESTS)/bench_training
 	$(Q)$(PYTHON) scripts/bench.py $(TESTS) $(STOCK_TESTS) --rounds $(ROUNDS) $(if $(CASES),--only $(CASES))
 
-$(TESTS)/bench_layers $(TESTS)/bench_training: tests/bench/bench.h
+$(TESTS)/bench_layers $(TESTS)/bench_training $(TESTS)/bench_peak: tests/bench/bench.h
 
 $(STOCK_TESTS)/%: tests/bench/%.c tests/bench/bench.h $(STOCK)/darknet
 	$(Q)mkdir -p $(@D)

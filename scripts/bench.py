@@ -300,9 +300,8 @@ def main():
     if options.only in nets or not options.only:
         torch = [options.torch_python, os.path.abspath(__file__)] if has("torch", options.torch_python) else None
         onnx = [VENV, os.path.abspath(__file__)] if os.path.exists(VENV) and has("onnxruntime", VENV) else None
-        measured = bench_training.measure(os.path.join(options.ours, "bench_training"),
-                                          os.path.join(options.stock, "bench_training"), torch, onnx, options.rounds, THREADS,
-                                          options.only)
+        measured = bench_training.measure(options.ours, os.path.join(options.stock, "bench_training"), torch, onnx,
+                                          options.rounds, THREADS, options.only)
         bench_training.show(measured)
         nets.update(measured)
     with open(options.json + ".new", "w") as f:

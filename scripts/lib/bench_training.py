@@ -1,5 +1,6 @@
 """Times steps and inference of the sample nets beside unpatched Darknet and PyTorch: bench.py's second half."""
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -10,10 +11,19 @@ from lib import cfg as cfgs
 from lib import cfg_edit
 from lib import net as nets
 
-# Those of upstream's keys and sections alone run unpatched too.
-NETS = {"yolo-stride-bn": "cfg/tiny-yolo.cfg", "yolo-stride-snn": "cfg/tiny-yolo-snn.cfg",
-        "yolo-pool-bn": "cfg/tiny-yolo-pool.cfg", "yolo-pool-snn": "cfg/tiny-yolo-pool-snn.cfg",
-        "unet-bn": "cfg/unet.cfg", "unet-snn": "cfg/unet-snn.cfg"}
+# Parents and variants; those of upstream's keys and sections alone run unpatched too.
+PAIRS = [{"yolo-stride-bn": "cfg/tiny-yolo.cfg", "yolo-stride-snn": "cfg/tiny-yolo-snn.cfg"},
+         {"yolo-pool-bn": "cfg/tiny-yolo-pool.cfg", "yolo-pool-snn": "cfg/tiny-yolo-pool-snn.cfg"},
+         {"unet-bn": "cfg/unet.cfg", "unet-snn": "cfg/unet-snn.cfg"}]
+NETS = {net: cfg for pair in PAIRS for net, cfg in pair.items()}
+# Of the size that people train, with this mini-batch. Upstream's own loops would take minutes.
+LARGE = {"yolov3-tiny-bn": "cfg/yolov3-tiny.cfg", "yolov3-tiny-snn": "cfg/yolov3-tiny-snn.cfg"}
+LARGE_BATCH = 8
+# Whole trainings: iterations, of which the first are not counted.
+WHOLE = {"yolo-stride-bn": "cfg/tiny-yolo.cfg", "yolo-stride-snn": "cfg/tiny-yolo-snn.cfg"}
+WHOLE_DATA = "build/data-quick/uneven/scenes.data"
+ITERATIONS, FIRST = 80, 10
+MORE_CORES = (4, 8, 16)
 INFERENCE = {"yolo-stride-bn": "cfg/tiny-yolo.cfg", "yolo-stride-snn": "cfg/tiny-yolo-snn.cfg",
              "yolov3-tiny-bn": "cfg/yolov3-tiny.cfg", "yolov3-tiny-snn": "cfg/yolov3-tiny-snn.cfg"}
 INFERENCE_BATCHES = (1, 8)
@@ -141,6 +151,19 @@ def seconds(command, threads):
     return float(call(command, threads).split()[-1])
 
 
+def gflop(cfg):
+    """Of a step's convolutions as direct sums, a multiply-add being two: forward, the gradient of the weights and, but
+    for the first one, of the input."""
+    graph, total, passes = nets.Net(cfg), 0, 2
+    for layer in graph.layers:
+        if layer.kind == "convolutional":
+            c, h, w = layer.shape
+            taps = layer.options.size ** 2 * layer.shapes[0][0] // layer.options.groups
+            total += passes * 2 * c * h * w * taps
+            passes = 3
+    return total * net_value(cfg, "batch") / 1e9
+
+
 def is_upstreams(cfg):
     """Whether an unpatched Darknet trains it. (A softmax at each pixel is one of the whole image there, which takes
     as long.)"""
@@ -150,47 +173,54 @@ def is_upstreams(cfg):
 class Bench:
     """The programs to time, and a folder for cfgs. torch, onnx: the commands before their modes, or None."""
 
-    def __init__(self, folder, ours, stock, torch, onnx, rounds, threads_list):
-        self.folder, self.ours, self.stock, self.torch, self.onnx = folder, ours, stock, torch, onnx
+    def __init__(self, folder, programs, stock, torch, onnx, rounds, threads_list):
+        self.folder, self.stock, self.torch, self.onnx = folder, stock, torch, onnx
+        self.ours, self.peak = (os.path.join(programs, name) for name in ("bench_training", "bench_peak"))
+        self.darknet = "build/darknet"
         self.rounds, self.threads_list = rounds, threads_list
 
-    def cfg(self, cfg, **keys):
+    def cfg(self, cfg, name="net", **keys):
         """A copy with other keys in [net]."""
-        path = os.path.join(self.folder, "net.cfg")
+        path = os.path.join(self.folder, name + ".cfg")
         with open(cfg) as f:
             text = cfg_edit.edit(f.read(), [f"{key}={value}" for key, value in {"subdivisions": 1, **keys}.items()])
         with open(path, "w") as f:
             f.write(text)
         return path
 
-    def times(self, name, cfg, mode, with_peers=True, of_rounds=statistics.median):
-        """{(who, threads): seconds}, who being stock, snn, torch or onnx; each round's are a median over steps."""
+    def times(self, net_cfgs, mode, with_stock=True, with_peers=True, of_rounds=statistics.median):
+        """{(net, who, threads): seconds}, who being stock, snn, torch or onnx, of {net: cfg}, which run in turn; each
+        round's are a median over steps."""
         times = {}
-        for i in range(self.rounds):
-            print(f"{mode}, round {i + 1} of {self.rounds}: {name}", file=sys.stderr)
-            if with_peers and is_upstreams(cfg):
-                times.setdefault(("stock", 1), []).append(seconds([self.stock, cfg, mode, str(SECONDS)], 1))
+        for i, (net, cfg) in ((i, pair) for i in range(self.rounds) for pair in net_cfgs.items()):
+            print(f"{mode}, round {i + 1} of {self.rounds}: {net}", file=sys.stderr)
+
+            def add(who, threads, command, net=net):
+                times.setdefault((net, who, threads), []).append(seconds(command, threads))
+            if with_stock and with_peers and is_upstreams(cfg):
+                add("stock", 1, [self.stock, cfg, mode, str(SECONDS)])
             for threads in self.threads_list:
-                times.setdefault(("snn", threads), []).append(seconds([self.ours, cfg, mode, str(SECONDS)], threads))
+                add("snn", threads, [self.ours, cfg, mode, str(SECONDS)])
                 if with_peers and self.torch:
-                    times.setdefault(("torch", threads), []).append(
-                        seconds(self.torch + ["--torch-net", str(threads), cfg, mode], threads))
+                    add("torch", threads, self.torch + ["--torch-net", str(threads), cfg, mode])
                 if self.onnx and mode == "infer":
-                    times.setdefault(("onnx", threads), []).append(
-                        seconds(self.onnx + ["--onnx-net", str(threads), cfg, self.outputs + ".weights"], threads))
+                    add("onnx", threads, self.onnx + ["--onnx-net", str(threads), cfg, self.outputs + ".weights"])
         return {key: of_rounds(values) for key, values in times.items()}
 
-    def rows(self, name, cfg, mode, **how):
-        seconds_of, batch = self.times(name, cfg, mode, **how), net_value(cfg, "batch")
-        for threads in self.threads_list:
-            mine = seconds_of["snn", threads]
+    def rows(self, net_cfgs, mode, **how):
+        """One for each net and number of threads; the first net is the others' parent."""
+        seconds_of, parent = self.times(net_cfgs, mode, **how), next(iter(net_cfgs))
+        for net, threads in ((net, threads) for net in net_cfgs for threads in self.threads_list):
+            mine = seconds_of[net, "snn", threads]
 
-            def ratio(key):
-                return round(seconds_of[key] / mine, 2) if key in seconds_of else None
-            yield {"net": name, "batch": batch, "side": net_value(cfg, "width"), "threads": threads,
-                   "seconds_per_step": round(mine, 5), "thread_speedup": ratio(("snn", 1)) if threads > 1 else None,
-                   "stock_speedup": ratio(("stock", 1)), "pytorch_speedup": ratio(("torch", threads)),
-                   "onnxruntime_speedup": ratio(("onnx", threads))}
+            def ratio(who, of_threads=threads, net=net, mine=mine):
+                return round(seconds_of[net, who, of_threads] / mine, 2) if (net, who, of_threads) in seconds_of else None
+            yield {"net": net, "batch": net_value(net_cfgs[net], "batch"), "side": net_value(net_cfgs[net], "width"),
+                   "threads": threads, "seconds_per_step": round(mine, 5),
+                   "parent_ratio": round(mine / seconds_of[parent, "snn", threads], 3) if net != parent else None,
+                   "thread_speedup": ratio("snn", 1) if threads > 1 else None,
+                   "stock_speedup": ratio("stock", 1), "pytorch_speedup": ratio("torch"),
+                   "onnxruntime_speedup": ratio("onnx")}
 
     @property
     def outputs(self):
@@ -204,16 +234,49 @@ class Bench:
             call(self.torch + ["--torch-check", cfg, self.outputs], 1)
 
     def training(self):
-        for net, cfg in NETS.items():
+        for pair in PAIRS:
+            for cfg in pair.values():
+                self.check(self.cfg(cfg, batch=2))
+            yield from self.rows(pair, "train")
+        large = {net: self.cfg(cfg, net, batch=LARGE_BATCH) for net, cfg in LARGE.items()}
+        for cfg in LARGE.values():
             self.check(self.cfg(cfg, batch=2))
-            yield from self.rows(net, cfg, "train")
+        yield from self.rows(large, "train", with_stock=False)
+
+    def cores(self):
+        """Steps on more cores than are there, simulated: by Amdahl's law, from those on one thread and on two. What
+        cores share, memory and caches, is not in it."""
+        for net, cfg in {**NETS, **LARGE}.items():
+            copy = self.cfg(cfg, **({"batch": LARGE_BATCH} if net in LARGE else {}))
+            took = self.times({net: copy}, "train", with_peers=False)
+            one, two = took[net, "snn", 1], took[net, "snn", 2]
+            serial = min(max(2 * two / one - 1, 0), 1)
+            yield {"net": net, "batch": net_value(copy, "batch"), "side": net_value(copy, "width"), "threads": 1,
+                   "seconds_per_step": round(one, 5), "serial": round(serial, 3), "cores_2": round(one / two, 2),
+                   **{f"cores_{n}": round(1 / (serial + (1 - serial) / n), 2) for n in MORE_CORES}}
+
+    def whole(self):
+        """Trainings as users see them: images a second, and the loader's part of the time that is waited for."""
+        for net, cfg in WHOLE.items():
+            found = []
+            copy = self.cfg(cfg, max_batches=ITERATIONS)
+            for i in range(self.rounds):
+                print(f"whole, round {i + 1} of {self.rounds}: {net}", file=sys.stderr)
+                text = call([self.darknet, "detector", "train", WHOLE_DATA, copy], self.threads_list[-1])
+                waits = [float(w) for w in re.findall(r"Loaded: (\S+) seconds", text)][FIRST:]
+                steps = [float(w) for w in re.findall(r"rate, (\S+) seconds", text)][FIRST:]
+                total = sum(waits) + sum(steps)
+                found.append((net_value(copy, "batch") * len(steps) / total, 100 * sum(waits) / total))
+            speed, waited = (statistics.median(column) for column in zip(*found))
+            yield {"net": net, "batch": net_value(copy, "batch"), "side": net_value(copy, "width"),
+                   "threads": self.threads_list[-1], "images_per_second": round(speed, 1), "waited_percent": round(waited, 3)}
 
     def inference(self):
         for net, cfg in INFERENCE.items():
             for batch in INFERENCE_BATCHES:
                 copy = self.cfg(cfg, batch=batch)
                 self.check(copy)
-                yield from self.rows(net, copy, "infer")
+                yield from self.rows({net: copy}, "infer")
 
     def scaling(self):
         """Of steps, for batches and for sides; `linear`: the time of an image, and of a pixel, beside the first one's.
@@ -223,8 +286,7 @@ class Bench:
                 found, keys = {}, ("batch",) if key == "batch" else ("width", "height")
                 for value in values:
                     copy = self.cfg(NETS[net], **{k: value for k in keys})
-                    for row in self.rows(f"{net}, {key} {value}", copy, "train", with_peers=False, of_rounds=min):
-                        row["net"] = net
+                    for row in self.rows({net: copy}, "train", with_peers=False, of_rounds=min):
                         row["against"] = key
                         row["ms_per_image"] = round(1e3 * row["seconds_per_step"] / row["batch"], 4)
                         each = row["seconds_per_step"] / (row["batch"] * row["side"] ** 2)
@@ -234,7 +296,10 @@ class Bench:
 
     def split(self):
         """Of steps on one thread, what oneDNN says that its convolutions took, and its changes of layout; ms. It says
-        so in runs of their own, as it takes long over it."""
+        so in runs of their own, as it takes long over it. Multiply-adds of direct sums, and their part of what one
+        core can."""
+        peaks = [float(word) for word in call([self.peak], 1).split()]
+        peak = peaks[0] if os.environ.get("ONEDNN_MAX_CPU_ISA") == "AVX2" or not peaks[1] else peaks[1]
         for net, cfg in NETS.items():
             found = []
             for i in range(self.rounds):
@@ -250,7 +315,9 @@ class Bench:
             step, convolution, reorder = (statistics.median(column) for column in zip(*found))
             yield {"net": net, "batch": net_value(cfg, "batch"), "side": net_value(cfg, "width"), "threads": 1,
                    "ms_per_step": round(step, 3), "convolution_ms": round(convolution, 3),
-                   "reorder_ms": round(reorder, 3), "rest_ms": round(step - convolution - reorder, 3)}
+                   "reorder_ms": round(reorder, 3), "rest_ms": round(step - convolution - reorder, 3),
+                   "gflop": round(gflop(cfg), 3), "peak_gflops": peak, "memory_gb_per_s": peaks[2],
+                   "of_peak": round(gflop(cfg) / (step / 1e3) / peak, 3)}
 
 
     def memory(self):
@@ -272,16 +339,16 @@ class Bench:
                        "mib": mib(self.ours, copy, 2), "stock_mib": stock, "before_mib": before}
 
 
-def measure(ours, stock, torch, onnx, rounds, threads_list, only):
+def measure(programs, stock, torch, onnx, rounds, threads_list, only):
     """{table: rows} of bench.json: all of TABLES, or the one named `only`."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(folder, ours, stock, torch, onnx, rounds, threads_list)
+        bench = Bench(folder, programs, stock, torch, onnx, rounds, threads_list)
         return {name: list(getattr(bench, name)()) for name in TABLES if only in ("", name)}
 
 
-TABLES = ("training", "inference", "scaling", "split", "memory")
+TABLES = ("training", "inference", "scaling", "split", "memory", "cores", "whole")
 COLUMNS = ["net", "batch", "side", "threads"]
-RATIOS = {"thread_speedup": "1 thread / ours", "stock_speedup": "stock / ours", "pytorch_speedup": "PyTorch / ours",
+RATIOS = {"parent_ratio": "step / parent's", "thread_speedup": "1 thread / ours", "stock_speedup": "stock / ours", "pytorch_speedup": "PyTorch / ours",
           "onnxruntime_speedup": "ONNX Runtime / ours"}
 
 
@@ -297,7 +364,7 @@ def processor():
 def show(tables):
     """The tables as Markdown."""
     print(f"\n{processor()}")
-    for name, rows in tables.items():
+    for name, rows in ((name, rows) for name, rows in tables.items() if rows):
         print(f"\n{name}:\n")
         if name == "scaling":
             rows = sorted(rows, key=lambda r: (r["against"], r["net"], r["threads"], r["batch"], r["side"]))
@@ -305,13 +372,18 @@ def show(tables):
                        "thread_speedup": RATIOS["thread_speedup"]}
         elif name == "split":
             figures = {"ms_per_step": "ms a step", "convolution_ms": "convolution", "reorder_ms": "layouts",
-                       "rest_ms": "the rest"}
+                       "rest_ms": "the rest", "gflop": "GFLOP", "of_peak": "part of the peak"}
+            print(f"one core: {rows[0]['peak_gflops']:.0f} GFLOP/s, memory {rows[0]['memory_gb_per_s']:.1f} GB/s\n")
         elif name == "memory":
             figures = {"mib": "MiB", "stock_mib": "stock, MiB", "before_mib": "without a net"}
+        elif name == "cores":
+            figures = {"seconds_per_step": "seconds", "serial": "serial part",
+                       **{f"cores_{n}": f"{n} cores" + ", simulated" * (n > 2) for n in (2, *MORE_CORES)}}
+        elif name == "whole":
+            figures = {"images_per_second": "images/s", "waited_percent": "waited for images, %"}
         else:
             figures = {"seconds_per_step": "seconds", **RATIOS}
-            if name != "inference":
-                del figures["onnxruntime_speedup"]
+            del figures["onnxruntime_speedup" if name == "training" else "parent_ratio"]
         print("| " + " | ".join(COLUMNS + list(figures.values())) + " |")
         print("| --- |" + " ---: |" * (len(COLUMNS) - 1 + len(figures)))
         for row in rows:
