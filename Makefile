@@ -281,6 +281,7 @@ export ASAN_OPTIONS := detect_leaks=0
 check: build/darknet $(UNIT_PROGRAMS) $(TESTS)/test_kernels $(THREADS_TESTS)  ## unit tests, under a minute once built
 	$(Q)$(PYTHON) tests/run.py $(UNIT_TESTS) $(TESTS)/test_kernels $(THREADS_TESTS) \
 		"tests/system/test_gate.py build/darknet" \
+		"tests/system/test_gate_of_families.py" \
 		"tests/system/test_structure.py --tree $(TREE)" \
 		"tests/system/test_map.py $(TESTS)/ap_driver"
 
@@ -315,6 +316,7 @@ test-run: build/darknet build/data-quick $(UNIT_PROGRAMS) $(TESTS)/outputs_drive
 		build/tests-gpuhost/test_gpu_net build/tests-gpuhost-cudnn/test_gpu_net build/tests-gpuhost/test_launches "make --no-print-directory gpu-check" \
 		"env ONEDNN_MAX_CPU_ISA=AVX2 $(TESTS)/test_fast" "env ONEDNN_MAX_CPU_ISA=SSE41 $(TESTS)/test_fast" \
 		"tests/system/test_gate.py build/darknet" \
+		"tests/system/test_gate_of_families.py" \
 		"tests/system/test_structure.py --tree $(TREE)" \
 		"tests/system/test_convert.py build/tree-noopencv/darknet build/tests-noopencv/corpus_driver" \
 		"tests/system/test_hostile.py build/tree-noopencv/darknet" \

@@ -8,29 +8,32 @@
 
 #define number snn_gate_number
 
+typedef int complaint(const snn_section *s, const char *key, const char *expected, ...);
+
+/* What to say where something does not hold that the host asserts. Where its assertions are not
+ * built in it goes on: with numbers of other places, as long as no array ends before. */
+static complaint *asserted(int is_within_arrays)
+{
+    return snn_family.asserts || !is_within_arrays ? snn_gate_mistake : snn_gate_warning;
+}
+
 /* ---- [shortcut] ---------------------------------------------------------- */
 
-static int is_word(const snn_section *s, const char *key, const char *const *words)
+static const char *word_of(const snn_section *s, const char *key)
 {
     const snn_option *o = snn_find(s, key);
-    for (; *words; ++words) {
-        if (!strcmp(o ? o->value : "none", *words)) return 1;
-    }
-    return 0;
+    return o ? o->value : "none";
 }
 
 static int check_sum_weights(const snn_section *s)
 {
-    static const char *const none[] = { "none", NULL };
-    static const char *const types[] = { "none", "per_feature", "per_layer", "per_channel", NULL };
-    static const char *const normalizations[] = { "relu", "avg_relu", "softmax", NULL };
     int mistakes = 0;
     size_t k;
-    if (!snn_gate_host_reads(s, "weights_type") || is_word(s, "weights_type", none)) return 0;
-    if (!is_word(s, "weights_type", types)) {
+    if (!snn_gate_host_reads(s, "weights_type") || !strcmp(word_of(s, "weights_type"), "none")) return 0;
+    if (!snn_has_word(snn_family.sum_types, word_of(s, "weights_type"))) {
         mistakes += snn_gate_mistake(s, "weights_type", "one of none, per_feature, per_channel");
     }
-    if (!is_word(s, "weights_normalization", normalizations)) {
+    if (!snn_has_word(snn_family.sum_normalizations, word_of(s, "weights_normalization"))) {
         mistakes += snn_gate_mistake(s, "weights_normalization", "one of relu, softmax beside "
                                      "weights_type");
     }
@@ -60,12 +63,12 @@ static int sum(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen 
     for (k = 1; k < node->input_count && in.knows; ++k) {
         snn_foreseen from = f->named[node->inputs[k]];
         if (from.knows == SNN_VALUES) {
-            return snn_gate_mistake(s, "from", "layers with height and width");
+            return asserted(1)(s, "from", "layers with height and width");
         }
         if (from.knows && !fits(in, from)) {
-            return snn_gate_mistake(s, "from", "a layer of %lld x %lld like the one before%s, not "
-                                    "of %lld x %lld", in.w, in.h, snn_family.sums_have_one_size
-                                    ? "" : ", or in proportion", from.w, from.h);
+            return asserted(1)(s, "from", "a layer of %lld x %lld like the one before%s, not "
+                               "of %lld x %lld", in.w, in.h, snn_family.sums_have_one_size
+                               ? "" : ", or in proportion", from.w, from.h);
         }
     }
     return 0;
@@ -78,16 +81,17 @@ static int sum(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen 
 static int part_of(const snn_section *s, snn_count parts, snn_foreseen *out)
 {
     snn_count part = number(s, "group_id", 0), values = out->inputs / parts, rest = out->c % parts;
+    int mistakes = 0;
     if (part < 0 || part >= parts || out->c < parts) {
         return snn_gate_mistake(s, "groups", "a divisor of %lld channels, above group_id", out->c);
     }
     if (rest) {
-        snn_gate_warning(s, "groups", "a divisor of %lld channels, as the host cuts a plane in two",
-                         out->c);
+        mistakes = snn_gate_warning(s, "groups", "a divisor of %lld channels, as the host cuts a plane in two",
+                                    out->c);
     }
     *out = snn_foresee_image(out->w, out->h, out->c / parts);
     if (rest) out->inputs = values;
-    return 0;
+    return mistakes;
 }
 
 static int route(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen *out)
@@ -124,6 +128,8 @@ static int gate(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen
     const snn_node *node = &f->graph->nodes[layer];
     int is_channelwise = !strcmp(s->name, "scale_channels") && !number(s, "scale_wh", 0);
     int is_of_places = !strcmp(s->name, "scale_channels") && !is_channelwise;
+    snn_count factors;
+    complaint *complain;
     snn_foreseen from;
     if (node->input_count < 1 + (layer > 0)) return 0;
     from = f->named[node->inputs[node->input_count - 1]];
@@ -133,17 +139,19 @@ static int gate(const snn_foresight *f, int layer, snn_foreseen in, snn_foreseen
     }
     if (!in.knows || !from.knows) return 0;
     if (in.knows == SNN_VALUES) return snn_gate_no_image(f, layer, in);
+    factors = is_channelwise ? from.c : from.w * from.h * (is_of_places ? 1 : from.c);
+    complain = asserted(in.inputs >= factors);
     if (is_channelwise && (in.w != 1 || in.h != 1)) {
-        return snn_gate_mistake(s, NULL, "a layer of 1 x 1 before it, such as one behind "
-                                "[avgpool], got %lld x %lld", in.w, in.h);
+        return complain(s, NULL, "a layer of 1 x 1 before it, such as one behind [avgpool], got "
+                        "%lld x %lld", in.w, in.h);
     }
     if (!is_channelwise && (in.w != from.w || in.h != from.h)) {
-        return snn_gate_mistake(s, "from", "a layer of %lld x %lld like the one before, not of "
-                                "%lld x %lld", in.w, in.h, from.w, from.h);
+        return complain(s, "from", "a layer of %lld x %lld like the one before, not of %lld x %lld",
+                        in.w, in.h, from.w, from.h);
     }
     if (is_of_places ? in.c != 1 : in.c != from.c) {
-        return snn_gate_mistake(s, "from", "a layer of %lld channels, as many as the one before "
-                                "has, not of %lld", in.c, from.c);
+        return complain(s, "from", "a layer of %lld channels, as many as the one before has, not "
+                        "of %lld", in.c, from.c);
     }
     return 0;
 }

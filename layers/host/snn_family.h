@@ -19,7 +19,8 @@ typedef struct {
     const char *lacks;                  /* keys that it does not read all the same, apart by blanks */
     const char *writes_gradient;        /* layers */
     int is_strict;
-    int sums_have_one_size;
+    int sums_have_one_size, asserts;
+    const char *sum_types, *sum_normalizations;     /* apart by blanks */
     int labels_beside, resizes_square, limits_top, finder_is_last, crops_square;
     int measures;                       /* in training, with -map, by itself */
     int max_boxes, region_max_boxes;

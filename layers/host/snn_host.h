@@ -47,6 +47,14 @@ extern "C" {
 
 /* ---- the same in all families -------------------------------------------- */
 
+/* Whether the host ends the process where what it asserts does not hold: it is built as we are,
+ * hank-ai's without its assertions unless it is built for a debugger. */
+#ifdef NDEBUG
+#define SNN_ASSERTS 0
+#else
+#define SNN_ASSERTS 1
+#endif
+
 /* Networks that are made from now on compute on the CPU. */
 static inline void snn_use_cpu(void) { *snn_gpu_index() = -1; }
 

@@ -179,9 +179,13 @@ static inline void snn_push_local(layer *l) { push_local_layer(*l); }
 /* A mean over windows. */
 static inline int snn_is_mean(const layer *l) { return l->type == LOCAL_AVGPOOL; }
 
-/* Whether the host ends the process where the layers of a [shortcut] differ in width
- * or height. */
+/* Whether the host has the layers of a [shortcut] have one width and height. */
 #define SNN_SUMS_HAVE_ONE_SIZE 1
+#ifndef SNN_HANK
+/* The values of weights_type=, and of weights_normalization= beside one that is not none. */
+#define SNN_SUM_TYPES "none per_feature per_layer per_channel"
+#define SNN_SUM_NORMALIZATIONS "relu avg_relu softmax"
+#endif
 /* Beside those of both: layers that write the gradient of their input also where they are the
  * first, and there is none. */
 #define SNN_WRITES_GRADIENT "local_avgpool local_avg conv_lstm"

@@ -44,6 +44,9 @@ static inline int snn_reads_number(const char *text)
     return !text[n] || text[n] == '#' || text[n] == ',';
 }
 
+#define SNN_SUM_TYPES "none per_feature per_channel"
+#define SNN_SUM_NORMALIZATIONS "none relu avg_relu softmax"
+
 /* `section` is a Darknet::CfgSection. */
 void snn_mark_used(struct list *section, const char *key);
 

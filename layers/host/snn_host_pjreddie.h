@@ -101,6 +101,8 @@ static inline void snn_push_local(layer *l) { push_local_layer(*l); }
 static inline int snn_is_mean(const layer *l) { (void)l; return 0; }
 
 #define SNN_SUMS_HAVE_ONE_SIZE 0
+#define SNN_SUM_TYPES ""
+#define SNN_SUM_NORMALIZATIONS ""
 #define SNN_WRITES_GRADIENT "crnn l2norm"
 
 #define SNN_ROLLING_SHARE .01f

@@ -15,6 +15,7 @@ from lib import net as nets
 from lib import weights
 
 TOLERANCE = 1e-4        # of the largest value: both add up in float32, in other orders
+SAMPLES = 4
 
 
 def fill_weights(net, seed=1):
@@ -106,12 +107,12 @@ class Case:
         """The outputs of the heads."""
         return self.hosts(driver, [self.image])[0]
 
-    def hosts(self, driver, images):
-        """The same for each of several inputs, none of more images than the cfg's batch."""
+    def hosts(self, driver, images, layers=None):
+        """The same for each of several inputs, none of more images than the cfg's batch. `layers`: those, in place of the heads."""
         with open(self.input, "wb") as f:
             for image in images:
                 image.tofile(f)
-        heads, batches = self.net.heads, [len(image) for image in images]
+        heads, batches = layers or self.net.heads, [len(image) for image in images]
         done = subprocess.run([driver, self.cfg, self.weights, self.input, self.output, ",".join(map(str, batches)),
                                *(str(h.index) for h in heads)],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
@@ -140,10 +141,12 @@ class Case:
         return session(self.model).run(None, {"input": self.image})
 
 
-def session(file, threads=1):
+def session(file, threads=1, optimized=True):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = threads
     options.log_severity_level = 3
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
@@ -162,19 +165,29 @@ def compare(text, driver, size, batch, tree=None, options=("--batch", "dynamic")
 
 
 def compare_batches(text, driver, size, batches, tree=None, trained=None, images=None):
-    """The same for several batches of one model, and by how much the model's own outputs move when its input's last
-    bits do: no two float32 programs can be expected to be nearer. images(shape): in place of picture."""
+    """[(error, moved)]: the same for several batches of one model. Where the error is above the tolerance, `moved` says by how
+    much the model's own outputs move when its input's last bits do, and when its sums are added up in another order: no two
+    float32 programs can be expected to be nearer. images(shape): in place of picture."""
     with tempfile.TemporaryDirectory() as folder:
         case = Case(folder, text, size, max(batches), tree, trained)
         case.export("--batch", "dynamic")
         whole = images((case.batch, *case.net.shape)) if images and case.net.is_image else case.picture()
         inputs, runner = [whole[:batch] for batch in batches], session(case.model)
         got = [runner.run(None, {"input": image}) for image in inputs]
-        return [(largest(outputs, want), largest(runner.run(None, {"input": with_other_last_bits(image)}), outputs))
-                for image, outputs, want in zip(inputs, got, case.hosts(driver, inputs))]
+        errors = [largest(outputs, want) for outputs, want in zip(got, case.hosts(driver, inputs))]
+        return [(error, moved(case.model, runner, image, outputs) if error > TOLERANCE else 0.)
+                for error, image, outputs in zip(errors, inputs, got)]
 
 
-def with_other_last_bits(image, seed=3):
+def moved(model, runner, image, outputs):
+    """How far the model's outputs are from those of SAMPLES images that differ in their last bits, and from its own without the
+    optimizations of its graph."""
+    others = [runner.run(None, {"input": with_other_last_bits(image, seed)}) for seed in range(SAMPLES)]
+    others.append(session(model, optimized=False).run(None, {"input": image}))
+    return max(largest(other, outputs) for other in others)
+
+
+def with_other_last_bits(image, seed=0):
     """Each value one unit in the last place further, up or down."""
     up = numpy.random.default_rng(seed).integers(2, size=image.shape, dtype=bool)
     return numpy.nextafter(image, numpy.where(up, numpy.float32(2), numpy.float32(-1)))

@@ -12,7 +12,8 @@ can have. Weights are random, but written as a training leaves them
 (scripts/lib/export_case.py); with --train each net that DARKNET can train has the
 weights of a short training on DATA's images (scripts/lib/export_training.py).
 A difference above 1e-4 stands beside what the model's own outputs move by when each value of the input goes one
-unit in the last place up or down: where that is as much, the net is ill-conditioned.
+unit in the last place up or down, or its sums are added up in another order: where that is as much, the net is
+ill-conditioned (export_layers.py says where).
 Behind the table stand the cfgs that were refused, and why, and those that were left
 out: that took longer than --seconds, or ended without a row, as without memory.
 

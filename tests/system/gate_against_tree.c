@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum { SECONDS = 60 };      /* for one net; then it is ended by SIGALRM */
-enum { PAGE = 4096, ALIGNED = 16, MOST_GUARDED = 20000 };
+enum { PAGE = 4096, ALIGNED = 16, LEAST_GUARDED = 32, MOST_GUARDED = 20000 };
 
 #ifdef __cplusplus
 extern "C" {
@@ -51,7 +51,7 @@ void *__wrap_calloc(size_t count, size_t size)
 {
     size_t bytes = count * size, whole = (bytes + PAGE - 1) / PAGE * PAGE;
     char *pages, *p;
-    if (bytes < PAGE || guarded_count >= MOST_GUARDED) return __real_calloc(count, size);
+    if (bytes < LEAST_GUARDED || guarded_count >= MOST_GUARDED) return __real_calloc(count, size);
     pages = (char *)mmap(NULL, whole + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED || mprotect(pages + whole, PAGE, PROT_NONE)) snn_fatal("expected memory for a guarded array");
     p = pages + whole - (bytes + ALIGNED - 1) / ALIGNED * ALIGNED;
