@@ -1,6 +1,7 @@
 # Read by the CMakeLists.txt of a tree in C++ (hank-ai/darknet), before it sorts its
 # sources: the plugin's files as a library of objects, their flags, oneDNN where it is
-# present (-DCPU_FAST=OFF leaves it out), and MPI (-DMPI=ON).
+# present (-DCPU_FAST=OFF leaves it out), MPI (-DMPI=ON), and the host's link-time
+# optimization (-DLTO=OFF leaves it out).
 
 FILE (GLOB SNN_SOURCES snn_*.c selu_layer.c alpha_dropout_layer.c local_whitening_layer.c)
 SET_SOURCE_FILES_PROPERTIES (${SNN_SOURCES} PROPERTIES LANGUAGE CXX)
@@ -12,6 +13,14 @@ ADD_LIBRARY (snnobjlib OBJECT ${SNN_SOURCES})
 TARGET_COMPILE_OPTIONS (snnobjlib PRIVATE -O3 -fno-fast-math -fno-unsafe-math-optimizations -fno-math-errno
 	-ffp-contract=off -Wno-switch)
 SET_TARGET_PROPERTIES (snnobjlib PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF POSITION_INDEPENDENT_CODE ON)
+
+# The host sets it for all of its targets, past what a command line can say, and takes
+# minutes to link after a change of any file.
+OPTION (LTO "The host's own link-time optimization" ON)
+IF (NOT LTO)
+	SET (CMAKE_INTERPROCEDURAL_OPTIMIZATION FALSE)
+	SET (CMAKE_INTERPROCEDURAL_OPTIMIZATION FALSE PARENT_SCOPE)
+ENDIF ()
 
 # The host's one header has all of OpenCV: read once, not by each file.
 TARGET_PRECOMPILE_HEADERS (snnobjlib PRIVATE darknet_internal.hpp)

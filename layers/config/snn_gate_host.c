@@ -60,7 +60,8 @@ static int add_names(const char *keys, char names[][LONGEST_NAME], int n)
     while (*keys && n < MOST_NAMES) {
         size_t length = strcspn(keys, ":");
         if (!is_others(keys + length + 1)) {
-            snprintf(names[n++], LONGEST_NAME, "%.*s", (int)length, keys);
+            snprintf(names[n], LONGEST_NAME, "%.*s", (int)length, keys);
+            n += !snn_has_word(snn_family.lacks, names[n]);
         }
         keys += strcspn(keys, " ");
         keys += *keys == ' ';

@@ -214,6 +214,9 @@ static int check_activation(const snn_section *s)
 {
     const snn_option *o = snn_find(s, "activation");
     if (!o || !snn_gate_host_reads(s, "activation")) return 0;
+    if (snn_family.is_strict && snn_gate_is_named(s, "sam", "scale_channels") && snn_has_word("swish mish", o->value)) {
+        return snn_gate_mistake(s, "activation", "one that this Darknet takes in such a layer");
+    }
     if (snn_is_put_out_as_0(s->name, o->value) && snn_is_listed(snn_family.activations, o->value)) {
         return snn_gate_warning(s, "activation", "one that this Darknet computes in such a layer, as it puts out 0 "
                                 "for swish, mish and hard_mish");

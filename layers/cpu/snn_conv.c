@@ -332,11 +332,13 @@ static void forward_calls(void *context, size_t begin, size_t end)
 
 void snn_forward_conv(snn_layer_arg l, snn_state s)
 {
+    /* A layer before stopbackward=1 has no room for a mini-batch's mean in AlexeyAB's and hank-ai's trees. */
+    int measures = s.train && l.mean;
     job j = job_of(&l, s);
     j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, j.c->slices * j.c->weight_bytes);
     reorder_weights(&j, SNN_CONV_FORWARD);
     snn_parallel((size_t)l.batch / j.c->images * j.c->slices, 1, forward_calls, &j);
-    if (l.batch_normalize) snn_forward_batchnorm(&l, l.x ? l.x : l.output, s.train);
+    if (l.batch_normalize) snn_forward_batchnorm(&l, l.x ? l.x : l.output, measures);
 }
 
 /* ----------------------------------------------------------------- backward */

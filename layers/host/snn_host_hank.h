@@ -35,7 +35,7 @@ static inline int snn_gru_layers(const layer *l, const layer **parts)
 
 /* ---- keys ---------------------------------------------------------------- */
 
-#define SNN_FAMILY_LACKS "show_details"
+#define SNN_FAMILY_LACKS "show_details max_crop min_crop unsupervised"
 #define SNN_FAMILY_IS_STRICT 1
 
 static inline int snn_reads_number(const char *text)

@@ -87,6 +87,7 @@ FIND_PACKAGE (OpenMP COMPONENTS C CXX REQUIRED)
 SET (DARKNET_USE_OPENMP ON)
 ADD_COMPILE_OPTIONS (-O3 -ffp-contract=fast -funsafe-math-optimizations)
 ADD_SUBDIRECTORY (src-lib)
+ADD_EXECUTABLE (program src-cli/darknet_cli.cpp)
 MESSAGE (STATUS "program links: ${DARKNET_LINK_LIBS}")
 """
 CMAKE_SOURCES = """\
@@ -168,6 +169,21 @@ def unit_tests_are_cxx_too(tree, _folder):
         with open(file, encoding="utf-8") as f:
             foreign += [f"{os.path.basename(file)}: {n}" for n in re.findall(r'^#include "(.*)"', f.read(), re.M) if n not in ours]
     check("unit_tests_are_cxx_too", ("refused", refused, []), ("headers of the host's", foreign, []))
+
+
+@test
+def unit_tests_ask_hanks_tree_for_what_it_reads(_tree, _folder):
+    """A cfg that it refuses ends a whole program of tests."""
+    wrong = []
+    for name in families.UNIT:
+        with open(os.path.join(ROOT, f"tests/unit/test_{name}.c"), encoding="utf-8") as f:
+            parts = f.read().split("\nTEST(")
+        for part in parts:
+            title = f"{name}: {part.split(')')[0] if part is not parts[0] else 'before its tests'}"
+            old = re.findall(r'"\[(?:local|activation|batchnorm)\]', part)
+            wrong += [f"{title}: {old[0]}"] if old and not re.search("FAMILY_HAS_OLD_LAYERS|UNLESS_HANK", part) else []
+            wrong += [f"{title}: {n}" for n in re.findall(r"\w=[-.\d]+e-?\d+", " ".join(re.findall(r'"(?:\\.|[^"\\])*"', part)))]
+    check("unit_tests_ask_hanks_tree_for_what_it_reads", ("wrong", wrong, []))
 
 
 @test
@@ -277,10 +293,11 @@ def cmake_compiles_the_plugin_with_ieee_arithmetic(_tree, folder):
 
 
 @test
-def cmake_finds_onednn_and_mpi_where_they_are_asked_for(_tree, folder):
+def cmake_heeds_its_options(_tree, folder):
     tree = cmake_tree(os.path.join(folder, "cmake-options"))
     has_dnnl = os.path.exists("/usr/include/dnnl.h") or os.path.exists("/usr/include/oneapi/dnnl/dnnl.h")
     for name, options, fast, several in (("plain", (), has_dnnl, False), ("without", ("-DCPU_FAST=OFF",), False, False),
+                                         ("without_lto", ("-DLTO=OFF",), has_dnnl, False),
                                          ("with_mpi", ("-DMPI=ON", "-DCPU_FAST=ON"), has_dnnl, True)):
         if several and not shutil.which("mpicc"):
             raise Skip("no mpicc")
@@ -289,7 +306,9 @@ def cmake_finds_onednn_and_mpi_where_they_are_asked_for(_tree, folder):
         one = commands["snn_mem.c"]
         check(f"cmake_{name}", ("SNN_CPU_FAST", "-DSNN_CPU_FAST" in one, fast), ("SNN_MPI", "-DSNN_MPI" in one, several),
               ("links oneDNN", "dnnl" in links, fast), ("links MPI", "mpi" in links, several),
-              ("host's", "SNN_MPI" in commands["data.cpp"], False))
+              ("host's", "SNN_MPI" in commands["data.cpp"], False),
+              ("host's optimized as a whole", "-flto" in commands["data.cpp"], "-DLTO=OFF" not in options),
+              ("program's", "-flto" in commands["darknet_cli.cpp"], "-DLTO=OFF" not in options))
 
 
 # ---- scripts/family.py ----------------------------------------------------------------------------
@@ -302,7 +321,7 @@ def whole():
 @test
 def all_rows_pass_on_a_tree(tree, folder):
     whole()
-    done = family(tree, folder, "--unit", "math", "activations", "--cfgs", "tiny-yolo-snn.cfg", "--iterations", "30")
+    done = family(tree, folder, "--unit", "math", "activations", "--cfgs", "cfg/tiny-yolo-snn.cfg", "--iterations", "30")
     result = written(folder)
     check("all_rows_pass", ("status", done.returncode, 0), ("said", done.stdout if done.returncode else "", ""),
           ("tree", result["tree"], "pjreddie"), ("rows", [r["check"] for r in result["rows"]], ROWS),

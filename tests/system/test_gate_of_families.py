@@ -76,6 +76,15 @@ HANKS = (
      '19: [sam] from: expected a layer of 4 channels, as many as the one before has, not of 8, got "-2"\n', 1),
     ("attention of fewer channels", NET + conv(4) + conv(8) + "[sam]\nfrom=-2\n",
      '19: warning: [sam] from: expected a layer of 8 channels, as many as the one before has, not of 4, got "-2"\n', 0),
+    ("a key of the others' [net]", NET + "max_crop=64\n" + conv(8),
+     "6: [net] max_crop: unknown key, which the host refuses, did you mean \"max_step\"?\n", 1),
+    ("attention by swish", NET + conv(8) + conv(8) + "[sam]\nfrom=-2\nactivation=swish\n",
+     '20: [sam] activation: expected one that this Darknet takes in such a layer, got "swish"\n', 1),
+    ("attention by hard_mish", NET + conv(8) + conv(8) + "[sam]\nfrom=-2\nactivation=hard_mish\n",
+     '20: warning: [sam] activation: expected one that this Darknet computes in such a layer, as it puts out 0 for swish, mish '
+     'and hard_mish, got "hard_mish"\n', 0),
+    ("a gate by mish", NET + conv(8) + "[avgpool]\n[scale_channels]\nfrom=-2\nactivation=mish\n",
+     '15: [scale_channels] activation: expected one that this Darknet takes in such a layer, got "mish"\n', 1),
     ("weights of a sum without a normalization", NET + conv(8) + conv(8) + "[shortcut]\nfrom=-2\nweights_type=per_feature\n"
      "activation=linear\n", "", 0),
     ("weights of a sum of a kind of AlexeyAB's", NET + conv(8) + conv(8) + "[shortcut]\nfrom=-2\nweights_type=per_layer\n"

@@ -292,6 +292,35 @@ TEST(a_layer_that_stops_back_propagation_gets_no_gradient)
     net_free(net);
 }
 
+/* A frozen layer of AlexeyAB's and hank-ai's trees; of pjreddie's without room for the mean. */
+TEST(normalization_without_room_for_a_mini_batchs_mean_takes_the_rolling_one)
+{
+    fast_case c = { "frozen", 8, 3, 9, 8, CONV(16, 3, 1, "batch_normalize=1\nactivation=leaky")
+                    CONV(16, 3, 1, "stopbackward=1\nactivation=leaky") CONV(16, 3, 1, "activation=leaky") };
+    int fast;
+    for (fast = 0; fast < 2; ++fast) {
+        size_t n = 8 * 16 * 9 * 8, i, channels = 16 * sizeof(float);
+        network *net = net_by(&c, fast);
+        layer *l = &net->layers[0];
+        float *input = normals(8 * 3 * 9 * 8, 1), *output = normals(n, 2), rolling[16];
+        int mends = fast || !l->mean;
+        if (mends) {
+            free(l->mean);
+            l->mean = NULL;
+            for (i = 0; i < 16; ++i) l->rolling_variance[i] = l->rolling_mean[i] = rolling[i] = .1f * (float)(i + 1);
+            step(net, input, NULL, 0);
+            memcpy(output, l->output, n * sizeof *output);
+            step(net, input, NULL, 1);
+            CHECK(!memcmp(output, l->output, n * sizeof *output));
+            CHECK(!memcmp(rolling, l->rolling_mean, channels));
+            CHECK(output[0] != output[1]);
+        }
+        free(input);
+        free(output);
+        net_free(net);
+    }
+}
+
 /* pjreddie's [batchnorm] copied into arrays that it did not have. */
 TEST(a_batch_normalization_of_its_own_works)
 {
@@ -356,7 +385,7 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "read by another kind", 8, 8, 8, 8, CONV(16, 3, 1, "activation=selu") CONV(16, 3, 1, "activation=selu")
         "[route]\nlayers=-2\n" "[local_whitening]\nsize=3\n" CONV(16, 3, 1, "activation=selu")
         CONV(16, 3, 1, "activation=selu") }, "-b--b-" },
-    { { "a delta that two layers share", 8, 8, 8, 8, CONV(16, 3, 1, "activation=selu") "[dropout]\nprobability=1e-9\n"
+    { { "a delta that two layers share", 8, 8, 8, 8, CONV(16, 3, 1, "activation=selu") "[dropout]\nprobability=.000000001\n"
         CONV(16, 3, 1, "activation=selu") "[route]\nlayers=-1,0\n" CONV(16, 3, 1, "activation=selu")
         CONV(16, 3, 1, "activation=selu") }, "----b-" },
     { { "groups, centred", 8, 32, 8, 9, CONV(32, 3, 1, "groups=2\ncentre=1\nagc=.1\nactivation=selu")
@@ -988,6 +1017,7 @@ int main(int argc, char **argv)
     RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
     RUN(a_batch_normalization_of_its_own_works);
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
+    RUN(normalization_without_room_for_a_mini_batchs_mean_takes_the_rolling_one);
     RUN(a_gradient_is_written_over_where_its_one_reader_is_run);
     RUN(gradient_buffers_that_nobody_writes_are_not_cleared);
     RUN(buffers_are_lent_that_layers_of_ours_alone_write_and_read);
