@@ -169,6 +169,9 @@ class Corpus:
             name, options = layers[int(r["layer"])]
             moment = float(r["second_moment"])
             if name in FILTERS and int(r["layer"]) not in gates:
+                if options.get("activation") == "logistic":
+                    # What goes into it, which is small: a logistic is .5 and a quarter of that.
+                    moment = (float(r["standard_deviation"]) ** 2 + (float(r["mean"]) - .5) ** 2) * 16
                 is_head = int(r["layer"]) in cfg_structure.heads(layers)
                 start = float(options.get("init_gain", 1)) ** 2 * before if is_head else 1
                 moments.append(moment / start if start > 0 else 0)
