@@ -31,7 +31,8 @@ from lib import training     # noqa: E402
 STEPS = (re.compile(r"^\s*(\d+): ([^\s,=]+), \S+ avg(?: loss)?, \S+ rate, (\S+) (seconds),", re.M),
          re.compile(r"^\s*(\d+): loss=([^\s,]+), .*\btrain=(\S+) (\w+),", re.M))
 UNITS = {"seconds": 1, "milliseconds": 1e-3, "microseconds": 1e-6}
-COLOURS = re.compile(r"\x1b\[[\d;]*m")
+# Colours, and the title of a window.
+COLOURS = re.compile(r"\x1b\[[\d;]*m|\x1b\][^\x07]*\x07")
 
 
 def linked_data(data, folder):
