@@ -276,7 +276,7 @@ def main():
         return run_torch(int(sys.argv[2]), sys.argv[3])
     if sys.argv[1:2] == ["--torch-net"]:
         # Whole images: a window of this composition would take longer than the rest of the net.
-        return bench_training.run_torch(int(sys.argv[2]), sys.argv[3], sys.argv[4], lambda _: windowed(0))
+        return bench_training.run_torch(int(sys.argv[2]), *sys.argv[3:6], lambda _: windowed(0))
     if sys.argv[1:2] == ["--torch-check"]:
         return bench_training.check_torch(sys.argv[2], sys.argv[3])
     if sys.argv[1:2] == ["--onnx-net"]:

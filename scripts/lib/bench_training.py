@@ -52,42 +52,31 @@ def images(torch, path, values=None):
     return torch.randn(shape) if values is None else torch.from_numpy(values).reshape(shape)
 
 
-def run_torch(threads, path, mode, whitening):
-    """Prints the form that is fastest, and its median seconds of a step (forward, backward, update) or of an inference."""
+FORMS = ("plain", "channels_last", "compiled")
+
+
+def run_torch(threads, path, mode, form, whitening):
+    """Prints the median seconds of a step (forward, backward, update) or of an inference in one of FORMS."""
     import torch
     from lib import torch_net
     torch.set_num_threads(threads)
+    x = images(torch, path)
+    net = torch_net.Net(nets.Net(path), whitening)
+    net.train(mode == "train")
+    if form != "plain":
+        x, net = x.to(memory_format=torch.channels_last), net.to(memory_format=torch.channels_last)
+    update = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=.9, weight_decay=5e-4)
+    run = torch.compile(net) if form == "compiled" else net
 
-    def seconds_of(form):
-        x = images(torch, path)
-        net = torch_net.Net(nets.Net(path), whitening)
-        net.train(mode == "train")
-        if form != "plain":
-            x, net = x.to(memory_format=torch.channels_last), net.to(memory_format=torch.channels_last)
-        update = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=.9, weight_decay=5e-4)
-        run = torch.compile(net) if form == "compiled" else net
+    def train():
+        update.zero_grad()
+        sum(y.square().mean() for y in run(x)).backward()
+        update.step()
 
-        def train():
-            update.zero_grad()
-            sum(y.square().mean() for y in run(x)).backward()
-            update.step()
-
-        def infer():
-            with torch.no_grad():
-                run(x)
-        return repeated(train if mode == "train" else infer)
-    forms = ["plain", "channels_last"] + ["compiled"] * hasattr(torch, "compile")
-    found = {}
-    for form in forms:
-        try:
-            found[form] = seconds_of(form)
-        except Exception as error:  # of 2.15, compiled for AVX2, a max-pool's indices are out of bounds
-            if form == "plain":
-                raise
-            print(f"{form}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
-    best = min(found, key=found.get)
-    print(" ".join(f"{form} {value:.5f}" for form, value in found.items()), file=sys.stderr)
-    print(best, found[best])
+    def infer():
+        with torch.no_grad():
+            run(x)
+    print(repeated(train if mode == "train" else infer))
 
 
 def repeated(run):
@@ -136,11 +125,13 @@ def run_onnx(threads, path, weights_file):
 
 # ------------------------------------------------------------------- rounds
 
+def environment_of(threads, **more):
+    return dict(os.environ, SNN_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads), OMP_WAIT_POLICY="PASSIVE", **more)
+
+
 def call(command, threads, **environment):
     """What the command prints."""
-    environment = dict(os.environ, SNN_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
-                       OMP_WAIT_POLICY="PASSIVE", **environment)
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, env=environment_of(threads, **environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr[-2000:]}")
     return done.stdout
@@ -149,6 +140,20 @@ def call(command, threads, **environment):
 def seconds(command, threads):
     """What the last word of the command's output says."""
     return float(call(command, threads).split()[-1])
+
+
+def torch_seconds(command, threads):
+    """Of the form that is fastest. Each has a process of its own, as compiled ones of 2.15 fail for some nets with AVX2
+    alone, or end in a segmentation fault; 1.13 has none."""
+    found = {}
+    for form in FORMS:
+        done = subprocess.run(command + [form], env=environment_of(threads), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if not done.returncode:
+            found[form] = float(done.stdout.split()[-1])
+        elif form == "plain":
+            sys.exit(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr[-2000:]}")
+    print("PyTorch: " + ", ".join(f"{form} {value:.5f}" for form, value in found.items()), file=sys.stderr)
+    return min(found.values())
 
 
 def gflop(cfg):
@@ -195,14 +200,14 @@ class Bench:
         for i, (net, cfg) in ((i, pair) for i in range(self.rounds) for pair in net_cfgs.items()):
             print(f"{mode}, round {i + 1} of {self.rounds}: {net}", file=sys.stderr)
 
-            def add(who, threads, command, net=net):
-                times.setdefault((net, who, threads), []).append(seconds(command, threads))
+            def add(who, threads, command, seconds_of=seconds, net=net):
+                times.setdefault((net, who, threads), []).append(seconds_of(command, threads))
             if with_stock and with_peers and is_upstreams(cfg):
                 add("stock", 1, [self.stock, cfg, mode, str(SECONDS)])
             for threads in self.threads_list:
                 add("snn", threads, [self.ours, cfg, mode, str(SECONDS)])
                 if with_peers and self.torch:
-                    add("torch", threads, self.torch + ["--torch-net", str(threads), cfg, mode])
+                    add("torch", threads, self.torch + ["--torch-net", str(threads), cfg, mode], torch_seconds)
                 if self.onnx and mode == "infer":
                     add("onnx", threads, self.onnx + ["--onnx-net", str(threads), cfg, self.outputs + ".weights"])
         return {key: of_rounds(values) for key, values in times.items()}
