@@ -423,6 +423,21 @@ TEST(layers_of_one_net_have_unrelated_weights)
     net_free(net);
 }
 
+/* AlexeyAB's and hank-ai's trees drew weights anew for each layer that shares them. Elsewhere share_index= is no
+ * key, and the second layer has weights of its own. */
+TEST(a_layer_that_shares_weights_leaves_them_as_they_were_drawn)
+{
+    static const char first[] = "init=lecun_normal\n[convolutional]\nfilters=8\nsize=3\npad=1\nactivation=linear\n";
+    static const char shares[] = "[convolutional]\nshare_index=0\nfilters=8\nsize=3\npad=1\nactivation=linear\n";
+    char both[512];
+    network *alone = net_of(1, 8, 5, 5, first), *net;
+    snprintf(both, sizeof both, "%s%s", first, shares);
+    net = net_of(1, 8, 5, 5, both);
+    CHECK(!memcmp(net->layers[0].weights, alone->layers[0].weights, 8 * 8 * 9 * sizeof(float)));
+    net_free(net);
+    net_free(alone);
+}
+
 TEST(net_keys_are_defaults_that_a_layer_overrides)
 {
     static const struct { const char *name, *net_keys, *layer_keys; } rows[] = {
@@ -808,6 +823,7 @@ int main(void)
     RUN(a_deconvolutional_filter_makes_one_output_channel);
     RUN(the_same_seed_gives_the_same_weights_and_another_does_not);
     RUN(layers_of_one_net_have_unrelated_weights);
+    RUN(a_layer_that_shares_weights_leaves_them_as_they_were_drawn);
     RUN(net_keys_are_defaults_that_a_layer_overrides);
     RUN(without_init_the_hosts_own_initialisation_stays);
     RUN(init_leaves_layers_without_weights_and_scales_alone);
