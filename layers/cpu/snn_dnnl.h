@@ -10,6 +10,8 @@
 #ifndef SNN_DNNL_H
 #define SNN_DNNL_H
 
+#include "snn_conv_shape.h"
+
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -27,21 +29,6 @@ typedef struct {
     const float *part[SNN_MOST_INPUT_PARTS];
 } snn_parts;
 
-/* Compared byte by byte: ints alone, so that there is no padding. */
-typedef struct {
-    int batch;                      /* images in one call */
-    int c, h, w, n, out_h, out_w;   /* input, output */
-    int groups, size, stride_x, stride_y, pad, dilation;
-    int filter_c;                   /* channels that a filter has in memory;
-                                     * more than are used: c is a slice */
-    int bias;                       /* 0: none */
-    int winograd;                   /* by Winograd's tiles, where they are there: 3x3
-                                     * of stride 1, see snn_conv_has_tiles */
-    int x_block, y_block;           /* channels side by side in x and y, and in
-                                     * their gradients; 0, 1: nchw */
-    int replaces;                   /* dx is written, not added to */
-} snn_conv_shape;
-
 typedef struct snn_conv snn_conv;
 
 /* The primitives for a shape; NULL where oneDNN has none. */
@@ -57,7 +44,6 @@ int snn_conv_y_block(const snn_conv *c);
 
 /* Reordered weights: their bytes, and their making, in pieces 0, 1 .. that threads can
  * share. One layout is for the forward pass, another one for the gradient of the input. */
-typedef enum { SNN_CONV_FORWARD, SNN_CONV_BACKWARD } snn_conv_pass;
 size_t snn_conv_weight_bytes(const snn_conv *c, snn_conv_pass pass);
 int snn_conv_weight_pieces(const snn_conv *c, snn_conv_pass pass);
 void snn_conv_reorder_weights(const snn_conv *c, snn_conv_pass pass,

@@ -15,7 +15,9 @@
 #ifndef SNN_WINOGRAD_H
 #define SNN_WINOGRAD_H
 
-#include "snn_dnnl.h"
+#include "snn_conv_shape.h"
+
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {

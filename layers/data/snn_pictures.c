@@ -4,12 +4,12 @@
 #include "snn_jpeg.h"
 #include "snn_mem.h"
 #include "snn_nets.h"
-#include "snn_plan.h"
 #include "snn_png.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t big_endian(const unsigned char *p, int bytes)
@@ -410,6 +410,12 @@ void snn_check_image(const char *file)
     if (wrong) snn_fatal("%s: expected an image, got %s", file, wrong);
 }
 
+static int reduces(void)
+{
+    const char *asked = getenv("SNN_REDUCED");
+    return !asked || strcmp(asked, "0");
+}
+
 /* A crop may be of half the image's width. */
 enum { LEAST_ENLARGED = 2, MOST_REDUCED = 8 };
 
@@ -417,7 +423,7 @@ int snn_reduced_flag(const char *file, int w, int h, int flag)
 {
     snn_picture p;
     int reduced = 1, turned;
-    if (flag < 0 || snn_is_left_out("SNN_REDUCED") || snn_picture_read(file, 0, &p) || !p.is_jpeg) return flag;
+    if (flag < 0 || !reduces() || snn_picture_read(file, 0, &p) || !p.is_jpeg) return flag;
     turned = snn_is_turned(p.orientation);
     while (reduced < MOST_REDUCED && (turned ? p.h : p.w) / (2 * reduced) >= LEAST_ENLARGED * w &&
            (turned ? p.w : p.h) / (2 * reduced) >= LEAST_ENLARGED * h) {
