@@ -16,12 +16,7 @@ static const char *const policies[] = {
 
 static const snn_host_command commands[] = { SNN_HOST_COMMANDS{ NULL, NULL } };
 
-const snn_family_facts snn_family = {
-    SNN_FAMILY, SNN_TREE, activations, policies, SNN_FAMILY_LACKS, SNN_WRITES_GRADIENT, SNN_FAMILY_IS_STRICT,
-    SNN_SUMS_HAVE_ONE_SIZE, SNN_ASSERTS, SNN_SUM_TYPES, SNN_SUM_NORMALIZATIONS,
-    SNN_LABELS_BESIDE, SNN_RESIZES_SQUARE, SNN_LIMITS_TOP, SNN_FINDER_IS_LAST,
-    SNN_CROPS_SQUARE, SNN_HOST_MEASURES, SNN_MAX_BOXES, SNN_REGION_MAX_BOXES, commands
-};
+const snn_family_facts snn_family = SNN_FAMILY_FACTS(activations, policies, commands);
 
 int snn_family_has_section(const char *name)
 {

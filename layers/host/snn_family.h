@@ -27,6 +27,15 @@ typedef struct {
     const snn_host_command *commands;   /* end with NULL */
 } snn_family_facts;
 
+/* Of a family, by the macros of its snn_host_FAMILY.h. */
+#define SNN_FAMILY_FACTS(activations, policies, commands) \
+    { \
+        SNN_FAMILY, SNN_TREE, activations, policies, SNN_FAMILY_LACKS, SNN_WRITES_GRADIENT, SNN_FAMILY_IS_STRICT, \
+        SNN_SUMS_HAVE_ONE_SIZE, SNN_ASSERTS, SNN_SUM_TYPES, SNN_SUM_NORMALIZATIONS, \
+        SNN_LABELS_BESIDE, SNN_RESIZES_SQUARE, SNN_LIMITS_TOP, SNN_FINDER_IS_LAST, \
+        SNN_CROPS_SQUARE, SNN_HOST_MEASURES, SNN_MAX_BOXES, SNN_REGION_MAX_BOXES, commands \
+    }
+
 extern const snn_family_facts snn_family;
 
 /* Whether a section of that name is a layer that the host makes. */
