@@ -64,7 +64,7 @@ SNN_HD float snn_noise_factor(const snn_noise *n, uint64_t pass, uint64_t index)
 /* That of an output of the channel, before its noise or behind. */
 SNN_HD float snn_noise_at(float y, float factor) { return y > 0 ? factor : 1; }
 
-/* Multiplies what is above 0 by its factors, or divides it by them; `back` divides, and
+/* Multiplies what is above 0 by its factors; `back` divides it by them, and
  * multiplies the delta by the factor that its output had.
  *
  * x, delta     [channels / block][plane][block], of one image, beginning with a channel
@@ -72,8 +72,6 @@ SNN_HD float snn_noise_at(float y, float factor) { return y > 0 ? factor : 1; }
  */
 void snn_noise_multiply(const snn_noise *n, uint64_t pass, uint64_t first, float *x, size_t channels, size_t plane,
                         size_t block);
-void snn_noise_divide(const snn_noise *n, uint64_t pass, uint64_t first, float *x, size_t channels, size_t plane,
-                      size_t block);
 void snn_noise_back(const snn_noise *n, uint64_t pass, uint64_t first, float *x, float *delta, size_t channels,
                     size_t plane, size_t block);
 

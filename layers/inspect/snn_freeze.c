@@ -2,6 +2,7 @@
 #include "snn_layers.h"
 #include "snn_mem.h"
 #include "snn_mends.h"
+#include "snn_step.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,8 +12,9 @@
 typedef struct {
     void (*forward)(snn_layer_arg l, snn_state s);
     float *before;      /* the activation's input */
-    float *after;       /* its output */
+    float *after;       /* its output, before the noise */
     float *slope;
+    float *factor;      /* of the noise; NULL: none */
     int *taken;         /* of a pool: places in its input */
 } point;
 
@@ -37,13 +39,39 @@ static void follow_slope(const layer *l, const point *at, const float *before)
     }
 }
 
+/* The layer's own pass without its noise. */
+static void forward_quietly(const layer *l, snn_state s, void (*pass)(snn_layer_arg l, snn_state s))
+{
+    float noise = snn_step_set_noise(l, 0);
+    pass(*l, s);
+    snn_step_set_noise(l, noise);
+}
+
+static void multiply_by_factors(const layer *l, const float *factor)
+{
+    size_t i, n = factor ? values_of(l) : 0;
+    for (i = 0; i < n; ++i) l->output[i] *= factor[i];
+}
+
 static void forward_along_slope(snn_layer_arg l, snn_state s)
 {
+    const point *at = &points[s.index];
     layer linear = l;
     linear.activation = LINEAR;
     snn_set_blur(&linear, 0);
-    points[s.index].forward(linear, s);
-    follow_slope(&l, &points[s.index], l.output);
+    forward_quietly(&linear, s, at->forward);
+    follow_slope(&l, at, l.output);
+    multiply_by_factors(&l, at->factor);
+    snn_blur(&l, s);
+}
+
+static void forward_with_factors(snn_layer_arg l, snn_state s)
+{
+    const point *at = &points[s.index];
+    layer plain = l;
+    snn_set_blur(&plain, 0);
+    forward_quietly(&plain, s, at->forward);
+    multiply_by_factors(&l, at->factor);
     snn_blur(&l, s);
 }
 
@@ -66,18 +94,30 @@ static float *copy_of(const float *x, size_t n)
     return copy;
 }
 
-/* Fills after and slope from the layer's output, which is there. */
-static void take_slope(const snn_trial *p, int index, point *at, ACTIVATION a)
+/* What the layer's noise, which is off, multiplies each output by; NULL where it has none. */
+static float *factors_of(const snn_trial *p, int index, float noise)
 {
     const layer *l = &p->net->layers[index];
     size_t i, n = values_of(l);
-    float *activated = copy_of(l->output, n);
+    float *factor;
+    if (noise <= 0) return NULL;
+    snn_step_set_noise(l, noise);
+    snn_trial_forward(p, index);
+    factor = copy_of(l->output, n);
+    snn_step_set_noise(l, 0);
+    snn_trial_forward(p, index);
+    for (i = 0; i < n; ++i) factor[i] = l->output[i] > 0 ? factor[i] / l->output[i] : 1;
+    return factor;
+}
+
+/* Fills after and slope from the layer's output, which is there. */
+static void take_slope(const layer *l, point *at, ACTIVATION a)
+{
+    size_t i, n = values_of(l);
     at->after = copy_of(l->output, n);
     at->slope = (float *)snn_alloc(n, sizeof(float));
     for (i = 0; i < n; ++i) at->slope[i] = 1;
-    snn_trial_leave_noise(p, index, activated);
-    gradient_array(activated, (int)n, a, at->slope);
-    free(activated);
+    gradient_array(at->after, (int)n, a, at->slope);
 }
 
 /* Pools say where they took a value; not all of them, and not in every host. */
@@ -103,11 +143,13 @@ static void freeze_layer(const snn_trial *p, int index)
     const snn_layer_type *type = snn_type_of(l);
     ACTIVATION a = l->activation;
     int blur = snn_set_blur(l, 0);
+    float noise = snn_step_set_noise(l, 0);
     at->forward = l->forward;
+    at->factor = factors_of(p, index, noise);
     if (type && type->applies != LINEAR) {
         at->before = copy_of(input, values_of(l));
         snn_trial_forward(p, index);
-        take_slope(p, index, at, (ACTIVATION)type->applies);
+        take_slope(l, at, (ACTIVATION)type->applies);
         l->forward = forward_type_along_slope;
     } else if (l->type == MAXPOOL) {
         snn_trial_forward(p, index);
@@ -119,13 +161,15 @@ static void freeze_layer(const snn_trial *p, int index)
         l->activation = a;
         at->before = copy_of(l->output, values_of(l));
         snn_trial_forward(p, index);
-        take_slope(p, index, at, a);
+        take_slope(l, at, a);
         l->forward = forward_along_slope;
     } else {
-        snn_trial_forward(p, index);
+        if (at->factor) l->forward = forward_with_factors;
+        else snn_trial_forward(p, index);
     }
+    snn_step_set_noise(l, noise);
     snn_set_blur(l, blur);
-    if (blur) snn_trial_forward(p, index);
+    if (blur || at->factor) snn_trial_forward(p, index);
 }
 
 void snn_freeze(const snn_trial *p)

@@ -1,11 +1,12 @@
 /* A network without kinks, for differences of finite step.
  *
- * Where a step carries a value over a kink of relu, leaky or selu, or another
- * value becomes the largest of its window, a difference is not a derivative;
- * among thousands of values some always do. So these layers are held to what
- * they do at one point: activations go on along their slope there, pools take
- * the same values. Slopes are those of the host's own gradient_array, at the
- * layer's own output; snn_activation_error checks them by themselves.
+ * Where a step carries a value over a kink of relu, leaky or selu, or over 0, above
+ * which noise= multiplies it, or another value becomes the largest of its window, a
+ * difference is not a derivative; among thousands of values some always do. So these
+ * layers are held to what they do at one point: activations go on along their slope
+ * there, noise multiplies by the same factors, pools take the same values. Slopes are
+ * those of the host's own gradient_array, at the layer's own output;
+ * snn_activation_error checks them by themselves.
  */
 #ifndef SNN_FREEZE_H
 #define SNN_FREEZE_H

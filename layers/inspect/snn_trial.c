@@ -82,11 +82,6 @@ static snn_state state_of(const snn_trial *p, int layer)
     return s;
 }
 
-void snn_trial_leave_noise(const snn_trial *p, int index, float *output)
-{
-    snn_step_leave_noise(&p->net->layers[index], snn_images_seen(state_of(p, index)), output);
-}
-
 static int is_dropout(const layer *l)
 {
     const snn_layer_type *type = snn_type_of(l);
@@ -98,7 +93,7 @@ void snn_trial_forward(const snn_trial *p, int index)
     layer *l = &p->net->layers[index];
     snn_state s = state_of(p, index);
     if (p->keeps_all && is_dropout(l)) s.train = 0;
-    if (p->keeps_all) snn_step_mute(l);
+    if (p->keeps_all) snn_step_set_noise(l, 0);
     srand((unsigned)index);
     l->forward(*l, s);
 }

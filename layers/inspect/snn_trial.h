@@ -44,9 +44,6 @@ snn_trial *snn_trial_new(network *net);
 void snn_trial_forward(const snn_trial *p, int index);
 void snn_trial_backward(const snn_trial *p, int index);
 
-/* Takes the noise of such a pass (noise=) out of a copy of the layer's output. */
-void snn_trial_leave_noise(const snn_trial *p, int index, float *output);
-
 /* The host's own forward pass. Zeroes the deltas, if the host does. */
 void snn_trial_host_forward(const snn_trial *p);
 

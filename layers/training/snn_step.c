@@ -347,21 +347,12 @@ int snn_step_layer(layer *l, double agc, int centre, snn_noise noise)
     return 1;
 }
 
-void snn_step_leave_noise(const layer *l, size_t images_seen, float *output)
+float snn_step_set_noise(const layer *l, float noise)
 {
-    noising n;
-    size_t b;
-    if (!snn_record_of(l) || noise_of(l)->noise <= 0) return;
-    n = noising_of(l, images_seen);
-    for (b = 0; b < (size_t)l->batch; ++b) {
-        snn_noise_divide(noise_of(l), n.pass, b * n.channels, output + b * (size_t)l->outputs, n.channels,
-                         n.plane, 1);
-    }
-}
-
-void snn_step_mute(layer *l)
-{
-    if (snn_record_of(l)) snn_record_of(l)->noise.noise = 0;
+    snn_record *r = snn_record_of(l);
+    float before = r ? r->noise.noise : 0;
+    if (r) r->noise.noise = noise;
+    return before;
 }
 
 void snn_step_number(layer *l, int copy)

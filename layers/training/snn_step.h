@@ -20,12 +20,8 @@ int snn_step_layer(layer *l, double agc, int centre, snn_noise noise);
 /* Whether all steps of the net's weights on a GPU wait for snn_step_together. */
 int snn_net_steps_together(const network *net);
 
-/* Takes the noise of a training pass, begun after that many images, out of a copy of the layer's
- * output, as nchw. */
-void snn_step_leave_noise(const layer *l, size_t images_seen, float *output);
-
-/* No noise from now on, whatever passes there are. */
-void snn_step_mute(layer *l);
+/* The layer's noise from now on, 0 for none. Returns what it was: 0 of a layer that has none. */
+float snn_step_set_noise(const layer *l, float noise);
 
 /* The layer belongs to number `copy` of nets that train together: noise of its own. */
 void snn_step_number(layer *l, int copy);

@@ -29,6 +29,7 @@ def shortcut(more=""):
 
 SCALED = "alpha=.7071\nbeta=.7071\n"
 BN = "batch_normalize=1\n"
+NOISE = "noise=.5\n"
 WHITE = "[local_whitening]\nsize=9\ngain=1\n"
 HEAD = conv(5, 1, "linear", "init_gain=.1\n")
 
@@ -48,6 +49,10 @@ RIGHT = {
     "classifier": WHITE + conv(8, activation="leaky", more=BN) + "[reorg]\nstride=2\n" +
         conv(5, 1, "linear") + "[avgpool]\n[softmax]\n",
     "dropout_after_relu": conv(6, activation="relu") + "[dropout]\nprobability=.3\n" + HEAD,
+    # Where what is above 0 has noise, 0 is a kink.
+    "noise": 3 * (conv(24, more=NOISE) + conv(24, more=NOISE) + "[maxpool]\nsize=2\nstride=1\n") + HEAD,
+    "noise_with_bn": 4 * conv(24, activation="leaky", more=BN + NOISE) + HEAD,
+    "noise_of_smooth_and_linear": 6 * (conv(24, activation="linear", more=NOISE) + conv(24, activation="tanh", more=NOISE)) + HEAD,
     "stopbackward": conv(8) + conv(8, more="stopbackward=1\n") + HEAD,
 }
 
