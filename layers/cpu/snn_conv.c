@@ -48,9 +48,9 @@ static size_t largest_divisor(size_t n, size_t at_most)
 
 static size_t groups_of(const layer *l) { return l->groups > 1 ? (size_t)l->groups : 1; }
 
-/* Winograd's F(4x4, 3x3) (snn_winograd.h; with AVX-512 oneDNN's own) makes tiles of 4x4
- * outputs with a quarter of the multiplications; what it sums is rounded some 1e-5
- * away from the direct sums. It wants channels to fill vectors. SNN_WINOGRAD=0: nowhere. */
+/* Winograd's F(4x4, 3x3) (snn_winograd.h) makes tiles of 4x4 outputs with a quarter of the
+ * multiplications; what it sums is rounded some 1e-5 away from the direct sums. It wants
+ * channels to fill vectors. SNN_WINOGRAD=0: nowhere. */
 static int has_tiles(const layer *l)
 {
     return l->size == 3 && snn_stride_x(l) == 1 && snn_stride_y(l) == 1 && snn_dilation(l) == 1 &&
@@ -94,18 +94,20 @@ static size_t slices_of_groups(const layer *l, const snn_plan *p)
     return slices;
 }
 
-static size_t slices_of(const layer *l, int channels, int block)
-{
-    size_t most = most_slices(l), unit = (size_t)(block > VECTOR ? block : VECTOR);
-    if (most > (size_t)channels / LEAST_CHANNELS) most = (size_t)channels / LEAST_CHANNELS;
-    /* nor are slices that fill no vectors convolved as the whole is */
-    return (size_t)channels % unit ? 1 : largest_divisor((size_t)channels / unit, most);
-}
-
 /* A function of the layer alone, not of its slices. */
 static int suits_winograd(const layer *l)
 {
     return has_tiles(l) && images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w >= LEAST_OUTPUTS;
+}
+
+/* block: of the plan; tiles are of the whole convolution's, which planning may not have reached. */
+static size_t slices_of(const layer *l, int channels, int block, int whole_block)
+{
+    size_t most = most_slices(l), unit = (size_t)(block > VECTOR ? block : VECTOR);
+    if (suits_winograd(l) && (size_t)whole_block > unit) unit = (size_t)whole_block;
+    if (most > (size_t)channels / LEAST_CHANNELS) most = (size_t)channels / LEAST_CHANNELS;
+    /* nor are slices that fill no vectors convolved as the whole is */
+    return (size_t)channels % unit ? 1 : largest_divisor((size_t)channels / unit, most);
 }
 
 /* The convolution of one slice of the filters and one of the input. */
@@ -135,23 +137,6 @@ static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, 
     return snn_conv_of(&s);
 }
 
-void snn_conv_plan_work(const layer *l, snn_plan *p)
-{
-    int is_grouped = groups_of(l) > 1;
-    snn_conv_plan *c = &p->conv;
-    c->batch = l->batch;
-    c->images = images_at_once(l);
-    c->chunk_images = chunk_images(l);
-    c->slices = is_grouped ? slices_of_groups(l, p) : slices_of(l, l->n, p->y_block);
-    c->back_slices = is_grouped ? c->slices : slices_of(l, l->c, p->x_block);
-    c->conv = conv_of(l, c->slices, is_grouped ? c->slices : 1, p);
-    c->back = is_grouped ? c->conv : conv_of(l, 1, c->back_slices, p);
-    c->weight_bytes = snn_scratch_round(snn_conv_weight_bytes(c->conv, SNN_CONV_FORWARD));
-    c->back_weight_bytes = snn_scratch_round(snn_conv_weight_bytes(c->back, SNN_CONV_BACKWARD));
-    c->bias_at = snn_conv_gradient_count(c->conv);
-    c->sum_count = snn_scratch_round((c->bias_at + (size_t)l->n / c->slices) * sizeof(float)) / sizeof(float);
-}
-
 /* The convolution as a whole, before anything is planned. */
 static const snn_conv *whole_of(const layer *l)
 {
@@ -161,6 +146,24 @@ static const snn_conv *whole_of(const layer *l)
 
 int snn_conv_input_block(const layer *l) { return snn_conv_x_block(whole_of(l)); }
 int snn_conv_output_block(const layer *l) { return snn_conv_y_block(whole_of(l)); }
+
+void snn_conv_plan_work(const layer *l, snn_plan *p)
+{
+    int is_grouped = groups_of(l) > 1;
+    snn_conv_plan *c = &p->conv;
+    c->batch = l->batch;
+    c->images = images_at_once(l);
+    c->chunk_images = chunk_images(l);
+    c->slices = is_grouped ? slices_of_groups(l, p) : slices_of(l, l->n, p->y_block, snn_conv_output_block(l));
+    c->back_slices = is_grouped ? c->slices : slices_of(l, l->c, p->x_block, snn_conv_input_block(l));
+    c->conv = conv_of(l, c->slices, is_grouped ? c->slices : 1, p);
+    c->back = is_grouped ? c->conv : conv_of(l, 1, c->back_slices, p);
+    c->weight_bytes = snn_scratch_round(snn_conv_weight_bytes(c->conv, SNN_CONV_FORWARD));
+    c->back_weight_bytes = snn_scratch_round(snn_conv_weight_bytes(c->back, SNN_CONV_BACKWARD));
+    c->bias_at = snn_conv_gradient_count(c->conv);
+    c->sum_count = snn_scratch_round((c->bias_at + (size_t)l->n / c->slices) * sizeof(float)) / sizeof(float);
+}
+
 int snn_conv_can_be_late(const layer *l) { return groups_of(l) == 1; }
 
 int snn_conv_fits(const layer *l)

@@ -54,7 +54,7 @@ struct snn_conv {
     int parts;
     image_part part[SNN_MOST_INPUT_PARTS];
     primitive data;
-    int is_tiled;                   /* by snn_winograd.h, in the layouts of the primitives */
+    const snn_winograd *tiles;      /* NULL: by the primitives, whose layouts tiles have too */
     snn_conv *next;                 /* in its bucket */
 };
 
@@ -224,8 +224,8 @@ static void make_pieces(primitive *p)
     p->weights.bytes = dnnl_memory_desc_get_size(&p->weights.wanted);
 }
 
-/* The primitive of an operation, and the layouts that it wants; where Winograd's is
- * asked for and not there, the direct one. 0: oneDNN has no such primitive. */
+/* The primitive of an operation, and the layouts that it wants. 0: oneDNN
+ * has no such primitive. */
 static int make_run(primitive *p, dnnl_convolution_desc_t *operation, int adds,
                     const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *description,
                     dnnl_query_t src, dnnl_query_t weights, dnnl_query_t dst)
@@ -236,10 +236,6 @@ static int make_run(primitive *p, dnnl_convolution_desc_t *operation, int adds,
     check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "attributes");
     if (adds) add_to_output(attributes);
     status = dnnl_primitive_desc_create(description, operation, attributes, engine, hint);
-    if (status != dnnl_success && operation->alg_kind == dnnl_convolution_winograd) {
-        operation->alg_kind = dnnl_convolution_direct;
-        status = dnnl_primitive_desc_create(description, operation, attributes, engine, hint);
-    }
     dnnl_primitive_attr_destroy(attributes);
     if (status != dnnl_success) return 0;
     p->src.wanted = *dnnl_primitive_desc_query_md(*description, src, 0);
@@ -289,18 +285,13 @@ static geometry describe(const snn_conv_shape *s, primitive *p)
     return g;
 }
 
-static dnnl_alg_kind_t algorithm_of(const snn_conv_shape *s)
-{
-    return s->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
-}
-
 /* `description` is the caller's to destroy. */
 static int make_forward(const snn_conv_shape *s, int adds, primitive *p, dnnl_primitive_desc_t *description)
 {
     geometry g = describe(s, p);
     dnnl_convolution_desc_t operation;
     check(dnnl_dilated_convolution_forward_desc_init(
-              &operation, dnnl_forward_training, algorithm_of(s), &g.src, &g.weights,
+              &operation, dnnl_forward_training, dnnl_convolution_direct, &g.src, &g.weights,
               s->bias ? &p->bias : NULL, &g.dst, g.stride, g.dilation, g.pad, g.pad), "convolution");
     return make_run(p, &operation, adds, NULL, description, dnnl_query_src_md, dnnl_query_weights_md,
                     dnnl_query_dst_md);
@@ -312,7 +303,7 @@ static void make_data(const snn_conv_shape *s, primitive *p, const_dnnl_primitiv
     dnnl_convolution_desc_t operation;
     geometry g = describe(s, p);
     check(dnnl_dilated_convolution_backward_data_desc_init(
-              &operation, algorithm_of(s), &g.src, &g.weights, &g.dst,
+              &operation, dnnl_convolution_direct, &g.src, &g.weights, &g.dst,
               g.stride, g.dilation, g.pad, g.pad), "convolution");
     if (!make_run(p, &operation, 0, forward, &description, dnnl_query_diff_src_md,
                   dnnl_query_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the input");
@@ -328,7 +319,7 @@ static void make_weights(const snn_conv_shape *s, primitive *p, const_dnnl_primi
     dnnl_convolution_desc_t operation;
     geometry g = describe(s, p);
     check(dnnl_dilated_convolution_backward_weights_desc_init(
-              &operation, algorithm_of(s), &g.src, &g.weights, s->bias ? &p->bias : NULL, &g.dst,
+              &operation, dnnl_convolution_direct, &g.src, &g.weights, s->bias ? &p->bias : NULL, &g.dst,
               g.stride, g.dilation, g.pad, g.pad), "convolution");
     if (!make_run(p, &operation, 0, forward, &description, dnnl_query_src_md,
                   dnnl_query_diff_weights_md, dnnl_query_diff_dst_md)) snn_fatal("oneDNN: no gradient of the weights");
@@ -412,33 +403,35 @@ int snn_conv_x_block(const snn_conv *c) { return block_in(&c->part[0].forward.sr
 int snn_conv_y_block(const snn_conv *c) { return block_in(&c->part[0].forward.dst.wanted); }
 
 /* Pieces in which the filters' transformation is shared, of whole panels. */
-static int panel_pieces(int channels)
+static int panel_pieces(const snn_winograd *tiles, int channels)
 {
-    return channels % (16 * MOST_PIECES) ? 1 : MOST_PIECES;
+    return (size_t)channels % (tiles->panel * MOST_PIECES) ? 1 : MOST_PIECES;
 }
 
 /* What oneDNN may use: ONEDNN_MAX_CPU_ISA says less than the processor has. */
 static int may_use(dnnl_cpu_isa_t isa) { return (dnnl_get_effective_cpu_isa() & isa) == isa; }
 
-static int may_use_our_tiles(void)
+/* Tiles are of the blocks in which oneDNN makes its direct sums. */
+static int block_of_tiles(void) { return may_use(dnnl_cpu_isa_avx512_core) ? 16 : may_use(dnnl_cpu_isa_avx2) ? 8 : 1; }
+
+static int is_in_blocks(const snn_conv *c, int block)
 {
-    return may_use(dnnl_cpu_isa_avx2) && !may_use(dnnl_cpu_isa_avx512_core) && snn_winograd_is_there();
+    const filter_layout *gradient = c->part[0].gradient;
+    return c->parts == 1 && snn_conv_x_block(c) == block && snn_conv_y_block(c) == block && gradient &&
+           gradient->block == block && block_in(&c->data.src.wanted) == block && block_in(&c->data.dst.wanted) == block;
 }
 
-/* Where oneDNN has no tiles, and its direct sums are in blocks of 8 as ours would be. */
-static void take_our_tiles(snn_conv *c)
+static void take_tiles(snn_conv *c)
 {
+    int block = block_of_tiles();
     image_part *p = &c->part[0];
-    size_t room;
-    c->is_tiled = c->shape.winograd && may_use_our_tiles() && c->parts == 1 &&
-                  snn_conv_x_block(c) == 8 && snn_conv_y_block(c) == 8 && p->gradient && p->gradient->block == 8 &&
-                  block_in(&c->data.src.wanted) == 8 && block_in(&c->data.dst.wanted) == 8;
-    if (!c->is_tiled) return;
-    room = snn_winograd_room(&c->shape);
-    p->forward.scratch_bytes = p->weights.scratch_bytes = c->data.scratch_bytes = room;
-    p->forward.weights.bytes = c->data.weights.bytes = snn_winograd_weight_bytes(&c->shape);
-    p->forward.pieces = panel_pieces(c->shape.n);
-    c->data.pieces = panel_pieces(c->shape.c);
+    if (!c->shape.winograd || !is_in_blocks(c, block)) return;
+    c->tiles = snn_winograd_of(block);
+    if (!c->tiles) return;
+    p->forward.scratch_bytes = p->weights.scratch_bytes = c->data.scratch_bytes = c->tiles->bytes_of_room(&c->shape);
+    p->forward.weights.bytes = c->data.weights.bytes = c->tiles->bytes_of_weights(&c->shape);
+    p->forward.pieces = panel_pieces(c->tiles, c->shape.n);
+    c->data.pieces = panel_pieces(c->tiles, c->shape.c);
 }
 
 static snn_conv *make(const snn_conv_shape *shape)
@@ -456,7 +449,7 @@ static snn_conv *make(const snn_conv_shape *shape)
     make_data(shape, &c->data, whole);
     dnnl_primitive_desc_destroy(whole);
     if (!make_parts(c, parts_of(shape))) make_parts(c, 1);
-    take_our_tiles(c);
+    take_tiles(c);
     return c;
 }
 
@@ -496,7 +489,7 @@ const snn_conv *snn_conv_of(const snn_conv_shape *shape)
 
 int snn_conv_parts(const snn_conv *c) { return c->parts; }
 
-int snn_conv_has_tiles(void) { return may_use(dnnl_cpu_isa_avx512_core) || may_use_our_tiles(); }
+int snn_conv_has_tiles(void) { return snn_winograd_of(block_of_tiles()) != NULL; }
 
 /* ------------------------------------------------------------------- passes */
 
@@ -540,10 +533,10 @@ static void reorder_piece(const snn_conv *c, const primitive *p, const float *we
 void snn_conv_reorder_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *reordered, int piece)
 {
     int i;
-    if (c->is_tiled) {
+    if (c->tiles) {
         size_t outputs = (size_t)(p == SNN_CONV_BACKWARD ? c->shape.c : c->shape.n);
         size_t some = outputs / (size_t)snn_conv_weight_pieces(c, p), first = (size_t)piece * some;
-        snn_winograd_weights(&c->shape, p, weights, (float *)reordered, first, first + some);
+        c->tiles->transform_weights(&c->shape, p, weights, (float *)reordered, first, first + some);
         return;
     }
     if (p == SNN_CONV_BACKWARD) {
@@ -584,8 +577,8 @@ static void forward_part(const snn_conv *c, int index, const float *x, const voi
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room },
         { DNNL_ARG_BIAS, &p->bias, bias },
     };
-    if (c->is_tiled) {
-        snn_winograd_forward(&c->shape, (const float *)src, (const float *)weights, bias, (float *)dst, room);
+    if (c->tiles) {
+        c->tiles->forward(&c->shape, (const float *)src, (const float *)weights, bias, (float *)dst, room);
         return;
     }
     run(p->run, c->shape.bias && index == 0 ? 5 : 4, arguments);
@@ -608,7 +601,7 @@ void snn_conv_forward(const snn_conv *c, const float *const *x, const void *weig
 static void backward_data(const snn_conv *c, const void *dst, const void *weights, float *dx, char *room)
 {
     const primitive *p = &c->data;
-    int is_direct = !p->src.reorder || (c->is_tiled && dnnl_memory_desc_equal(&p->src.array, &p->src.wanted));
+    int is_direct = !p->src.reorder || (c->tiles && dnnl_memory_desc_equal(&p->src.array, &p->src.wanted));
     void *src = is_direct ? (char *)(void *)dx : room;
     argument arguments[] = {
         { DNNL_ARG_DIFF_DST, &p->dst.wanted, dst },
@@ -616,8 +609,8 @@ static void backward_data(const snn_conv *c, const void *dst, const void *weight
         { DNNL_ARG_DIFF_SRC, &p->src.wanted, src },
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room + snn_scratch_round(p->src.bytes) },
     };
-    if (c->is_tiled) {
-        snn_winograd_data(&c->shape, (const float *)dst, (const float *)weights, is_direct && !c->shape.replaces,
+    if (c->tiles) {
+        c->tiles->input_gradient(&c->shape, (const float *)dst, (const float *)weights, is_direct && !c->shape.replaces,
                           (float *)src, room + snn_scratch_round(p->src.bytes));
     } else {
         run(p->run, 4, arguments);
@@ -637,8 +630,8 @@ static void backward_weights(const snn_conv *c, int index, const float *x, const
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room },
         { DNNL_ARG_DIFF_BIAS, &p->bias, dbias },
     };
-    if (c->is_tiled) {
-        snn_winograd_filters(&c->shape, (const float *)src, (const float *)dst, dw, dbias, room);
+    if (c->tiles) {
+        c->tiles->filter_gradient(&c->shape, (const float *)src, (const float *)dst, dw, dbias, room);
         return;
     }
     run(p->run, c->shape.bias && index == 0 ? 5 : 4, arguments);

@@ -34,8 +34,7 @@ typedef struct snn_conv snn_conv;
 /* The primitives for a shape; NULL where oneDNN has none. */
 const snn_conv *snn_conv_of(const snn_conv_shape *shape);
 
-/* Whether there is Winograd's algorithm for this processor: oneDNN's with AVX-512, ours
- * (snn_winograd.h) with AVX2. */
+/* Whether there is Winograd's algorithm for this processor (snn_winograd.h). */
 int snn_conv_has_tiles(void);
 
 /* Blocks of x and y that need no change of layout; 1 where it takes none. */

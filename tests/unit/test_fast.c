@@ -55,9 +55,12 @@ static const fast_case cases[] = {
     /* by Winograd's tiles, whole ones and not */
     { "tiles", 6, 16, 18, 15, CONV(32, 3, 1, "activation=selu") },
     { "tiles without padding", 4, 24, 19, 20, "[convolutional]\n" INIT "filters=40\nsize=3\nstride=1\nactivation=linear\n" },
+    { "tiles without padding, blocks of 16", 4, 48, 19, 20,
+      "[convolutional]\n" INIT "filters=80\nsize=3\nstride=1\nactivation=linear\n" },
     { "tiles of one image", 1, 64, 17, 16, CONV(112, 3, 1, "activation=selu") },
     { "tiles of three images, normalized", 3, 48, 16, 18, CONV(96, 3, 1, "batch_normalize=1\nactivation=leaky") },
     { "more tiles than are transformed at a time", 1, 16, 64, 62, CONV(24, 3, 1, "activation=selu") CONV(8, 1, 1, "activation=linear") },
+    { "more of them, in slices", 1, 48, 64, 62, CONV(32, 3, 1, "activation=selu") CONV(8, 1, 1, "activation=linear") },
     { "noise", 8, 3, 9, 8, CONV(16, 3, 1, "noise=.4\nactivation=selu") "[maxpool]\nsize=2\nstride=2\n"
       CONV(24, 3, 1, "noise=.3\nbatch_normalize=1\nactivation=leaky") CONV(8, 1, 1, "activation=linear") },
     { "noise of one image of many channels", 1, 64, 9, 8, CONV(112, 3, 1, "noise=.4\nactivation=selu") },
