@@ -18,8 +18,9 @@
 enum { CHUNKS = 8 };
 
 /* Outputs of a call for which Winograd's tiles pay, and for which half as many chunks are
- * worth it: a call transforms all filters. */
-enum { LEAST_OUTPUTS = 256, MANY_OUTPUTS = 1024 };
+ * worth it: a call reads all filters, four times as many values when transformed. Few
+ * filters are read from the nearest caches. */
+enum { LEAST_OUTPUTS = 256, LEAST_OUTPUTS_OF_FEW = 128, MANY_OUTPUTS = 1024, FEW_WEIGHTS = 9 * 128 * 128 };
 
 /* What a call reads and writes should stay in the second-level cache. */
 enum { CALL_BYTES = 1024 << 10 };
@@ -58,12 +59,14 @@ static int has_tiles(const layer *l)
            snn_conv_has_tiles() && !snn_is_left_out("SNN_WINOGRAD");
 }
 
+static size_t least_outputs(const layer *l) { return l->nweights > FEW_WEIGHTS ? LEAST_OUTPUTS : LEAST_OUTPUTS_OF_FEW; }
+
 /* Images of a chunk; a function of the layer alone. */
 static size_t chunk_images(const layer *l)
 {
     size_t batch = (size_t)l->batch, plane = (size_t)l->out_h * (size_t)l->out_w;
     size_t images = batch / largest_divisor(batch, CHUNKS), more = batch / largest_divisor(batch, CHUNKS / 2);
-    return has_tiles(l) && images * plane < MANY_OUTPUTS && more * plane >= LEAST_OUTPUTS ? more : images;
+    return has_tiles(l) && images * plane < MANY_OUTPUTS && more * plane >= least_outputs(l) ? more : images;
 }
 
 /* Two images side by side, which are read one by one where a call has one such pair. */
@@ -97,7 +100,7 @@ static size_t slices_of_groups(const layer *l, const snn_plan *p)
 /* A function of the layer alone, not of its slices. */
 static int suits_winograd(const layer *l)
 {
-    return has_tiles(l) && images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w >= LEAST_OUTPUTS;
+    return has_tiles(l) && images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w >= least_outputs(l);
 }
 
 /* block: of the plan; tiles are of the whole convolution's, which planning may not have reached. */

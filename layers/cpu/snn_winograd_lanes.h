@@ -76,20 +76,25 @@ WIDE_INLINE vec fused(float a, vec b, vec c) { return fused_vectors(all(a), b, c
 /* --------------------------------------------------------------- transforms
  *
  * Each takes a line of a square, `step` vectors from value to value, to another one. A square is
- * transformed by its rows, then by its columns. */
+ * transformed by its rows and by its columns. */
 
-/* B^T x: 6 values to 6. */
-WIDE_INLINE void input_line(const vec *x, size_t step, vec *to, size_t to_step)
+/* B^T x, 6 values to 6: the first of these, and the last of others; and the two at a point and at its negative, of which
+ * `factor` is the one, `other2` the square of the other point. */
+WIDE_INLINE vec input_end(vec x0, vec x2, vec x4) { return fused(A2 * B2, x0, fused(-(A2 + B2), x2, x4)); }
+
+WIDE_INLINE void input_pair(vec x1, vec x2, vec x3, vec x4, float factor, float other2, vec *at, vec *at_negative)
 {
-    vec x0 = x[0], x1 = x[step], x2 = x[2 * step], x3 = x[3 * step], x4 = x[4 * step], x5 = x[5 * step];
-    vec even = fused(-B2, x2, x4), odd = all(A1) * fused(-B2, x1, x3);
-    vec even2 = fused(-A2, x2, x4), odd2 = all(B1) * fused(-A2, x1, x3);
-    to[0] = fused(A2 * B2, x0, fused(-(A2 + B2), x2, x4));
-    to[to_step] = even + odd;
-    to[2 * to_step] = even - odd;
-    to[3 * to_step] = even2 + odd2;
-    to[4 * to_step] = even2 - odd2;
-    to[5 * to_step] = fused(A2 * B2, x1, fused(-(A2 + B2), x3, x5));
+    vec even = fused(-other2, x2, x4), odd = all(factor) * fused(-other2, x1, x3);
+    *at = even + odd;
+    *at_negative = even - odd;
+}
+
+WIDE_INLINE void input_line(const vec *x, vec *to)
+{
+    to[0] = input_end(x[0], x[2], x[4]);
+    input_pair(x[1], x[2], x[3], x[4], A1, B2, &to[1], &to[2]);
+    input_pair(x[1], x[2], x[3], x[4], B1, A2, &to[3], &to[4]);
+    to[5] = input_end(x[1], x[3], x[5]);
 }
 
 /* A^T m: 6 values to 4. */
@@ -144,8 +149,8 @@ WIDE_INLINE void filter_gradient_line(const vec *s, size_t step, vec *to, size_t
 
 /* y[row][0..LANES*vectors] of `rows` rows = the sum over k of a[row * a_row + k * a_step] times the vectors
  * b[k * b_step]. */
-WIDE_INLINE void multiply_block(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_step, size_t count,
-                                float *y, size_t y_row, const int rows, const int vectors)
+WIDE_INLINE void multiply_block(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_step, size_t ahead,
+                                size_t count, float *y, size_t y_row, const int rows, const int vectors)
 {
     vec sum[MOST_ROWS][2];
     const float *row[(MOST_ROWS + 2) / 3];  /* of every third one: a pointer to each would not fit into the registers */
@@ -160,6 +165,8 @@ WIDE_INLINE void multiply_block(const float *a, size_t a_row, size_t a_step, con
     }
     for (k = 0; k < count; ++k, b += b_step) {
         vec left = load(b), right = vectors > 1 ? load(b + LANES) : left;
+        __builtin_prefetch(b + ahead, 0, 2);
+        if (vectors > 1 && LANES == 16) __builtin_prefetch(b + ahead + LANES, 0, 2);
 #pragma GCC unroll 14
         for (r = 0; r < rows; ++r) {
             vec one = all(row[r / 3][(size_t)(r % 3) * a_row]);
@@ -180,7 +187,7 @@ typedef struct {
     const float *a;
     size_t rows, a_row, a_step;
     const float *b;
-    size_t b_step;
+    size_t b_step, ahead;       /* what is wanted next begins so many floats behind b */
     size_t count;
     float *y;
     size_t y_row;
@@ -188,7 +195,7 @@ typedef struct {
 
 #define ROWS(n) \
     case n: \
-        multiply_block(a, p->a_row, p->a_step, p->b, p->b_step, p->count, y, p->y_row, n, vectors); \
+        multiply_block(a, p->a_row, p->a_step, p->b, p->b_step, p->ahead, p->count, y, p->y_row, n, vectors); \
         break
 
 WIDE_INLINE void multiply_rows(const product *p, const int vectors)
@@ -246,28 +253,38 @@ typedef struct {
     size_t channels, point;     /* floats from tile to tile, from point to point */
 } tiles;
 
-/* For arrays of `channels` together, tiles of at most `bytes`, but as many as `least`. */
-static tiling tile(const snn_conv_shape *s, size_t h, size_t w, size_t channels, size_t bytes, size_t least)
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static tiling tiles_of(const snn_conv_shape *s, size_t h, size_t w)
 {
     tiling t;
-    size_t fit = bytes / (POINTS * sizeof(float) * channels) / MOST_ROWS * MOST_ROWS;
     t.across = (w + TILE - 1) / TILE;
     t.down = (h + TILE - 1) / TILE;
-    t.count = (size_t)s->batch * t.across * t.down;
-    t.at_once = fit < least ? least : fit;
-    if (t.at_once > t.count) t.at_once = t.count;
+    t.count = t.at_once = (size_t)s->batch * t.across * t.down;
     return t;
 }
 
+/* As many as fit into so many bytes, for arrays of `channels` together. */
+static size_t fitting(size_t bytes, size_t channels) { return bytes / (POINTS * sizeof(float) * channels) / MOST_ROWS * MOST_ROWS; }
+
+/* For what a pass puts out: as many times of about the same number as fit. All filters are read each time: they are to
+ * be no more bytes than the tiles that are written and read. */
 static tiling tile_pass(const snn_conv_shape *s, const images *y)
 {
-    return tile(s, y->h, y->w, (size_t)(s->c + s->n), CACHE, 2 * MOST_ROWS);
+    tiling t = tiles_of(s, y->h, y->w);
+    size_t c = (size_t)s->c, n = (size_t)s->n;
+    size_t some = larger(larger(fitting(CACHE, c + n), 2 * MOST_ROWS), c * n / (c + n) / 2), times = (t.count + some / 2) / some;
+    if (times > 1) t.at_once = (t.count + times - 1) / times;
+    return t;
 }
 
-/* How many of them are summed at a time must not depend on the filters, which may be a slice of a layer's. */
+/* How many are summed at a time must not depend on the filters, which may be a slice of a layer's. */
 static tiling tile_gradient(const snn_conv_shape *s)
 {
-    return tile(s, (size_t)s->out_h, (size_t)s->out_w, 2 * (size_t)s->c, 1 << 20, LEAST_SUMMED);
+    tiling t = tiles_of(s, (size_t)s->out_h, (size_t)s->out_w);
+    size_t some = larger(fitting(1 << 20, 2 * (size_t)s->c), LEAST_SUMMED);
+    if (some < t.count) t.at_once = some;
+    return t;
 }
 
 static size_t point_of(const tiling *t, size_t channels) { return t->at_once * channels + 64 / sizeof(float); }
@@ -318,131 +335,174 @@ static const float *block_of(const images *x, const float *values, size_t image,
     return values + (image * x->channels + block * LANES) * x->h * x->w;
 }
 
-/* What a square of pixels has of an image: its rows from `top` to before `bottom`, and of these the pixels that are
- * there, at so many floats from the row's begin. */
+/* A square of pixels: where each row begins, or zeros where the image has none, and which columns are there. A row may
+ * begin before its image does; only what is there is read. */
 typedef struct {
-    ptrdiff_t top, bottom, at[WINDOW];
+    const float *row[WINDOW];
     mask is_there[WINDOW];
 } view;
 
 WIDE_INLINE view view_of(const images *x, const place *p, const ptrdiff_t size)
 {
-    ptrdiff_t h = (ptrdiff_t)x->h - p->row, w = (ptrdiff_t)x->w, j;
+    ptrdiff_t j;
     view v;
-    v.top = p->row < 0 ? -p->row : 0;
-    v.bottom = h < size ? h : size;
     for (j = 0; j < size; ++j) {
         ptrdiff_t column = p->column + j;
-        int is_there = column >= 0 && column < w;
-        v.is_there[j] = mask_of(is_there);
-        v.at[j] = is_there ? column * LANES : 0;
+        v.is_there[j] = mask_of(column >= 0 && column < (ptrdiff_t)x->w);
     }
     return v;
 }
 
-/* Row i of the square, 0 where there is no image. */
-WIDE_INLINE void load_row(const view *v, const float *row, const ptrdiff_t size, vec *to)
+WIDE_INLINE void set_rows(view *v, const images *x, const float *values, const place *p, size_t block, const ptrdiff_t size)
 {
-    ptrdiff_t j;
-    for (j = 0; j < size; ++j) to[j] = load_if(v->is_there[j], row + v->at[j]);
+    static const float zeros[WINDOW * LANES] = { 0 };
+    const float *image = block_of(x, values, p->image, block);
+    ptrdiff_t i;
+    for (i = 0; i < size; ++i) {
+        ptrdiff_t row = p->row + i;
+        int is_there = row >= 0 && row < (ptrdiff_t)x->h;
+        v->row[i] = is_there ? image + (row * (ptrdiff_t)x->w + p->column) * LANES : zeros;
+    }
 }
 
-WIDE_INLINE void clear(vec *to, int count)
+WIDE_INLINE vec pixel(const view *v, int i, int j) { return load_if(v->is_there[j], v->row[i] + j * LANES); }
+
+/* A column of a square, which its rows' transforms have left. */
+WIDE_INLINE void store_input_column(const vec *x, float *to, size_t step)
 {
+    vec column[WINDOW];
     int i;
-    for (i = 0; i < count; ++i) to[i] = none();
+    input_line(x, column);
+#pragma GCC unroll 6
+    for (i = 0; i < WINDOW; ++i) store(column[i], to + (size_t)(i * WINDOW) * step);
+}
+
+/* B^T x B. The columns are made two by two, as registers hold them: to read x again is less than to keep all 36 values. */
+WIDE_INLINE void input_square(const view *v, float *to, size_t step)
+{
+    vec one[WINDOW], other[WINDOW];
+    int i;
+#pragma GCC unroll 6
+    for (i = 0; i < WINDOW; ++i) one[i] = input_end(pixel(v, i, 0), pixel(v, i, 2), pixel(v, i, 4));
+    store_input_column(one, to, step);
+#pragma GCC unroll 6
+    for (i = 0; i < WINDOW; ++i) {
+        input_pair(pixel(v, i, 1), pixel(v, i, 2), pixel(v, i, 3), pixel(v, i, 4), A1, B2, &one[i], &other[i]);
+    }
+    store_input_column(one, to + step, step);
+    store_input_column(other, to + 2 * step, step);
+#pragma GCC unroll 6
+    for (i = 0; i < WINDOW; ++i) {
+        input_pair(pixel(v, i, 1), pixel(v, i, 2), pixel(v, i, 3), pixel(v, i, 4), B1, A2, &one[i], &other[i]);
+    }
+    store_input_column(one, to + 3 * step, step);
+    store_input_column(other, to + 4 * step, step);
+#pragma GCC unroll 6
+    for (i = 0; i < WINDOW; ++i) one[i] = input_end(pixel(v, i, 1), pixel(v, i, 3), pixel(v, i, 5));
+    store_input_column(one, to + 5 * step, step);
 }
 
 WIDE static void transform_input(const images *x, const float *values, const tiling *t, size_t first, size_t count,
                                  ptrdiff_t pad, const tiles *to)
 {
-    size_t blocks = x->channels / LANES, k, block;
+    size_t blocks = x->channels / LANES, step = to->point, k, block;
     place p = place_of(t, first, pad);
     for (k = 0; k < count; ++k, move_on(t, pad, &p)) {
+        float *at = to->at + k * to->channels;
         view v = view_of(x, &p, WINDOW);
         for (block = 0; block < blocks; ++block) {
-            const float *image = block_of(x, values, p.image, block);
-            float *at = to->at + k * to->channels + block * LANES;
-            vec lines[POINTS];
-            ptrdiff_t i, j;
-            for (i = 0; i < WINDOW; ++i) {
-                vec row[WINDOW];
-                if (i < v.top || i >= v.bottom) {
-                    clear(lines + i * WINDOW, WINDOW);
-                    continue;
-                }
-                load_row(&v, image + (p.row + i) * (ptrdiff_t)x->w * LANES, WINDOW, row);
-                input_line(row, 1, lines + i * WINDOW, 1);
-            }
-            for (j = 0; j < WINDOW; ++j) {
-                vec column[WINDOW];
-                input_line(lines + j, WINDOW, column, 1);
-                for (i = 0; i < WINDOW; ++i) store(column[i], at + (size_t)(i * WINDOW + j) * to->point);
-            }
+            set_rows(&v, x, values, &p, block, WINDOW);
+            input_square(&v, at + block * LANES, step);
         }
     }
+}
+
+/* A dy A; returns the sum of dy. */
+WIDE_INLINE vec gradient_square(const view *v, float *to, size_t step)
+{
+    vec lines[TILE * WINDOW], sum = none();
+    int i, j;
+#pragma GCC unroll 4
+    for (i = 0; i < TILE; ++i) {
+        vec row[TILE];
+#pragma GCC unroll 4
+        for (j = 0; j < TILE; ++j) {
+            row[j] = pixel(v, i, j);
+            sum += row[j];
+        }
+        gradient_line(row, 1, lines + i * WINDOW, 1);
+    }
+#pragma GCC unroll 6
+    for (j = 0; j < WINDOW; ++j) {
+        vec column[WINDOW];
+        gradient_line(lines + j, WINDOW, column, 1);
+#pragma GCC unroll 6
+        for (i = 0; i < WINDOW; ++i) store(column[i], to + (size_t)(i * WINDOW + j) * step);
+    }
+    return sum;
 }
 
 /* dbias: sums of a filter each; NULL: not wanted. */
 WIDE static void transform_gradient(const images *y, const float *values, const tiling *t, size_t first, size_t count,
                                     const tiles *to, float *dbias)
 {
-    size_t blocks = y->channels / LANES, k, block;
+    size_t blocks = y->channels / LANES, step = to->point, k, block;
     place p = place_of(t, first, 0);
     for (k = 0; k < count; ++k, move_on(t, 0, &p)) {
+        float *at = to->at + k * to->channels;
         view v = view_of(y, &p, TILE);
         for (block = 0; block < blocks; ++block) {
-            const float *image = block_of(y, values, p.image, block);
-            float *at = to->at + k * to->channels + block * LANES;
-            vec lines[TILE * WINDOW], sum = none();
-            ptrdiff_t i, j;
-            for (i = 0; i < TILE; ++i) {
-                vec row[TILE];
-                if (i >= v.bottom) {
-                    clear(lines + i * WINDOW, WINDOW);
-                    continue;
-                }
-                load_row(&v, image + (p.row + i) * (ptrdiff_t)y->w * LANES, TILE, row);
-                for (j = 0; j < TILE; ++j) sum += row[j];
-                gradient_line(row, 1, lines + i * WINDOW, 1);
-            }
+            vec sum;
+            set_rows(&v, y, values, &p, block, TILE);
+            sum = gradient_square(&v, at + block * LANES, step);
             if (dbias) store(load(dbias + block * LANES) + sum, dbias + block * LANES);
-            for (j = 0; j < WINDOW; ++j) {
-                vec column[WINDOW];
-                gradient_line(lines + j, WINDOW, column, 1);
-                for (i = 0; i < WINDOW; ++i) store(column[i], at + (size_t)(i * WINDOW + j) * to->point);
-            }
         }
     }
 }
+
+/* A^T m A + b. */
+WIDE_INLINE void output_square(const float *from, size_t step, vec b, vec *square)
+{
+    vec lines[WINDOW * TILE];
+    int i, j;
+#pragma GCC unroll 6
+    for (i = 0; i < WINDOW; ++i) {
+        vec row[WINDOW];
+#pragma GCC unroll 6
+        for (j = 0; j < WINDOW; ++j) row[j] = load(from + (size_t)(i * WINDOW + j) * step);
+        output_line(row, 1, lines + i * TILE, 1);
+    }
+#pragma GCC unroll 4
+    for (j = 0; j < TILE; ++j) output_line(lines + j, TILE, square + j, TILE);
+#pragma GCC unroll 16
+    for (i = 0; i < TILE * TILE; ++i) square[i] += b;
+}
+
+WIDE_INLINE void put(vec value, int adds, float *to) { store(adds ? load(to) + value : value, to); }
 
 /* bias: of a filter each; NULL: none. */
 WIDE static void transform_output(const tiles *from, const tiling *t, size_t first, size_t count, const float *bias,
                                   int adds, const images *y, float *values)
 {
-    size_t blocks = y->channels / LANES, k, block;
+    size_t blocks = y->channels / LANES, step = from->point, row_step = y->w * LANES, k, block;
     place p = place_of(t, first, 0);
     for (k = 0; k < count; ++k, move_on(t, 0, &p)) {
-        ptrdiff_t rows = (ptrdiff_t)y->h - p.row, columns = (ptrdiff_t)y->w - p.column;
-        if (rows > TILE) rows = TILE;
-        if (columns > TILE) columns = TILE;
+        const float *at = from->at + k * from->channels;
+        ptrdiff_t rows = (ptrdiff_t)y->h - p.row, columns = (ptrdiff_t)y->w - p.column, i, j;
         for (block = 0; block < blocks; ++block) {
-            const float *at = from->at + k * from->channels + block * LANES;
-            float *to = values + (size_t)(block_of(y, values, p.image, block) - values);
-            vec lines[WINDOW * TILE], square[TILE * TILE], b = bias ? load(bias + block * LANES) : none();
-            ptrdiff_t i, j;
-            for (i = 0; i < WINDOW; ++i) {
-                vec row[WINDOW];
-                for (j = 0; j < WINDOW; ++j) row[j] = load(at + (size_t)(i * WINDOW + j) * from->point);
-                output_line(row, 1, lines + i * TILE, 1);
-            }
-            for (j = 0; j < TILE; ++j) output_line(lines + j, TILE, square + j, TILE);
-            for (i = 0; i < rows; ++i) {
-                float *line = to + ((size_t)(p.row + i) * y->w + (size_t)p.column) * LANES;
-                for (j = 0; j < columns; ++j) {
-                    vec sum = square[i * TILE + j] + b;
-                    store(adds ? load(line + j * LANES) + sum : sum, line + j * LANES);
+            float *to = values + (block_of(y, values, p.image, block) - values) + (size_t)p.row * row_step + p.column * LANES;
+            vec square[TILE * TILE];
+            output_square(at + block * LANES, step, bias ? load(bias + block * LANES) : none(), square);
+            if (rows >= TILE && columns >= TILE) {
+#pragma GCC unroll 4
+                for (i = 0; i < TILE; ++i) {
+#pragma GCC unroll 4
+                    for (j = 0; j < TILE; ++j) put(square[i * TILE + j], adds, to + (size_t)i * row_step + j * LANES);
                 }
+                continue;
+            }
+            for (i = 0; i < rows && i < TILE; ++i) {
+                for (j = 0; j < columns && j < TILE; ++j) put(square[i * TILE + j], adds, to + (size_t)i * row_step + j * LANES);
             }
         }
     }
@@ -510,6 +570,7 @@ static void multiply_tiles(const tiles *v, const float *transformed, size_t coun
             p.a_step = 1;
             p.b = transformed + panel_at(point, n, v->channels, m->channels);
             p.b_step = width;
+            p.ahead = v->channels * width;
             p.count = v->channels;
             p.y = m->at + point * m->point + n;
             p.y_row = m->channels;
@@ -605,6 +666,7 @@ static void multiply_gradients(const tiles *v, const tiles *z, size_t count, int
                 p.a_step = v->channels;
                 p.b = z->at + point * z->point + n;
                 p.b_step = z->channels;
+                p.ahead = z->point;
                 p.count = count;
                 p.y = sums + point * SOME_CHANNELS * PANEL;
                 p.y_row = PANEL;
@@ -635,8 +697,6 @@ static size_t bytes_of_tiles(const snn_conv_shape *s, tiling t)
 {
     return tiles_bytes(&t, (size_t)s->c) + tiles_bytes(&t, (size_t)s->n);
 }
-
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 static size_t bytes_of_room(const snn_conv_shape *s)
 {

@@ -151,11 +151,11 @@ CPU = [
 
 # Winograd's tiles, whose header is compiled once for each width of vectors: name, text, what it becomes.
 TILES = [
-    ("tile_reads_a_column_more", "column >= 0 && column < w;", "column >= 0 && column <= w;"),
-    ("tile_reads_a_row_more", "v.bottom = h < size ? h : size;", "v.bottom = h + 1 < size ? h + 1 : size;"),
+    ("tile_reads_a_column_more", "column < (ptrdiff_t)x->w", "column <= (ptrdiff_t)x->w"),
+    ("tile_reads_a_row_more", "row < (ptrdiff_t)x->h", "row <= (ptrdiff_t)x->h"),
     ("tile_writes_a_row_less", "rows = (ptrdiff_t)y->h - p.row,", "rows = (ptrdiff_t)y->h - p.row - 1,"),
-    ("tile_without_its_bias", "square[i * TILE + j] + b", "square[i * TILE + j] + 0 * b"),
-    ("gradient_of_a_tile_overwrites", "adds ? load(line + j * LANES) + sum", "adds ? sum"),
+    ("tile_without_its_bias", "square[i] += b", "square[i] += 0 * b"),
+    ("gradient_of_a_tile_overwrites", "adds ? load(to) + value", "adds ? value"),
     ("filters_that_are_not_turned", "turned ? TAPS - 1 - k : k", "k"),
     ("filters_learn_from_the_last_tiles_alone", "adds ? load(tap) + column[i]", "adds ? column[i]"),
     ("filters_learn_in_the_order_of_their_slice", "2 * (size_t)s->c", "(size_t)(s->c + s->n)"),

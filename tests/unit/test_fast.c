@@ -949,7 +949,10 @@ TEST(what_suits_is_convolved_by_tiles)
     static const struct { fast_case c; int suits; } some[] = {
         { { "tiles", 6, 16, 18, 15, CONV(32, 3, 1, "activation=selu") }, 1 },
         { { "tiles of one image", 1, 32, 16, 16, CONV(16, 3, 1, "activation=selu") }, 1 },
-        { { "few outputs", 1, 32, 15, 17, CONV(16, 3, 1, "activation=selu") }, 0 },
+        { { "few outputs", 1, 32, 127, 1, CONV(16, 3, 1, "activation=selu") }, 0 },
+        { { "enough outputs", 1, 32, 8, 16, CONV(16, 3, 1, "activation=selu") }, 1 },
+        { { "few outputs for many filters", 1, 128, 15, 17, CONV(144, 3, 1, "activation=selu") }, 0 },
+        { { "enough outputs for many filters", 1, 128, 16, 16, CONV(144, 3, 1, "activation=selu") }, 1 },
         { { "few channels", 6, 15, 18, 15, CONV(35, 3, 1, "activation=selu") }, 0 },
         { { "few filters", 6, 35, 18, 15, CONV(15, 3, 1, "activation=selu") }, 0 },
         { { "two images a call", 8, 32, 12, 12, CONV(16, 3, 1, "activation=selu") }, 1 },
