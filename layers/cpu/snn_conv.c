@@ -72,11 +72,14 @@ static size_t chunk_images(const layer *l)
 /* Two images side by side, which are read one by one where a call has one such pair. */
 static int reads_pairs(const layer *l) { return l->c == 2 * SNN_IMAGE_CHANNELS && groups_of(l) == 1; }
 
+/* Transformed filters are four times as many values; where they leave the cache anyway, each call of more images
+ * reads them once less. */
 static size_t images_at_once(const layer *l)
 {
-    size_t bytes = ((size_t)l->inputs + (size_t)l->outputs) * sizeof(float);
+    size_t bytes = ((size_t)l->inputs + (size_t)l->outputs) * sizeof(float), most = CALL_BYTES;
+    size_t filters = has_tiles(l) ? 4 * (size_t)l->nweights * sizeof(float) : 0;
     if (reads_pairs(l)) return 1;
-    return largest_divisor(chunk_images(l), CALL_BYTES / bytes);
+    return largest_divisor(chunk_images(l), (filters > most ? filters : most) / bytes);
 }
 
 static size_t most_slices(const layer *l)
