@@ -40,7 +40,7 @@ static void follow_slope(const layer *l, const point *at, const float *before)
 }
 
 /* The layer's own pass without its noise. */
-static void forward_quietly(const layer *l, snn_state s, void (*pass)(snn_layer_arg l, snn_state s))
+static void forward_quietly(layer *l, snn_state s, void (*pass)(snn_layer_arg l, snn_state s))
 {
     float noise = snn_step_set_noise(l, 0);
     pass(*l, s);
