@@ -604,6 +604,20 @@ TEST(a_chain_takes_two_gradient_buffers_however_long_it_is)
     net_free(net);
 }
 
+/* A convolution that runs the pool behind it reads the pool's gradient while it writes that of its own input. */
+TEST(a_pool_s_gradient_stands_beside_what_the_convolution_writes)
+{
+    fast_case c = { "pool", 8, 3, 16, 16, SELU_CONV SELU_CONV POOL(2, 2, "") SELU_CONV SELU_CONV };
+    network *net = net_by(&c, 1);
+    snn_plan input, pool;
+    snn_plan_training(net);
+    input = plan_at(net, 0);
+    pool = plan_at(net, 2);
+    CHECK(input.is_lent && pool.is_lent && pool.is_run);
+    CHECK(pool.dy_at >= input.dy_at + 8 * 16 * 16 * 16 || input.dy_at >= pool.dy_at + 8 * 16 * 8 * 8);
+    net_free(net);
+}
+
 /* Bytes of whole pages of an array that are in memory. */
 static size_t resident(const float *x, size_t count)
 {
@@ -1029,6 +1043,7 @@ int main(int argc, char **argv)
     RUN(buffers_are_lent_that_layers_of_ours_alone_write_and_read);
     RUN(loans_that_meet_stand_apart);
     RUN(a_chain_takes_two_gradient_buffers_however_long_it_is);
+    RUN(a_pool_s_gradient_stands_beside_what_the_convolution_writes);
     RUN(what_is_lent_or_handed_over_is_not_in_the_layers_own_memory);
     RUN(a_convolution_reads_two_images_where_they_are);
     RUN(what_is_skipped_follows_the_size);
