@@ -4,6 +4,7 @@
 
 #include "snn_activation.h"
 #include "snn_batchnorm.h"
+#include "snn_kept.h"
 #include "snn_mem.h"
 #include "snn_pool.h"
 #include "snn_scratch.h"
@@ -21,6 +22,9 @@ enum { CHUNKS = 8 };
  * worth it: a call reads all filters, four times as many values when transformed. Few
  * filters are read from the nearest caches. */
 enum { LEAST_OUTPUTS = 256, LEAST_OUTPUTS_OF_FEW = 128, MANY_OUTPUTS = 1024, FEW_WEIGHTS = 9 * 128 * 128 };
+
+/* The same where they are kept from call to call, and outputs from which on that is not worth its memory. */
+enum { LEAST_OUTPUTS_OF_KEPT = 64, MOST_OUTPUTS_OF_KEPT = 4096 };
 
 /* What a call reads and writes should stay in the second-level cache. */
 enum { CALL_BYTES = 1024 << 10 };
@@ -100,17 +104,26 @@ static size_t slices_of_groups(const layer *l, const snn_plan *p)
     return slices;
 }
 
-/* A function of the layer alone, not of its slices. */
-static int suits_winograd(const layer *l)
+static size_t outputs_of_call(const layer *l) { return images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w; }
+
+size_t snn_conv_bytes_to_keep(const layer *l)
 {
-    return has_tiles(l) && images_at_once(l) * (size_t)l->out_h * (size_t)l->out_w >= least_outputs(l);
+    size_t outputs = outputs_of_call(l);
+    if (!has_tiles(l) || outputs < LEAST_OUTPUTS_OF_KEPT || outputs > MOST_OUTPUTS_OF_KEPT) return 0;
+    return 4 * (size_t)l->nweights * sizeof(float);
+}
+
+/* A function of the layer and of whether its filters are kept, not of its slices. */
+static int suits_winograd(const layer *l, const snn_plan *p)
+{
+    return has_tiles(l) && (p->keeps_filters || outputs_of_call(l) >= least_outputs(l));
 }
 
 /* block: of the plan; tiles are of the whole convolution's, which planning may not have reached. */
-static size_t slices_of(const layer *l, int channels, int block, int whole_block)
+static size_t slices_of(const layer *l, const snn_plan *p, int channels, int block, int whole_block)
 {
     size_t most = most_slices(l), unit = (size_t)(block > VECTOR ? block : VECTOR);
-    if (suits_winograd(l) && (size_t)whole_block > unit) unit = (size_t)whole_block;
+    if (suits_winograd(l, p) && (size_t)whole_block > unit) unit = (size_t)whole_block;
     if (most > (size_t)channels / LEAST_CHANNELS) most = (size_t)channels / LEAST_CHANNELS;
     /* nor are slices that fill no vectors convolved as the whole is */
     return (size_t)channels % unit ? 1 : largest_divisor((size_t)channels / unit, most);
@@ -136,7 +149,7 @@ static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, 
     s.pad = l->pad;
     s.dilation = snn_dilation(l);
     s.bias = !l->batch_normalize;
-    s.winograd = suits_winograd(l);
+    s.winograd = suits_winograd(l, p);
     s.x_block = p->x_block;
     s.y_block = p->y_block;
     s.replaces = p->overwrites;
@@ -160,8 +173,8 @@ void snn_conv_plan_work(const layer *l, snn_plan *p)
     c->batch = l->batch;
     c->images = images_at_once(l);
     c->chunk_images = chunk_images(l);
-    c->slices = is_grouped ? slices_of_groups(l, p) : slices_of(l, l->n, p->y_block, snn_conv_output_block(l));
-    c->back_slices = is_grouped ? c->slices : slices_of(l, l->c, p->x_block, snn_conv_input_block(l));
+    c->slices = is_grouped ? slices_of_groups(l, p) : slices_of(l, p, l->n, p->y_block, snn_conv_output_block(l));
+    c->back_slices = is_grouped ? c->slices : slices_of(l, p, l->c, p->x_block, snn_conv_input_block(l));
     c->conv = conv_of(l, c->slices, is_grouped ? c->slices : 1, p);
     c->back = is_grouped ? c->conv : conv_of(l, 1, c->back_slices, p);
     c->weight_bytes = snn_scratch_round(snn_conv_weight_bytes(c->conv, SNN_CONV_FORWARD));
@@ -193,6 +206,7 @@ typedef struct {
     const snn_noise *noise;     /* noise=, of a pass of training; NULL: none */
     uint64_t noise_pass;
     size_t first_chunk;
+    snn_kept *kept;             /* NULL: weights are made for each pass */
     char *weights;              /* as oneDNN has them, slice after slice */
     float *sums;                /* [chunks at once][slices][sum_count]: weights, biases */
 } job;
@@ -216,6 +230,7 @@ static job job_of(const layer *l, snn_state s)
     j.noise_pass = snn_noise_pass(j.noise, snn_pass_of_all(snn_images_seen(s)));
     if (j.noise->noise <= 0 || !s.train || l->batch_normalize) j.noise = NULL;
     j.first_chunk = 0;
+    j.kept = NULL;
     j.weights = NULL;
     j.sums = NULL;
     return j;
@@ -229,6 +244,7 @@ typedef struct {
     const float *weights;
     size_t stride, bytes;       /* from slice to slice: the host's, oneDNN's */
     size_t pieces;              /* of a slice */
+    snn_kept *kept;
     char *reordered;
 } reordering;
 
@@ -237,7 +253,8 @@ static void reorder_pieces(void *context, size_t begin, size_t end)
     const reordering *r = (const reordering *)context;
     size_t i;
     for (i = begin; i < end; ++i) {
-        size_t k = i / r->pieces;
+        size_t k = i / r->pieces, piece = r->stride / r->pieces;
+        if (r->kept && snn_kept_holds(r->kept, i, r->weights + i * piece, piece)) continue;
         snn_conv_reorder_weights(r->conv, r->pass, r->weights + k * r->stride, r->reordered + k * r->bytes,
                                  (int)(i % r->pieces));
     }
@@ -265,6 +282,7 @@ static void reorder_weights(const job *j, snn_conv_pass pass)
     r.stride = of_channels ? (size_t)l->c / slices * (size_t)l->size * (size_t)l->size : (size_t)l->nweights / slices;
     r.bytes = pass == SNN_CONV_BACKWARD ? c->back_weight_bytes : c->weight_bytes;
     r.pieces = (size_t)snn_conv_weight_pieces(r.conv, pass);
+    r.kept = j->kept;
     r.reordered = j->weights;
     count = slices * r.pieces;
     snn_parallel(count, pieces_at_once(l, count), reorder_pieces, &r);
@@ -314,6 +332,17 @@ static void noise_images(const job *j, const layer *of, float *x, float *delta, 
 
 /* ------------------------------------------------------------------ forward */
 
+/* Filters for the forward pass, as they were kept or in the thread's room. */
+static void make_filters(job *j)
+{
+    const layer *l = j->l;
+    const snn_conv_plan *c = j->c;
+    size_t bytes = c->slices * c->weight_bytes, pieces = c->slices * (size_t)snn_conv_weight_pieces(c->conv, SNN_CONV_FORWARD);
+    if (j->p->keeps_filters) j->kept = snn_take_kept(l->weights, c->conv, bytes, pieces);
+    j->weights = (char *)(j->kept ? snn_kept_filters(j->kept) : snn_scratch(SNN_SCRATCH_LAYER, bytes));
+    reorder_weights(j, SNN_CONV_FORWARD);
+}
+
 /* The thread's room for what a call puts out, or for its gradient. */
 static float *handed_over(const job *j)
 {
@@ -344,9 +373,9 @@ void snn_forward_conv(snn_layer_arg l, snn_state s)
     /* A layer before stopbackward=1 has no room for a mini-batch's mean in AlexeyAB's and hank-ai's trees. */
     int measures = s.train && l.mean;
     job j = job_of(&l, s);
-    j.weights = (char *)snn_scratch(SNN_SCRATCH_LAYER, j.c->slices * j.c->weight_bytes);
-    reorder_weights(&j, SNN_CONV_FORWARD);
+    make_filters(&j);
     snn_parallel((size_t)l.batch / j.c->images * j.c->slices, 1, forward_calls, &j);
+    if (j.kept) snn_release_kept(j.kept);
     if (l.batch_normalize) snn_forward_batchnorm(&l, l.x ? l.x : l.output, measures);
 }
 

@@ -23,7 +23,10 @@ void snn_backward_conv(snn_layer_arg l, snn_state s);
 int snn_conv_input_block(const layer *l);
 int snn_conv_output_block(const layer *l);
 
-/* Sets p->conv for a layer whose blocks and overwrites are set. */
+/* What the layer's transformed filters take, where keeping them from one inference to the next pays; 0: it does not. */
+size_t snn_conv_bytes_to_keep(const layer *l);
+
+/* Sets p->conv for a layer whose blocks, overwrites and keeps_filters are set. */
 void snn_conv_plan_work(const layer *l, snn_plan *p);
 
 /* Whether the layer can leave the gradient of its input out and add it late. */

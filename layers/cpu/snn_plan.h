@@ -92,6 +92,7 @@ typedef struct {
     size_t dy_at;               /* and is there from the backward pass of that layer on */
     int runs_pool, is_run;      /* a convolution, and the [maxpool] behind it */
     int hands_over;             /* with runs_pool: y and dy are kept nowhere, a call's are the pool's at once */
+    int keeps_filters;          /* a convolution's transformed filters stay for the next pass (snn_kept.h) */
     int skips_route, is_skipped;    /* a convolution, and the [route] in front of it */
     /* Adds to dy what the layer behind has left out; NULL: nothing. */
     void (*late_gradient)(const layer *behind, snn_state s);

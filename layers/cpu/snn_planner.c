@@ -21,6 +21,7 @@ static void plan_on_gpu(const network *net)
 
 #include "snn_conv.h"
 #include "snn_gradients.h"
+#include "snn_kept.h"
 #include "snn_mem.h"
 #include "snn_pool.h"
 #include "snn_threads.h"
@@ -352,16 +353,32 @@ static int begin(const network *net)
     return trains;
 }
 
+/* What an inference keeps for the next one, up to what two nets may keep together. */
+static void plan_kept(const network *net)
+{
+    size_t left = SNN_KEPT_BYTES / 2;
+    int i;
+    for (i = 0; i < net->n; ++i) {
+        const layer *l = &net->layers[i];
+        size_t bytes = is_conv(l) ? snn_conv_bytes_to_keep(l) : 0;
+        if (!is_conv(l)) continue;
+        snn_record_of(l)->plan[0].keeps_filters = bytes > 0 && bytes <= left;
+        if (bytes <= left) left -= bytes;
+    }
+}
+
 void snn_plan_inference(const network *net)
 {
-    if (!snn_on_gpu()) plan_convolutions(net, 0);
+    if (snn_on_gpu()) return;
+    plan_kept(net);
+    plan_convolutions(net, 0);
 }
 
 static void plan_on_cpu(const network *net)
 {
     int trains = begin(net), arranges;
     arranges = trains && !snn_is_left_out("SNN_BLOCKS") && inputs_are_known(net);
-    plan_convolutions(net, 0);
+    snn_plan_inference(net);
     if (trains) plan_left_out(net);
     if (arranges) {
         plan_blocks(net);

@@ -287,7 +287,9 @@ static tiling tile_gradient(const snn_conv_shape *s)
     return t;
 }
 
-static size_t point_of(const tiling *t, size_t channels) { return t->at_once * channels + 64 / sizeof(float); }
+enum { LINE = 64 / sizeof(float) };
+
+static size_t point_of(const tiling *t, size_t channels) { return t->at_once * channels + LINE; }
 
 static size_t tiles_bytes(const tiling *t, size_t channels)
 {
@@ -511,10 +513,10 @@ WIDE static void transform_output(const tiles *from, const tiling *t, size_t fir
 /* ------------------------------------------------------------------ filters */
 
 /* Where the panel that begins with output channel n stands: [point][n / PANEL][inputs][PANEL], the last one of
- * LANES where no more are left. */
+ * LANES where no more are left, with a line between points as between those of tiles. */
 static size_t panel_at(size_t point, size_t n, size_t inputs, size_t outputs)
 {
-    return (point * outputs + n) * inputs;
+    return (point * outputs + n) * inputs + point * LINE;
 }
 
 static size_t panel_width(size_t n, size_t outputs) { return outputs - n < PANEL ? outputs - n : (size_t)PANEL; }
@@ -535,7 +537,7 @@ WIDE static void transform_filters(const float *from, size_t lane_step, int turn
 
 static size_t bytes_of_weights(const snn_conv_shape *s)
 {
-    return POINTS * (size_t)s->c * (size_t)s->n * sizeof(float);
+    return panel_at(POINTS, 0, (size_t)s->c, (size_t)s->n) * sizeof(float);
 }
 
 static void transform_weights(const snn_conv_shape *s, snn_conv_pass pass, const float *weights, float *transformed, size_t first,
@@ -549,7 +551,8 @@ static void transform_weights(const snn_conv_shape *s, snn_conv_pass pass, const
         for (i = 0; i < inputs; ++i) {
             for (lane = 0; lane < width; lane += LANES) {
                 transform_filters(weights + (n + lane) * output_step + i * input_step, output_step, back,
-                                  transformed + panel_at(0, n, inputs, outputs) + i * width + lane, inputs * outputs);
+                                  transformed + panel_at(0, n, inputs, outputs) + i * width + lane,
+                                  panel_at(1, 0, inputs, outputs));
             }
         }
     }

@@ -9,6 +9,7 @@
 #include "snn_conv.h"
 #include "snn_dnnl.h"
 #include "snn_gradients.h"
+#include "snn_kept.h"
 #include "snn_hooks.h"
 #include "snn_math.h"
 #include "snn_plan.h"
@@ -985,6 +986,126 @@ TEST(what_suits_is_convolved_by_tiles)
     }
 }
 
+/* ------------------------------------------------------------ kept filters */
+
+/* k: an inference keeps its transformed filters for the next one. */
+static char keeping_of(const network *net, int i)
+{
+    const snn_record *r = snn_record_of(&net->layers[i]);
+    if (r) CHECK(!r->plan[1].keeps_filters);
+    return r && r->plan[0].keeps_filters ? 'k' : '-';
+}
+
+TEST(an_inference_keeps_the_filters_of_small_maps)
+{
+    static const struct { fast_case c; char kept; } some[] = {
+        { { "few outputs", 1, 16, 7, 9, CONV(16, 3, 1, "activation=selu") }, '-' },
+        { { "enough outputs", 1, 16, 8, 8, CONV(16, 3, 1, "activation=selu") }, 'k' },
+        { { "many outputs", 1, 16, 64, 64, CONV(16, 3, 1, "batch_normalize=1\nactivation=selu") }, 'k' },
+        { { "too many outputs", 1, 16, 64, 65, CONV(16, 3, 1, "activation=selu") }, '-' },
+        { { "no tiles", 1, 16, 16, 16, CONV(16, 3, 2, "activation=selu") }, '-' },
+    };
+    size_t i;
+    for (i = 0; i < sizeof some / sizeof *some; ++i) {
+        network *net = net_by(&some[i].c, 1);
+        char want = snn_conv_has_tiles() ? some[i].kept : '-';
+        if (keeping_of(net, 0) != want) {
+            ++checks_failed;
+            printf("FAIL %s: got %c, want %c\n", some[i].c.name, keeping_of(net, 0), want);
+        }
+        net_free(net);
+    }
+}
+
+/* The first layer's are more than half of all that may be kept. */
+TEST(an_inference_keeps_no_more_than_there_is_room_for)
+{
+    fast_case c = { "large", 1, 1376, 8, 8,
+        "[convolutional]\nfilters=1376\nsize=3\nstride=1\npad=1\nactivation=selu\n"
+        "[convolutional]\nfilters=16\nsize=3\nstride=1\npad=1\nactivation=selu\n" };
+    network *net = net_by(&c, 1);
+    CHECK(keeping_of(net, 0) == '-');
+    CHECK(keeping_of(net, 1) == (snn_conv_has_tiles() ? 'k' : '-'));
+    net_free(net);
+}
+
+/* Weights that are changed after filters were made of them. */
+TEST(kept_filters_follow_the_weights)
+{
+    fast_case c = { "kept", 1, 32, 13, 13, CONV(64, 3, 1, "activation=selu") CONV(32, 3, 1, "batch_normalize=1\nactivation=leaky") };
+    size_t n = 32 * 13 * 13, k, places[] = { 0, 7, 9 * 32 * 64 - 1 };
+    float *input = normals(n, 1);
+    for (k = 0; k < sizeof places / sizeof *places; ++k) {
+        network *net = net_by(&c, 1), *other = net_by(&c, 1);
+        const float *got = net_last(net)->output, *want = net_last(other)->output;
+        net_run(net, input, NULL, NULL, 0, 0);
+        other->layers[0].weights[places[k]] += .5f;
+        net_run(other, input, NULL, NULL, 0, 0);
+        CHECK(memcmp(got, want, n * sizeof *got));
+        net->layers[0].weights[places[k]] += .5f;
+        net_run(net, input, NULL, NULL, 0, 0);
+        CHECK(!memcmp(got, want, n * sizeof *got));
+        net_run(net, input, NULL, NULL, 0, 0);
+        CHECK(!memcmp(got, want, n * sizeof *got));
+        net_free(net);
+        net_free(other);
+    }
+    free(input);
+}
+
+TEST(a_piece_is_held_while_nothing_of_it_changes)
+{
+    enum { COUNT = 1003 };
+    float weights[COUNT] = { 0 };
+    int form = 0, other = 0;
+    size_t i;
+    snn_kept *k = snn_take_kept(weights, &form, 4096, 2);
+    for (i = 0; i < COUNT; ++i) weights[i] = (float)i - 500;
+    CHECK(k && (size_t)snn_kept_filters(k) % 64 == 0);
+    CHECK(!snn_kept_holds(k, 0, weights, COUNT) && snn_kept_holds(k, 0, weights, COUNT));
+    CHECK(!snn_kept_holds(k, 1, weights, COUNT) && snn_kept_holds(k, 1, weights, COUNT));
+    for (i = 0; i < COUNT; ++i) {
+        weights[i] += 1;
+        CHECK(!snn_kept_holds(k, 0, weights, COUNT) && snn_kept_holds(k, 0, weights, COUNT));
+    }
+    weights[1] = -weights[1], weights[17] = -weights[17];       /* the highest bits of two words that meet */
+    CHECK(!snn_kept_holds(k, 0, weights, COUNT));
+    CHECK(!snn_take_kept(weights, &form, 4096, 2));             /* somebody has it */
+    snn_release_kept(k);
+    k = snn_take_kept(weights, &form, 4096, 2);
+    CHECK(snn_kept_holds(k, 0, weights, COUNT));
+    snn_release_kept(k);
+    k = snn_take_kept(weights, &other, 4096, 2);
+    CHECK(!snn_kept_holds(k, 0, weights, COUNT));
+    snn_release_kept(k);
+}
+
+TEST(what_was_kept_longest_ago_makes_room)
+{
+    float weights[4] = { 1, 2, 3, 4 };
+    size_t most = SNN_KEPT_BYTES / 3, i;
+    int form = 0;
+    snn_kept *k[4];
+    for (i = 0; i < 3; ++i) {
+        k[i] = snn_take_kept(&weights[i], &form, most, 1);
+        CHECK(k[i] && !snn_kept_holds(k[i], 0, &weights[i], 1));
+    }
+    CHECK(!snn_take_kept(&weights[3], &form, most, 1));         /* all are in use */
+    for (i = 3; i-- > 0;) snn_release_kept(k[i]);
+    snn_release_kept(snn_take_kept(&weights[0], &form, most, 1));
+    k[3] = snn_take_kept(&weights[3], &form, most, 1);
+    snn_release_kept(k[3]);
+    k[0] = snn_take_kept(&weights[0], &form, most, 1);
+    CHECK(snn_kept_holds(k[0], 0, &weights[0], 1));
+    snn_release_kept(k[0]);
+    k[2] = snn_take_kept(&weights[2], &form, most, 1);
+    CHECK(snn_kept_holds(k[2], 0, &weights[2], 1));
+    k[1] = snn_take_kept(&weights[1], &form, most, 1);
+    CHECK(!snn_kept_holds(k[1], 0, &weights[1], 1));
+    snn_release_kept(k[1]);
+    snn_release_kept(k[2]);
+}
+
 /* As printed by this program in a process of its own with that many threads,
  * as the number is read once. */
 static void digests(int threads, char text[CASES][32])
@@ -1034,6 +1155,11 @@ int main(int argc, char **argv)
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
     RUN(what_suits_is_convolved_by_tiles);
+    RUN(an_inference_keeps_the_filters_of_small_maps);
+    RUN(an_inference_keeps_no_more_than_there_is_room_for);
+    RUN(kept_filters_follow_the_weights);
+    RUN(a_piece_is_held_while_nothing_of_it_changes);
+    RUN(what_was_kept_longest_ago_makes_room);
     RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
     RUN(a_batch_normalization_of_its_own_works);
     RUN(a_layer_that_stops_back_propagation_gets_no_gradient);
