@@ -14,7 +14,12 @@
 
 typedef network snn_state;
 
+/* A test alone asks for what hank-ai's tree has, to see what that refuses. */
+#ifdef SNN_LAYER_BY_REFERENCE
+typedef layer &snn_layer_arg;
+#else
 typedef layer snn_layer_arg;
+#endif
 
 #define SNN_UPDATE_PARAMS update_args a
 #define SNN_UPDATE_ARGS a

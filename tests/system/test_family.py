@@ -140,10 +140,15 @@ def anchors_of_a_family_do_not_meet(_tree, folder):
 
 
 @test
-def every_file_is_cxx_too(tree, _folder):
-    """hank-ai's tree compiles the plugin as C++17. Debian's headers are C that C++ takes."""
-    folders = [os.path.join(ROOT, "layers"), *glob.glob(os.path.join(ROOT, "layers/*/"))]
-    includes = [f"-I{i}" for i in (*folders, os.path.join(tree, "include"), os.path.join(tree, "src"))]
+def every_file_is_cxx_too(tree, folder):
+    """hank-ai's tree compiles the plugin as C++17, and its callbacks take the layer itself. Debian's headers are C that
+    C++ takes; its callbacks become those."""
+    with open(os.path.join(tree, "include/darknet.h")) as f:
+        header = f.read()
+    with open(os.path.join(folder, "darknet.h"), "w") as f:
+        f.write(header.replace("(struct layer, ", "(struct layer &, "))
+    folders = [folder, os.path.join(ROOT, "layers"), *glob.glob(os.path.join(ROOT, "layers/*/"))]
+    includes = ["-DSNN_LAYER_BY_REFERENCE", *(f"-I{i}" for i in (*folders, os.path.join(tree, "include"), os.path.join(tree, "src")))]
     refused = []
     for file in sorted(glob.glob(os.path.join(ROOT, "layers/**/*.c"), recursive=True)):
         done = subprocess.run(["g++", "-fsyntax-only", "-w", "-std=c++17", "-x", "c++", *includes, file], text=True,
