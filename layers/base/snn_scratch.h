@@ -9,9 +9,9 @@
 extern "C" {
 #endif
 
-/* Slots: a layer's, while its own loops run; that of a loop over threads; what one call of such a loop
- * hands over to the next layer's; and a oneDNN primitive's within that. */
-typedef enum { SNN_SCRATCH_LAYER, SNN_SCRATCH_WORK, SNN_SCRATCH_CALL, SNN_SCRATCH_PRIMITIVE,
+/* Slots: a layer's, while its own loops run, and sums of its channels besides; that of a loop over threads; what one
+ * call of such a loop hands over to the next layer's; and a oneDNN primitive's within that. */
+typedef enum { SNN_SCRATCH_LAYER, SNN_SCRATCH_SUMS, SNN_SCRATCH_WORK, SNN_SCRATCH_CALL, SNN_SCRATCH_PRIMITIVE,
                SNN_SCRATCH_SLOTS } snn_scratch_slot;
 
 /* At least `bytes` bytes, aligned to 64, of the calling thread. Valid until the

@@ -24,8 +24,17 @@ double snn_sum_of_squares(const float *x, size_t n);
 /* Sum of x[i] y[i], in double. */
 double snn_dot(const float *x, const float *y, size_t n);
 
-/* Sum of (x[i] - a) (y[i] - b). */
-double snn_sum_of_products(const float *x, float a, const float *y, float b, size_t n);
+/* For batch normalization, of channels whose values stand in blocks of 1, 8 or 16, n values of each. What belongs
+ * to a channel, its mean and 1 / its deviation, is repeated to SNN_MOST_BLOCK values, so that what stands at k
+ * is of channel k % block. */
+
+/* sums[m] = the sum of (x - mean)^2 of channel m. */
+void snn_sum_squares_of_blocks(const float *x, const float *mean, size_t n, int block, double *sums);
+
+/* Of channel m, with d the gradient of what x was normalized to: sums[m] = the sum of d,
+ * sums[SNN_MOST_BLOCK + m] that of d (x - mean), sums[2 SNN_MOST_BLOCK + m] that of d (x - mean) inverse. */
+void snn_sum_gradients_of_blocks(const float *d, const float *x, const float *mean, const float *inverse, size_t n,
+                                 int block, double *sums);
 
 #ifdef __cplusplus
 }

@@ -5,19 +5,32 @@
 
 #include "snn_host_forward.h"
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* l->output = activation(scale * normalized + bias), all [batch][out_c][pixels].
- * x is what the convolution gave: l->x, or in a net made for inference alone
- * l->output itself. In training sets l->mean, l->variance, l->x_norm and the
- * rolling ones; otherwise normalizes by the rolling ones. */
-void snn_forward_batchnorm(layer *l, const float *x, int is_training);
+/* Arrays of the layer are [batch][out_c / block][pixels][block]: planes, or blocks (snn_plan.h). What is computed
+ * depends neither on the block nor on the number of threads. */
 
-/* delta, the gradient of l->output, becomes that of l->x; adds into
- * l->scale_updates and, where the host does, l->bias_updates. */
-void snn_backward_batchnorm(layer *l, float *delta, int is_training);
+/* sums[c] = the sum of channel c of so many of an image's, which x has; while what the convolution gave is in the cache. */
+void snn_batchnorm_sums(const layer *l, const float *x, int block, size_t channels, double *sums);
+
+/* l->output = activation(scale * normalized + bias).
+ * x is what the convolution gave: l->x, or in a net made for inference alone
+ * l->output itself. With sums, [batch][out_c] of x, which it changes, by the mini-batch's
+ * mean and variance; sets l->mean, l->variance and the rolling ones. NULL:
+ * by the rolling ones. */
+void snn_forward_batchnorm(layer *l, const float *x, int block, double *sums);
+
+/* delta, the gradient of l->output, becomes that before the activation, of which snn_batchnorm_gradient makes
+ * the gradient of l->x. Adds into l->scale_updates and l->bias_updates. */
+void snn_backward_batchnorm(layer *l, float *delta, int block, int is_training);
+
+/* That of l->x, in some images and channels; while what the convolution is about to read is in the cache. */
+void snn_batchnorm_gradient(const layer *l, float *delta, int block, size_t image, size_t images, size_t first, size_t channels,
+                            int is_training);
 
 /* A [batchnorm] of pjreddie's family writes to arrays that it does not have on the CPU:
  * makes them. free_layer frees them. */

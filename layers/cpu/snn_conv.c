@@ -208,6 +208,8 @@ typedef struct {
     size_t first_chunk;
     snn_kept *kept;             /* NULL: weights are made for each pass */
     char *weights;              /* as oneDNN has them, slice after slice */
+    double *channel_sums;       /* of each image's, for batch normalization; NULL: not wanted */
+    int train;
     float *sums;                /* [chunks at once][slices][sum_count]: weights, biases */
 } job;
 
@@ -232,6 +234,8 @@ static job job_of(const layer *l, snn_state s)
     j.first_chunk = 0;
     j.kept = NULL;
     j.weights = NULL;
+    j.channel_sums = NULL;
+    j.train = s.train;
     j.sums = NULL;
     return j;
 }
@@ -349,6 +353,15 @@ static float *handed_over(const job *j)
     return (float *)snn_scratch(SNN_SCRATCH_CALL, j->c->images * (size_t)j->l->outputs * sizeof(float));
 }
 
+static void sum_channels(const job *j, const float *y, size_t image, size_t k)
+{
+    size_t filters = (size_t)j->l->n, count = filters / j->c->slices, i;
+    for (i = 0; i < j->c->images; ++i) {
+        snn_batchnorm_sums(j->l, y + i * (size_t)j->l->outputs, j->p->y_block, count,
+                           j->channel_sums + (image + i) * filters + k * count);
+    }
+}
+
 static void forward_calls(void *context, size_t begin, size_t end)
 {
     const job *j = (const job *)context;
@@ -362,6 +375,7 @@ static void forward_calls(void *context, size_t begin, size_t end)
         snn_parts x = input_of(j, image, k);
         snn_conv_forward(c->conv, x.part, j->weights + k * c->weight_bytes,
                          l->biases + at_slice(0, (size_t)l->n, c->slices, k), y);
+        if (j->channel_sums) sum_channels(j, y, image, k);
         if (!l->batch_normalize) snn_activate(y, count, l->activation);
         if (j->noise) noise_images(j, l, y, NULL, image, k);
         if (j->pool) snn_maxpool_images(j->pool, y, j->p->y_block, image, c->images);
@@ -371,12 +385,14 @@ static void forward_calls(void *context, size_t begin, size_t end)
 void snn_forward_conv(snn_layer_arg l, snn_state s)
 {
     /* A layer before stopbackward=1 has no room for a mini-batch's mean in AlexeyAB's and hank-ai's trees. */
-    int measures = s.train && l.mean;
+    int measures = l.batch_normalize && s.train && l.mean;
     job j = job_of(&l, s);
+    size_t bytes = (size_t)l.batch * (size_t)l.n * sizeof *j.channel_sums;
+    if (measures) j.channel_sums = (double *)snn_scratch(SNN_SCRATCH_SUMS, bytes);
     make_filters(&j);
     snn_parallel((size_t)l.batch / j.c->images * j.c->slices, 1, forward_calls, &j);
     if (j.kept) snn_release_kept(j.kept);
-    if (l.batch_normalize) snn_forward_batchnorm(&l, l.x ? l.x : l.output, measures);
+    if (l.batch_normalize) snn_forward_batchnorm(&l, l.x ? l.x : l.output, j.p->y_block, j.channel_sums);
 }
 
 /* ----------------------------------------------------------------- backward */
@@ -408,7 +424,11 @@ static void backward_activation(const job *j, float *dy, size_t image, size_t at
         snn_maxpool_gradient(pool, j->pool_dy, dy, j->p->y_block, j->p->overwritten, image, images);
         if (j->p->overwritten) return;
     }
-    if (l->batch_normalize) return;
+    if (l->batch_normalize) {
+        size_t channels = (size_t)l->n / j->c->slices;
+        snn_batchnorm_gradient(l, j->dy, j->p->y_block, image, images, k * channels, channels, j->train);
+        return;
+    }
     leave_noise(j, l, j->dy, image, at, k);
     snn_activation_gradient(l->output + at, images * (size_t)l->outputs / j->c->slices, l->activation, dy);
 }
@@ -503,7 +523,7 @@ void snn_backward_conv(snn_layer_arg l, snn_state s)
     size_t chunks = (size_t)l.batch / c->chunk_images, at_once, left, some, pieces;
     size_t bytes = c->sum_count * c->slices * sizeof(float), weight_bytes = c->back_slices * c->back_weight_bytes;
     addition a;
-    if (l.batch_normalize) snn_backward_batchnorm(&l, j.dy, s.train);
+    if (l.batch_normalize) snn_backward_batchnorm(&l, j.dy, j.p->y_block, s.train);
     if (!j.p->leaves_dx) j.dx = snn_input_gradient(s, s.index - 1);
 
     at_once = SUM_BYTES / bytes;

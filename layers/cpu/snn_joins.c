@@ -171,6 +171,7 @@ static inline void add_by(const float *SNN_RESTRICT y, float scale, int stride, 
 SNN_SIMD static void repeat_row(const float *x, float scale, int stride, int block, float *y, int n)
 {
     if (stride == 2 && block == 1) repeat_by(x, scale, 2, 1, y, n);
+    else if (stride == 2 && block == 8) repeat_by(x, scale, 2, 8, y, n);
     else if (stride == 2 && block == 16) repeat_by(x, scale, 2, 16, y, n);
     else repeat_by(x, scale, stride, block, y, n);
 }
@@ -178,6 +179,7 @@ SNN_SIMD static void repeat_row(const float *x, float scale, int stride, int blo
 SNN_SIMD static void add_row(const float *y, float scale, int stride, int block, float *x, int n)
 {
     if (stride == 2 && block == 1) add_by(y, scale, 2, 1, x, n);
+    else if (stride == 2 && block == 8) add_by(y, scale, 2, 8, x, n);
     else if (stride == 2 && block == 16) add_by(y, scale, 2, 16, x, n);
     else add_by(y, scale, stride, block, x, n);
 }

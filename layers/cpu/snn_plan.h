@@ -32,7 +32,7 @@
  * nChw16c (or nChw8c), [channel / 16][row][column][16]. Where one convolution reads what
  * another one has written, with nothing but pools, sums, routes and upsampling between
  * them, x and y of such layers stay in blocks, and two changes of layout less are made in
- * each pass. Batch normalization wants planes: its output is nchw.
+ * each pass. What batch normalization keeps of such a layer, l.x, stays in blocks too.
  *
  * Gradient buffers with at most one writer are not cleared first; where the writer is a
  * convolution, or a [maxpool] that one runs, it writes over what is in them.

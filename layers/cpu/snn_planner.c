@@ -89,7 +89,7 @@ static int block_of_net(const network *net)
 /* Whether the layer can write blocks, whoever reads them. */
 static int can_write_blocks(const layer *l, int block)
 {
-    if (is_conv(l)) return !l->batch_normalize && snn_conv_output_block(l) == block;
+    if (is_conv(l)) return snn_conv_output_block(l) == block;
     return keeps_layout(l) && l->out_c % block == 0;
 }
 

@@ -178,6 +178,7 @@ SNN_SIMD static void max_row(const job *j, size_t plane, size_t out, span y)
         float *to = l->output + out;
         int *at = l->indexes ? l->indexes + out : NULL;
         if (block == 16) maximum_of_blocks(l, in, (int)plane, y, x, 16, to, at);
+        else if (block == 8) maximum_of_blocks(l, in, (int)plane, y, x, 8, to, at);
         else maximum_of_blocks(l, in, (int)plane, y, x, block, to, at);
     }
 }
@@ -192,6 +193,7 @@ SNN_SIMD static void gradient_row(const job *j, size_t plane, size_t out, span y
         const float *from = j->dy + out;
         const int *at = l->indexes + out;
         if (block == 16) gradient_of_blocks(l, dx, (int)plane, y, x, 16, from, at);
+        else if (block == 8) gradient_of_blocks(l, dx, (int)plane, y, x, 8, from, at);
         else gradient_of_blocks(l, dx, (int)plane, y, x, block, from, at);
     }
 }
