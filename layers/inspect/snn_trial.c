@@ -1,6 +1,7 @@
 #include "snn_trial.h"
 #include "snn_layers.h"
 #include "snn_mem.h"
+#include "snn_rand.h"
 #include "snn_random.h"
 #include "snn_step.h"
 
@@ -88,13 +89,23 @@ static int is_dropout(const layer *l)
     return l->type == DROPOUT || (type && type->drops);
 }
 
+/* A layer draws the same numbers in each pass; with seed= in the cfg srand() changes nothing. */
+static void draw_as_before(int index)
+{
+    snn_rand_state r;
+    srand((unsigned)index);
+    r = snn_rand_now();
+    r.drawn = (uint64_t)index << 32;
+    snn_rand_resume(r);
+}
+
 void snn_trial_forward(const snn_trial *p, int index)
 {
     layer *l = &p->net->layers[index];
     snn_state s = state_of(p, index);
     if (p->keeps_all && is_dropout(l)) s.train = 0;
     if (p->keeps_all) snn_step_set_noise(l, 0);
-    srand((unsigned)index);
+    draw_as_before(index);
     l->forward(*l, s);
 }
 

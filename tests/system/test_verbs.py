@@ -49,6 +49,9 @@ RIGHT = {
     "classifier": WHITE + conv(8, activation="leaky", more=BN) + "[reorg]\nstride=2\n" +
         conv(5, 1, "linear") + "[avgpool]\n[softmax]\n",
     "dropout_after_relu": conv(6, activation="relu") + "[dropout]\nprobability=.3\n" + HEAD,
+    "dropout_of_a_seed": "seed=3\n" + conv(6, activation="relu") + "[dropout]\nprobability=.3\n" + HEAD,
+    "bn_of_few_values": "seed=1\n" + 2 * (conv(16, activation="leaky", more=BN) + "[maxpool]\nsize=2\nstride=2\n") +
+        2 * conv(16, activation="leaky", more=BN) + HEAD,
     # Where what is above 0 has noise, 0 is a kink.
     "noise": 3 * (conv(24, more=NOISE) + conv(24, more=NOISE) + "[maxpool]\nsize=2\nstride=1\n") + HEAD,
     "noise_with_bn": 4 * conv(24, activation="leaky", more=BN + NOISE) + HEAD,

@@ -946,8 +946,17 @@ static void update(network *net)
     family_update(net);
 }
 
+/* hank-ai's tree is compiled for the processor that it is built on: with fused products its sums are rounded once. */
+static int host_fuses_products(void)
+{
+    float x = 1 + 1 / 4096.f, y = -1 - 1 / 2048.f;
+    axpy_cpu(1, x, &x, 1, &y, 1);
+    return y != 0;
+}
+
 TEST(an_update_gives_the_hosts_bits)
 {
+    double allowed = host_fuses_products() ? 1e-6 : 0;
     fast_case c = { "update", 8, 3, 8, 8,
                     CONV(64, 3, 1, "batch_normalize=1\nactivation=leaky") CONV(61, 3, 1, "activation=selu") };
     network *fast = net_by(&c, 1), *slow = net_by(&c, 0);
@@ -960,7 +969,7 @@ TEST(an_update_gives_the_hosts_bits)
         array x[ARRAYS], y[ARRAYS];
         arrays_of(&fast->layers[i], x);
         arrays_of(&slow->layers[i], y);
-        for (k = 0; k < ARRAYS; ++k) compare(&c, i, x[k].name, x[k].values, y[k].values, x[k].count, 0);
+        for (k = 0; k < ARRAYS; ++k) compare(&c, i, x[k].name, x[k].values, y[k].values, x[k].count, allowed);
     }
     net_free(fast);
     net_free(slow);
