@@ -404,17 +404,39 @@ WIDE_INLINE void input_square(const view *v, float *to, size_t step)
     store_input_column(one, to + 5 * step, step);
 }
 
+/* For the columns that the tile after the next one is the first to read. */
+WIDE_INLINE void ask_ahead(const view *v)
+{
+    enum { BYTES = TILE * LANES * sizeof(float) };
+    size_t i, at;
+#pragma GCC unroll 6
+    for (i = 0; i < WINDOW; ++i) {
+#pragma GCC unroll 4
+        for (at = 0; at < BYTES; at += 64) __builtin_prefetch((const char *)(v->row[i] + (WINDOW + TILE) * LANES) + at, 0, 3);
+    }
+}
+
+/* A line of the cache of channels after the other, along a row of tiles: rows and blocks of an image are often a power of 2
+ * apart, and those of all channels would be in each other's way. */
 WIDE static void transform_input(const images *x, const float *values, const tiling *t, size_t first, size_t count,
                                  ptrdiff_t pad, const tiles *to)
 {
-    size_t blocks = x->channels / LANES, step = to->point, k, block;
-    place p = place_of(t, first, pad);
-    for (k = 0; k < count; ++k, move_on(t, pad, &p)) {
-        float *at = to->at + k * to->channels;
-        view v = view_of(x, &p, WINDOW);
-        for (block = 0; block < blocks; ++block) {
-            set_rows(&v, x, values, &p, block, WINDOW);
-            input_square(&v, at + block * LANES, step);
+    enum { AT_ONCE = LINE / LANES };
+    size_t blocks = x->channels / LANES, step = to->point, at = 0, some, k, line, block;
+    for (; at < count; at += some) {
+        place begin = place_of(t, first + at, pad), p;
+        size_t left = t->across - (first + at) % t->across;
+        some = left < count - at ? left : count - at;
+        for (line = 0; line < blocks; line += AT_ONCE) {
+            p = begin;
+            for (k = at; k < at + some; ++k, p.column += TILE) {
+                view v = view_of(x, &p, WINDOW);
+                for (block = line; block < blocks && block < line + AT_ONCE; ++block) {
+                    set_rows(&v, x, values, &p, block, WINDOW);
+                    ask_ahead(&v);
+                    input_square(&v, to->at + k * to->channels + block * LANES, step);
+                }
+            }
         }
     }
 }

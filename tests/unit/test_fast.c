@@ -136,7 +136,11 @@ static void arrays_of(layer *l, array a[ARRAYS])
         { l->weight_updates, weights, "weight_updates" },
         { l->bias_updates, biases, "bias_updates" }, { l->scale_updates, scales, "scale_updates" },
     };
-    memcpy(a, list, sizeof list);
+    int k;
+    for (k = 0; k < ARRAYS; ++k) {
+        a[k] = list[k];
+        if (!a[k].values) a[k].count = 0;       /* of a frozen layer in AlexeyAB's and hank-ai's trees */
+    }
 }
 
 /* Random biases and scales, and updates as an earlier mini-batch leaves them;
