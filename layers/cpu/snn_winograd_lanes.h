@@ -367,6 +367,14 @@ WIDE_INLINE void set_rows(view *v, const images *x, const float *values, const p
     }
 }
 
+/* Asks for the pixels of a tile's row, which may be in memory alone: a processor foresees rows, of which a tile has pieces. */
+WIDE_INLINE void ask_for(const float *at)
+{
+    size_t k;
+#pragma GCC unroll 4
+    for (k = 0; k < TILE * LANES; k += LINE) __builtin_prefetch(at + k);
+}
+
 WIDE_INLINE vec pixel(const view *v, int i, int j) { return load_if(v->is_there[j], v->row[i] + j * LANES); }
 
 /* A column of a square, which its rows' transforms have left. */
@@ -404,25 +412,13 @@ WIDE_INLINE void input_square(const view *v, float *to, size_t step)
     store_input_column(one, to + 5 * step, step);
 }
 
-/* For the columns that the tile after the next one is the first to read. */
-WIDE_INLINE void ask_ahead(const view *v)
-{
-    enum { BYTES = TILE * LANES * sizeof(float) };
-    size_t i, at;
-#pragma GCC unroll 6
-    for (i = 0; i < WINDOW; ++i) {
-#pragma GCC unroll 4
-        for (at = 0; at < BYTES; at += 64) __builtin_prefetch((const char *)(v->row[i] + (WINDOW + TILE) * LANES) + at, 0, 3);
-    }
-}
-
 /* A line of the cache of channels after the other, along a row of tiles: rows and blocks of an image are often a power of 2
  * apart, and those of all channels would be in each other's way. */
 WIDE static void transform_input(const images *x, const float *values, const tiling *t, size_t first, size_t count,
                                  ptrdiff_t pad, const tiles *to)
 {
     enum { AT_ONCE = LINE / LANES };
-    size_t blocks = x->channels / LANES, step = to->point, at = 0, some, k, line, block;
+    size_t blocks = x->channels / LANES, step = to->point, at = 0, some, k, line, block, i;
     for (; at < count; at += some) {
         place begin = place_of(t, first + at, pad), p;
         size_t left = t->across - (first + at) % t->across;
@@ -433,7 +429,7 @@ WIDE static void transform_input(const images *x, const float *values, const til
                 view v = view_of(x, &p, WINDOW);
                 for (block = line; block < blocks && block < line + AT_ONCE; ++block) {
                     set_rows(&v, x, values, &p, block, WINDOW);
-                    ask_ahead(&v);
+                    for (i = 0; i < WINDOW; ++i) ask_for(v.row[i] + (WINDOW + TILE) * LANES);
                     input_square(&v, to->at + k * to->channels + block * LANES, step);
                 }
             }
@@ -516,6 +512,7 @@ WIDE static void transform_output(const tiles *from, const tiling *t, size_t fir
         for (block = 0; block < blocks; ++block) {
             float *to = values + (block_of(y, values, p.image, block) - values) + (size_t)p.row * row_step + p.column * LANES;
             vec square[TILE * TILE];
+            for (i = 0; i < TILE; ++i) ask_for(to + (size_t)i * row_step + TILE * LANES);
             output_square(at + block * LANES, step, bias ? load(bias + block * LANES) : none(), square);
             if (rows >= TILE && columns >= TILE) {
 #pragma GCC unroll 4

@@ -950,12 +950,15 @@ static void update(network *net)
     family_update(net);
 }
 
-/* hank-ai's tree is compiled for the processor that it is built on: with fused products its sums are rounded once. */
+/* OpenBLAS's axpy, which hank-ai's tree takes where it is there, rounds products and sums once. */
 static int host_fuses_products(void)
 {
-    float x = 1 + 1 / 4096.f, y = -1 - 1 / 2048.f;
-    axpy_cpu(1, x, &x, 1, &y, 1);
-    return y != 0;
+    enum { COUNT = 64 };
+    float x[COUNT], y[COUNT], a = 1 + 1 / 4096.f;
+    int i;
+    for (i = 0; i < COUNT; ++i) x[i] = a, y[i] = -1 - 1 / 2048.f;
+    axpy_cpu(COUNT, a, x, 1, y, 1);
+    return y[0] != 0;
 }
 
 TEST(an_update_gives_the_hosts_bits)
