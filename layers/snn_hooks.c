@@ -7,6 +7,7 @@
 #include "snn_exact_sum.h"
 #include "snn_fast.h"
 #include "snn_files.h"
+#include "snn_filters.h"
 #include "snn_gate.h"
 #include "snn_graph.h"
 #include "snn_host.h"
@@ -22,6 +23,7 @@
 #include "snn_watch.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -156,24 +158,30 @@ static void begin_weights(const struct snn_cfg_context *cfg, int index, snn_init
 #define LEARNING_RATE .001
 
 /* agc=, which max_step= holds lower at high rates: a filter at its bound moves by the rate
- * times agc=, and the rate may be anything as long as that is small. */
-static double clip_of(const snn_section *s, const snn_section *net)
+ * times agc=, and the rate may be anything as long as that is small. A filter that has moved
+ * along its input by a share of its norm gives another output by as much times the root of its
+ * fan-in (Yang, Simon and Bernstein 2023, A Spectral Condition for Feature Learning), so that
+ * those of more inputs than agc_fan_in= have their bound divided by it. */
+static double clip_of(const snn_section *s, const snn_section *net, const layer *l)
 {
     const snn_option *written = snn_find(net, "learning_rate");
     double rate = written ? atof(written->value) : LEARNING_RATE;
     double agc = snn_value_or(s, net, &snn_host_keys[SNN_AGC]);
     double most = snn_value_or(s, net, &snn_host_keys[SNN_MAX_STEP]);
-    return most > 0 && agc * rate > most ? most / rate : agc;
+    double inputs = snn_value_or(s, net, &snn_host_keys[SNN_AGC_FAN_IN]);
+    snn_filters f;
+    if (most > 0 && agc * rate > most) agc = most / rate;
+    return inputs > 0 && snn_filters_of(l, &f) && f.fan_in > inputs ? agc * sqrt(inputs / f.fan_in) : agc;
 }
 
-/* init=, init_gain=, init_bias=, agc=, max_step=, centre=, noise= of a layer with weights. One
- * that shares another's takes part in what that one's keys say. */
+/* init=, init_gain=, init_bias=, agc=, max_step=, agc_fan_in=, centre=, noise= of a layer with
+ * weights. One that shares another's takes part in what that one's keys say. */
 static void finish_weights(const struct snn_cfg_context *cfg, int index, layer *l)
 {
     const snn_section *s = &cfg->cfg->sections[index + 1], *net = &cfg->cfg->sections[0];
     const snn_key *keys = snn_host_keys;
     int form = (int)snn_value_or(s, net, &keys[SNN_INIT]);
-    double agc = clip_of(s, net);
+    double agc = clip_of(s, net, l);
     int centre = snn_value_or(s, net, &keys[SNN_CENTRE]) > 0;
     snn_noise noise = { (float)snn_value_or(s, net, &keys[SNN_NOISE]), 0, 0 };
     noise.key = snn_random_key((uint32_t)snn_value(net, &keys[SNN_SEED]), SNN_STREAM_NOISE, index);

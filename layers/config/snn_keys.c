@@ -16,6 +16,7 @@ const snn_key snn_host_keys[SNN_HOST_KEYS] = {
     { "init_bias", "a number from -1000 to 1000", SNN_NUMBER, -1000, 1000, 0, NULL, 0 },
     { "agc", "a number from 0 (off) to 1000", SNN_NUMBER, 0, 1000, 0, NULL, 0 },
     { "max_step", "a number from 0 (off) to 1000", SNN_NUMBER, 0, 1000, 0, NULL, 0 },
+    { "agc_fan_in", "an integer from 0 (off) to 100000000", SNN_INTEGER, 0, 100000000, 0, NULL, 0 },
     { "centre", "0 or 1", SNN_INTEGER, 0, 1, 0, NULL, 0 },
     { "noise", "a number from 0 (off) to 0.5", SNN_NUMBER, 0, .5, 0, NULL, 0 },
     { "seed", "an integer from 0 to 2147483647", SNN_INTEGER, 0, 2147483647, 0,

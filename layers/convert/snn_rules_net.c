@@ -14,6 +14,10 @@
  * ones more of them move in one direction at a time, and what they do to the output multiplies:
  * yolov3-voc, 75 layers, with a mini-batch of one image had lost itself after 15 steps. */
 #define STEP_DEPTH 17
+/* agc_fan_in= where STEP holds: with filters of more inputs as free as others, yolov3-tiny, whose
+ * largest has 4608, had a loss of 10000 where its burn-in ends (scripts/RESULTS.md). In deeper nets the
+ * step that the depth leaves is small enough for larger ones. */
+#define STEP_FAN_IN 288
 /* agc= is written so many times larger than STEP needs, and max_step= holds it to STEP: a learning
  * rate lowered to 1 / SLACK, as one raised, leaves the steps as they are. */
 #define SLACK 4
@@ -64,10 +68,16 @@ static int depth_of(const snn_graph *g)
     return most;
 }
 
-static double step_of(const snn_conversion *c)
+/* The part of STEP that the net's depth leaves. */
+static double part_of(const snn_conversion *c)
 {
     int depth = depth_of(c->graph);
-    return depth > STEP_DEPTH ? STEP * STEP_DEPTH / depth : STEP;
+    return depth > STEP_DEPTH ? (double)STEP_DEPTH / depth : 1;
+}
+
+static double step_of(const snn_conversion *c)
+{
+    return STEP * part_of(c);
 }
 
 /* The number as cfgs have it: without a zero before the point. */
@@ -107,6 +117,11 @@ void snn_net_agc(snn_conversion *c)
     snn_explain(net, line_of(c), "max_step", "%s: nor by more than that at any learning rate: all from %.2g on make the same "
                 "steps", step, from);
     snn_insert_key(c, line_of(c), "max_step", step);
+    if (snn_find(net, "agc_fan_in")) return;
+    snprintf(text, sizeof text, "%.0f", STEP_FAN_IN / (part_of(c) * part_of(c)));
+    snn_explain(net, line_of(c), "agc_fan_in", "%s: less in filters of more inputs, by the root of how many times as many: what "
+                "they all change adds up", text);
+    snn_insert_key(c, line_of(c), "agc_fan_in", text);
 }
 
 /* Steps as if the inputs of layers had mean 0. */

@@ -61,7 +61,7 @@ BARE = "[net]\nwidth=32\nheight=32\nchannels=3\nlearning_rate=.04\n"
 NET = BARE.replace("learning", "noise=0\nlearning")
 WINDOWS = "\n[local_whitening]\nsize=17\ngain=1\n"
 WHITE = "\n[local_whitening]\nsize=0\n" + WINDOWS + "\n[route]\nlayers=-2,-1\nstopbackward=1\n"
-NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\ninit=lecun_normal\nagc=.4\nmax_step=.004\ncentre=1\nlearning_rate=.04\n" + WHITE)
+NET_SNN = ("[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\ninit=lecun_normal\nagc=.4\nmax_step=.004\nagc_fan_in=288\ncentre=1\nlearning_rate=.04\n" + WHITE)
 CLASSIFIER_SNN = NET_SNN.replace("agc=.4", "agc=.1")
 QUIET_SNN = NET_SNN.replace("noise=0\n", "")
 NOISY_SNN = QUIET_SNN.replace("=1\nl", "=1\nnoise=.3\nl")
@@ -271,7 +271,7 @@ CASES = [
          net_snn=NET_SNN.replace(WHITE, "\n[local_whitening]\nsize=0\n")),
     case("numbers_behind_a_form_feed", CONV + "\n[route]\nlayers=\f0\n", CONV_SNN + "\n[route]\nlayers=\f3\n"),
     case("no_whitening_of_vectors", CONV, CONV_SNN, net="[net]\ninputs=9\nlearning_rate=.04\n",
-         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.4\nmax_step=.004\ncentre=1\nlearning_rate=.04\n"),
+         net_snn="[net]\ninputs=9\ninit=lecun_normal\nagc=.4\nmax_step=.004\nagc_fan_in=288\ncentre=1\nlearning_rate=.04\n"),
     case("a_whitened_input_stays", "\n[local_whitening]\nsize=5\n" + CONV, "\n[local_whitening]\nsize=5\n" + CONV_SNN,
          net_snn=NET_SNN.replace(WHITE, "")),
     *[case(f"back_propagation_goes_on_into_the_image_for_{key}", CONV, CONV_SNN, net=NET + f"{key}\n",
@@ -286,7 +286,7 @@ CASES = [
     # [net].
     case("a_learning_rate_as_told", CONV, CONV_SNN, "--learning-rate 2e-3", net_snn=NET_SNN.replace("agc=.4", "agc=8").replace("=.04\n\n", "=2e-3\n\n")),
     case("no_learning_rate", CONV, CONV_SNN, "--learning-rate .2", net="[net]\nwidth=8\nheight=8\nchannels=1\n",
-         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.08\nmax_step=.004\ncentre=1\nlearning_rate=.2\n" + WHITE),
+         net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.08\nmax_step=.004\nagc_fan_in=288\ncentre=1\nlearning_rate=.2\n" + WHITE),
     case("init_agc_and_centre_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\ncentre=0\n",
          net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\nlearning_rate=.04\ninit=orthogonal\nagc=0\ncentre=0\n" + WHITE),
     # Rate, schedule and noise.
@@ -340,12 +340,12 @@ CASES = [
          CONV_SNN.replace("filters", "groups=2\nfilters") + HEAD + "\n[softmax]\n", "--keep-init",
          net_snn=CLASSIFIER_SNN.replace("init=lecun_normal\n", "")),
     case("steps_are_smaller_in_a_deep_net", 20 * CONV, 20 * CONV_SNN,
-         net_snn=NET_SNN.replace("agc=.4\nmax_step=.004", "agc=.34\nmax_step=.0034")),
+         net_snn=NET_SNN.replace("agc=.4\nmax_step=.004", "agc=.34\nmax_step=.0034").replace("fan_in=288", "fan_in=399")),
     case("a_wide_net_is_not_deep", CONV + 20 * (CONV + "\n[route]\nlayers=0\n"), CONV_SNN + 20 * (CONV_SNN + "\n[route]\nlayers=3\n")),
-    case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.4\nmax_step=.004\n", "")),
+    case("keep_agc", CONV, CONV_SNN, "--keep-agc", net_snn=NET_SNN.replace("agc=.4\nmax_step=.004\nagc_fan_in=288\n", "")),
     case("a_stride_of_many_digits", CONV + "\n[maxpool]\nsize=2\nstride=" + 200 * "0" + "2\n",
          CONV_SNN.replace("[convolutional]\n", "[convolutional]\nstride=" + 200 * "0" + "2\n") + "\n", "--pool stride"),
-    case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.4\nmax_step=.004", "agc=.03")),
+    case("agc_as_told", CONV, CONV_SNN, "--agc .03", net_snn=NET_SNN.replace("agc=.4\nmax_step=.004\nagc_fan_in=288", "agc=.03")),
     case("keep_centre", CONV, CONV_SNN, "--keep-centre", net_snn=NET_SNN.replace("centre=1\n", "")),
     case("keep_input", CONV + "\n[route]\nlayers=0\n", CONV_SNN + "\n[route]\nlayers=0\n", "--keep-input",
          net_snn=NET_SNN.replace(WHITE, "")),

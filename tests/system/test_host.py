@@ -26,6 +26,7 @@ import sys
 
 import harness
 from harness import ROOT, Skip
+from lib import cfg_edit
 from lib import training
 
 try:
@@ -258,6 +259,21 @@ def max_step_holds_rate_times_agc_whatever_the_rate(work):
     assert not same_bytes(held, weights("not-held", learning_rate=.4, agc=.1, max_step=0)), "max_step=.004 at .4 holds nothing"
     below = weights("below", learning_rate=.02, agc=.1, max_step=.004)
     assert same_bytes(below, weights("as-below", learning_rate=.02, agc=.1, max_step=0)), "max_step=.004 at .02 raises agc=.1"
+
+
+@harness.test
+def agc_fan_in_holds_filters_of_more_inputs_to_less_by_the_root(work):
+    """Of cfg/tiny-yolo-snn.cfg those of convolutions 3, 4 and 6 have 576, 1152 and 576 inputs, the others up to 288."""
+    def weights(name, fan_in, edit=None):
+        return train(work, name, work.cfg(name, edit=edit, seed=1, max_batches=5, agc=.1, max_step=0, agc_fan_in=fan_in), count=5)
+
+    def by_hand(text):
+        held = ((i, .1 * math.sqrt(288 / inputs)) for i, inputs in ((3, 576), (4, 1152), (6, 576)))
+        return cfg_edit.edit(text, [f"convolutional#{i}.agc={agc!r}" for i, agc in held])
+    held = weights("fan-in", 288)
+    assert same_bytes(held, weights("fan-in-by-hand", 0, by_hand)), "agc_fan_in=288 is not agc= divided by the root"
+    assert not same_bytes(held, weights("no-fan-in", 0)), "agc_fan_in=288 holds nothing"
+    assert same_bytes(weights("large-fan-in", 1152), weights("no-fan-in", 0)), "agc_fan_in=1152 holds filters of 1152 inputs"
 
 
 @harness.test
