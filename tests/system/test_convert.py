@@ -289,6 +289,8 @@ CASES = [
          net_snn="[net]\nwidth=8\nheight=8\nchannels=1\ninit=lecun_normal\nagc=.08\nmax_step=.004\nagc_fan_in=288\ncentre=1\nlearning_rate=.2\n" + WHITE),
     case("init_agc_and_centre_of_the_user_stay", CONV, CONV_SNN, net=NET + "init=orthogonal\nagc=0\ncentre=0\n",
          net_snn="[net]\nwidth=32\nheight=32\nchannels=3\nnoise=0\nlearning_rate=.04\ninit=orthogonal\nagc=0\ncentre=0\n" + WHITE),
+    case("agc_fan_in_of_the_user_stays", CONV, CONV_SNN, net=NET + "agc_fan_in=50\n",
+         net_snn=NET_SNN.replace("agc_fan_in=288\n", "").replace("=.04\n", "=.04\nagc_fan_in=50\n")),
     # Rate, schedule and noise.
     case("a_rate_for_clipped_steps", CONV, CONV_SNN, net=NET.replace(".04", ".001")),
     case("keep_rate", CONV, CONV_SNN, "--keep-rate", net=STEPPED.replace(".04", ".001"),
