@@ -215,7 +215,7 @@ family: build/data-quick  ## all that a tree of any family must do, in a copy: D
 # Programs of C, found by their names.
 TEST_FOLDERS := tests/unit tests/gpu tests/bench tests/system
 
-UNIT := math activations layers gradients whitening init centre noise residual lsuv ap segmentation $(if $(filter 1,$(CPU_FAST)),fast) watch overflow
+UNIT := math activations layers gradients whitening init centre noise residual lsuv ap segmentation $(if $(filter 1,$(CPU_FAST)),fast bf16) watch overflow
 UNIT_TESTS := $(UNIT:%=$(TESTS)/test_%)
 UNIT_PROGRAMS := $(UNIT_TESTS) $(TESTS)/ap_driver
 UNIT_FLAGS := -O2 -g -std=gnu99 -Wall -Wextra -Wno-unused-parameter -Werror=implicit-function-declaration $(SANITIZER)

@@ -35,6 +35,9 @@ struct snn_cfg_context {
     int *channels;      /* of each layer's output that is made */
 };
 
+/* bf16= of the last cfg that was read. */
+static int asks_bf16;
+
 struct snn_cfg_context *snn_cfg_begin(const char *file)
 {
     struct snn_cfg_context *c = (struct snn_cfg_context *)snn_alloc(1, sizeof *c);
@@ -48,6 +51,7 @@ struct snn_cfg_context *snn_cfg_begin(const char *file)
     else snn_rand_free();
     snn_exact_ask((int)snn_value(net, &snn_host_keys[SNN_EXACT_SUM]));
     snn_set_tf32((int)snn_value(net, &snn_host_keys[SNN_TF32]));
+    asks_bf16 = (int)snn_value(net, &snn_host_keys[SNN_BF16]);
     return c;
 }
 
@@ -86,6 +90,9 @@ void snn_train_begin(network *net)
         snn_quit();
     }
     snn_plan_training(net);
+    if (asks_bf16 && !snn_plan_rounds(net)) {
+        fprintf(stderr, "snn: [net] bf16: products are of floats, as this build, processor or net has none that gain by bfloat16\n");
+    }
     snn_exact_begin(net);
     if (o->is_training) snn_parallel_begin(net, o->cfg, o->data);
     snn_resume(net);
@@ -235,7 +242,7 @@ void snn_finish_layer(struct snn_cfg_context *cfg, int index,
     for (i = 0; i < count; ++i) snn_mark_used(options, keys[i].name);
     snn_complete_batchnorm(l);
     if (keys != snn_host_keys && count) finish_sum(s, l);
-    snn_fast_layer(l);
+    snn_fast_layer(l, asks_bf16);
     if (keys == snn_host_keys) finish_weights(cfg, index, l);
     snn_loss_layer(s, l);
     snn_fit_truths(l);

@@ -23,7 +23,7 @@ import patch
 from lib import training
 
 ROOT = patch.ROOT
-UNIT = "math activations layers gradients whitening init centre noise residual lsuv ap fast watch".split()
+UNIT = "math activations layers gradients whitening init centre noise residual lsuv ap fast bf16 watch".split()
 # All families have their layers and keys. No larger ones: that would be minutes for each.
 CFGS = ("cfg/tiny-yolo.cfg", "cfg/tiny-yolo-aided.cfg", "cfg/tiny-yolo-snn.cfg", "cfg/tiny-yolo-pool.cfg", "cfg/tiny-yolo-pool-snn.cfg",
         "cfg/tiny-yolo-residual.cfg", "cfg/tiny-yolo-residual-snn.cfg", "tests/cfg_forms/inception.cfg", "tests/cfg_forms/spp-unequal.cfg",

@@ -23,6 +23,7 @@ const snn_key snn_host_keys[SNN_HOST_KEYS] = {
       NULL, 0 },
     { "exact_sum", "0 or 1", SNN_INTEGER, 0, 1, 0, NULL, 0 },
     { "tf32", "0 or 1", SNN_INTEGER, 0, 1, 0, NULL, 0 },
+    { "bf16", "0 or 1", SNN_INTEGER, 0, 1, 0, NULL, 0 },
 };
 
 const snn_key snn_sum_keys[SNN_SUM_KEYS] = {

@@ -22,7 +22,7 @@ extern const char *const snn_init_names[];
  * [local] has those before SNN_AGC. */
 enum {
     SNN_INIT, SNN_INIT_GAIN, SNN_INIT_BIAS, SNN_AGC, SNN_MAX_STEP, SNN_AGC_FAN_IN, SNN_CENTRE, SNN_NOISE, SNN_SEED, SNN_EXACT_SUM,
-    SNN_TF32, SNN_HOST_KEYS
+    SNN_TF32, SNN_BF16, SNN_HOST_KEYS
 };
 extern const snn_key snn_host_keys[SNN_HOST_KEYS];
 

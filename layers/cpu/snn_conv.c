@@ -4,6 +4,7 @@
 
 #include "snn_activation.h"
 #include "snn_batchnorm.h"
+#include "snn_bf16.h"
 #include "snn_kept.h"
 #include "snn_mem.h"
 #include "snn_pool.h"
@@ -116,17 +117,23 @@ size_t snn_conv_bytes_to_keep(const layer *l)
 /* A function of the layer and of whether its filters are kept, not of its slices. */
 static int suits_winograd(const layer *l, const snn_plan *p)
 {
-    return has_tiles(l) && (p->keeps_filters || outputs_of_call(l) >= least_outputs(l));
+    return has_tiles(l) && !p->bf16 && (p->keeps_filters || outputs_of_call(l) >= least_outputs(l));
 }
 
 /* block: of the plan; tiles are of the whole convolution's, which planning may not have reached. */
 static size_t slices_of(const layer *l, const snn_plan *p, int channels, int block, int whole_block)
 {
     size_t most = most_slices(l), unit = (size_t)(block > VECTOR ? block : VECTOR);
-    if (suits_winograd(l, p) && (size_t)whole_block > unit) unit = (size_t)whole_block;
+    if ((suits_winograd(l, p) || p->bf16) && (size_t)whole_block > unit) unit = (size_t)whole_block;
     if (most > (size_t)channels / LEAST_CHANNELS) most = (size_t)channels / LEAST_CHANNELS;
     /* nor are slices that fill no vectors convolved as the whole is */
     return (size_t)channels % unit ? 1 : largest_divisor((size_t)channels / unit, most);
+}
+
+int snn_conv_suits_bf16(const layer *l)
+{
+    return groups_of(l) == 1 && snn_dilation(l) == 1 && snn_stride_x(l) == snn_stride_y(l) &&
+           l->size <= SNN_BF16_MOST_SIZE && l->c >= LEAST_CHANNELS && l->n >= LEAST_CHANNELS && snn_conv_has_bf16();
 }
 
 /* The convolution of one slice of the filters and one of the input. */
@@ -150,6 +157,7 @@ static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, 
     s.dilation = snn_dilation(l);
     s.bias = !l->batch_normalize;
     s.winograd = suits_winograd(l, p);
+    s.bf16 = p->bf16;
     s.x_block = p->x_block;
     s.y_block = p->y_block;
     s.replaces = p->overwrites;

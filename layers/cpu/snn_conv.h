@@ -18,6 +18,10 @@ int snn_conv_fits(const layer *l);
 void snn_forward_conv(snn_layer_arg l, snn_state s);
 void snn_backward_conv(snn_layer_arg l, snn_state s);
 
+/* Whether the layer gains by products of bfloat16, on this processor: a matrix of them takes
+ * 16 or 32 channels. */
+int snn_conv_suits_bf16(const layer *l);
+
 /* Channels that may stand side by side in the layer's input, and in its output; 1:
  * they are to be nchw. */
 int snn_conv_input_block(const layer *l);
@@ -26,7 +30,7 @@ int snn_conv_output_block(const layer *l);
 /* What the layer's transformed filters take, where keeping them from one inference to the next pays; 0: it does not. */
 size_t snn_conv_bytes_to_keep(const layer *l);
 
-/* Sets p->conv for a layer whose blocks, overwrites and keeps_filters are set. */
+/* Sets p->conv for a layer whose blocks, overwrites, keeps_filters and bf16 are set. */
 void snn_conv_plan_work(const layer *l, snn_plan *p);
 
 /* Whether the layer can leave the gradient of its input out and add it late. */

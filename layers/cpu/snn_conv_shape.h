@@ -12,6 +12,8 @@ typedef struct {
     int bias;                       /* 0: none */
     int winograd;                   /* by Winograd's tiles, where they are there: 3x3
                                      * of stride 1, see snn_conv_has_tiles */
+    int bf16;                       /* operands of the products are rounded to bfloat16, see
+                                     * snn_conv_has_bf16; sums are floats */
     int x_block, y_block;           /* channels side by side in x and y, and in
                                      * their gradients; 0, 1: nchw */
     int replaces;                   /* dx is written, not added to */

@@ -2,6 +2,7 @@
 
 #ifdef SNN_CPU_FAST
 
+#include "snn_bf16.h"
 #include "snn_blocks.h"
 #include "snn_fingerprint.h"
 #include "snn_mem.h"
@@ -54,7 +55,7 @@ struct snn_conv {
     int parts;
     image_part part[SNN_MOST_INPUT_PARTS];
     primitive data;
-    const snn_winograd *tiles;      /* NULL: by the primitives, whose layouts tiles have too */
+    const snn_conv_loops *loops;    /* ours; NULL: the primitives, whose layouts ours have too */
     snn_conv *next;                 /* in its bucket */
 };
 
@@ -403,16 +404,16 @@ int snn_conv_x_block(const snn_conv *c) { return block_in(&c->part[0].forward.sr
 int snn_conv_y_block(const snn_conv *c) { return block_in(&c->part[0].forward.dst.wanted); }
 
 /* Pieces in which the filters' transformation is shared, of whole panels. */
-static int panel_pieces(const snn_winograd *tiles, int channels)
+static int panel_pieces(const snn_conv_loops *loops, int channels)
 {
-    return (size_t)channels % (tiles->panel * MOST_PIECES) ? 1 : MOST_PIECES;
+    return (size_t)channels % (loops->panel * MOST_PIECES) ? 1 : MOST_PIECES;
 }
 
 /* What oneDNN may use: ONEDNN_MAX_CPU_ISA says less than the processor has. */
 static int may_use(dnnl_cpu_isa_t isa) { return (dnnl_get_effective_cpu_isa() & isa) == isa; }
 
-/* Tiles are of the blocks in which oneDNN makes its direct sums. */
-static int block_of_tiles(void) { return may_use(dnnl_cpu_isa_avx512_core) ? 16 : may_use(dnnl_cpu_isa_avx2) ? 8 : 1; }
+/* Loops of ours are of the blocks in which oneDNN makes its direct sums. */
+static int block_of_loops(void) { return may_use(dnnl_cpu_isa_avx512_core) ? 16 : may_use(dnnl_cpu_isa_avx2) ? 8 : 1; }
 
 static int is_in_blocks(const snn_conv *c, int block)
 {
@@ -421,17 +422,21 @@ static int is_in_blocks(const snn_conv *c, int block)
            gradient->block == block && block_in(&c->data.src.wanted) == block && block_in(&c->data.dst.wanted) == block;
 }
 
-static void take_tiles(snn_conv *c)
+int snn_conv_has_tiles(void) { return snn_winograd_of(block_of_loops()) != NULL; }
+
+int snn_conv_has_bf16(void) { return may_use(dnnl_cpu_isa_avx512_core_amx) && snn_bf16_loops() != NULL; }
+
+static void take_loops(snn_conv *c)
 {
-    int block = block_of_tiles();
+    int block = block_of_loops();
     image_part *p = &c->part[0];
-    if (!c->shape.winograd || !is_in_blocks(c, block)) return;
-    c->tiles = snn_winograd_of(block);
-    if (!c->tiles) return;
-    p->forward.scratch_bytes = p->weights.scratch_bytes = c->data.scratch_bytes = c->tiles->bytes_of_room(&c->shape);
-    p->forward.weights.bytes = c->data.weights.bytes = c->tiles->bytes_of_weights(&c->shape);
-    p->forward.pieces = panel_pieces(c->tiles, c->shape.n);
-    c->data.pieces = panel_pieces(c->tiles, c->shape.c);
+    if (!is_in_blocks(c, block)) return;
+    c->loops = c->shape.bf16 && snn_conv_has_bf16() ? snn_bf16_loops() : c->shape.winograd ? snn_winograd_of(block) : NULL;
+    if (!c->loops) return;
+    p->forward.scratch_bytes = p->weights.scratch_bytes = c->data.scratch_bytes = c->loops->bytes_of_room(&c->shape);
+    p->forward.weights.bytes = c->data.weights.bytes = c->loops->bytes_of_weights(&c->shape);
+    p->forward.pieces = panel_pieces(c->loops, c->shape.n);
+    c->data.pieces = panel_pieces(c->loops, c->shape.c);
 }
 
 static snn_conv *make(const snn_conv_shape *shape)
@@ -449,7 +454,7 @@ static snn_conv *make(const snn_conv_shape *shape)
     make_data(shape, &c->data, whole);
     dnnl_primitive_desc_destroy(whole);
     if (!make_parts(c, parts_of(shape))) make_parts(c, 1);
-    take_tiles(c);
+    take_loops(c);
     return c;
 }
 
@@ -488,8 +493,6 @@ const snn_conv *snn_conv_of(const snn_conv_shape *shape)
 }
 
 int snn_conv_parts(const snn_conv *c) { return c->parts; }
-
-int snn_conv_has_tiles(void) { return snn_winograd_of(block_of_tiles()) != NULL; }
 
 /* ------------------------------------------------------------------- passes */
 
@@ -533,10 +536,10 @@ static void reorder_piece(const snn_conv *c, const primitive *p, const float *we
 void snn_conv_reorder_weights(const snn_conv *c, snn_conv_pass p, const float *weights, void *reordered, int piece)
 {
     int i;
-    if (c->tiles) {
+    if (c->loops) {
         size_t outputs = (size_t)(p == SNN_CONV_BACKWARD ? c->shape.c : c->shape.n);
         size_t some = outputs / (size_t)snn_conv_weight_pieces(c, p), first = (size_t)piece * some;
-        c->tiles->transform_weights(&c->shape, p, weights, (float *)reordered, first, first + some);
+        c->loops->transform_weights(&c->shape, p, weights, reordered, first, first + some);
         return;
     }
     if (p == SNN_CONV_BACKWARD) {
@@ -577,8 +580,8 @@ static void forward_part(const snn_conv *c, int index, const float *x, const voi
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room },
         { DNNL_ARG_BIAS, &p->bias, bias },
     };
-    if (c->tiles) {
-        c->tiles->forward(&c->shape, (const float *)src, (const float *)weights, bias, (float *)dst, room);
+    if (c->loops) {
+        c->loops->forward(&c->shape, (const float *)src, weights, bias, (float *)dst, room);
         return;
     }
     run(p->run, c->shape.bias && index == 0 ? 5 : 4, arguments);
@@ -601,7 +604,7 @@ void snn_conv_forward(const snn_conv *c, const float *const *x, const void *weig
 static void backward_data(const snn_conv *c, const void *dst, const void *weights, float *dx, char *room)
 {
     const primitive *p = &c->data;
-    int is_direct = !p->src.reorder || (c->tiles && dnnl_memory_desc_equal(&p->src.array, &p->src.wanted));
+    int is_direct = !p->src.reorder || (c->loops && dnnl_memory_desc_equal(&p->src.array, &p->src.wanted));
     void *src = is_direct ? (char *)(void *)dx : room;
     argument arguments[] = {
         { DNNL_ARG_DIFF_DST, &p->dst.wanted, dst },
@@ -609,8 +612,8 @@ static void backward_data(const snn_conv *c, const void *dst, const void *weight
         { DNNL_ARG_DIFF_SRC, &p->src.wanted, src },
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room + snn_scratch_round(p->src.bytes) },
     };
-    if (c->tiles) {
-        c->tiles->input_gradient(&c->shape, (const float *)dst, (const float *)weights, is_direct && !c->shape.replaces,
+    if (c->loops) {
+        c->loops->input_gradient(&c->shape, (const float *)dst, weights, is_direct && !c->shape.replaces,
                           (float *)src, room + snn_scratch_round(p->src.bytes));
     } else {
         run(p->run, 4, arguments);
@@ -630,8 +633,8 @@ static void backward_weights(const snn_conv *c, int index, const float *x, const
         { DNNL_ARG_SCRATCHPAD, &p->scratch, room },
         { DNNL_ARG_DIFF_BIAS, &p->bias, dbias },
     };
-    if (c->tiles) {
-        c->tiles->filter_gradient(&c->shape, (const float *)src, (const float *)dst, dw, dbias, room);
+    if (c->loops) {
+        c->loops->filter_gradient(&c->shape, (const float *)src, (const float *)dst, dw, dbias, room);
         return;
     }
     run(p->run, c->shape.bias && index == 0 ? 5 : 4, arguments);

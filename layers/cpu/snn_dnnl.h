@@ -37,6 +37,10 @@ const snn_conv *snn_conv_of(const snn_conv_shape *shape);
 /* Whether there is Winograd's algorithm for this processor (snn_winograd.h). */
 int snn_conv_has_tiles(void);
 
+/* Whether products of bfloat16 are faster than those of floats here: whether the processor has
+ * matrices of them (AMX). Vectors of them alone (AVX512_BF16) do not make up for the rounding. */
+int snn_conv_has_bf16(void);
+
 /* Blocks of x and y that need no change of layout; 1 where it takes none. */
 int snn_conv_x_block(const snn_conv *c);
 int snn_conv_y_block(const snn_conv *c);

@@ -39,13 +39,14 @@ static const struct {
     { UPSAMPLE, SNN_KIND_UPSAMPLE, snn_upsample_fits, snn_forward_upsample, snn_backward_upsample, NULL },
 };
 
-void snn_fast_layer(layer *l)
+void snn_fast_layer(layer *l, int bf16)
 {
     size_t i;
     if (snn_on_gpu() || snn_is_left_out("SNN_CPU_FAST")) return;
     for (i = 0; i < sizeof kinds / sizeof *kinds; ++i) {
         if (kinds[i].type != l->type || !kinds[i].fits(l) || !snn_record_room(l, 0)) continue;
         snn_record_of(l)->kind = kinds[i].kind;
+        snn_record_of(l)->asks_bf16 = bf16;
         l->forward = kinds[i].forward;
         l->backward = kinds[i].backward;
         if (kinds[i].update && l->update) l->update = kinds[i].update;
@@ -67,7 +68,11 @@ int snn_clear(const layer *l)
 
 #else
 
-void snn_fast_layer(layer *l) { (void)l; }
+void snn_fast_layer(layer *l, int bf16)
+{
+    (void)l;
+    (void)bf16;
+}
 
 int snn_clear(const layer *l)
 {

@@ -15,7 +15,7 @@ extern "C" {
 
 /* Puts our functions in place of the host's where there are any for the layer.
  * Does nothing on a GPU. */
-void snn_fast_layer(layer *l);
+void snn_fast_layer(layer *l, int bf16);
 
 #ifdef __cplusplus
 }

@@ -93,6 +93,7 @@ typedef struct {
     int runs_pool, is_run;      /* a convolution, and the [maxpool] behind it */
     int hands_over;             /* with runs_pool: y and dy are kept nowhere, a call's are the pool's at once */
     int keeps_filters;          /* a convolution's transformed filters stay for the next pass (snn_kept.h) */
+    int bf16;                   /* a convolution's products are of bfloat16 */
     int skips_route, is_skipped;    /* a convolution, and the [route] in front of it */
     /* Adds to dy what the layer behind has left out; NULL: nothing. */
     void (*late_gradient)(const layer *behind, snn_state s);
@@ -109,6 +110,7 @@ typedef struct {
     snn_layer_kind kind;
     const struct snn_layer_type *type;      /* NULL: the host's */
     int trains;                 /* the net is trained by the host's commands */
+    int asks_bf16;              /* bf16=1 in [net] */
     int asks_late;              /* backward calls snn_ask_gradient before it reads dy */
     int has_step;               /* an snn_step is in the room */
     snn_noise noise;            /* noise=, of the output in training */

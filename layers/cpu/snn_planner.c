@@ -336,7 +336,11 @@ static void plan_convolutions(const network *net, int training)
     int i;
     for (i = 0; i < net->n; ++i) {
         layer *l = &net->layers[i];
-        if (is_conv(l)) snn_conv_plan_work(l, &snn_record_of(l)->plan[training]);
+        snn_plan *p;
+        if (!is_conv(l)) continue;
+        p = &snn_record_of(l)->plan[training];
+        p->bf16 = training && snn_record_of(l)->trains && snn_record_of(l)->asks_bf16 && snn_conv_suits_bf16(l);
+        snn_conv_plan_work(l, p);
     }
 }
 
@@ -401,6 +405,16 @@ void snn_plan_net(network *net)
 {
     if (snn_on_gpu()) plan_on_gpu(net);
     else plan_on_cpu(net);
+}
+
+int snn_plan_rounds(const network *net)
+{
+    int i, some = 0;
+    for (i = 0; i < net->n; ++i) {
+        const snn_record *r = snn_record_of(&net->layers[i]);
+        some |= r && r->plan[1].bf16;
+    }
+    return some;
 }
 
 void snn_plan_training(network *net)

@@ -12,6 +12,9 @@ extern "C" {
  * look into it. */
 void snn_plan_training(network *net);
 
+/* Whether bf16=1 changes a step of the net, which is planned. */
+int snn_plan_rounds(const network *net);
+
 #ifdef __cplusplus
 }
 #endif

@@ -559,7 +559,7 @@ static size_t bytes_of_weights(const snn_conv_shape *s)
     return panel_at(POINTS, 0, (size_t)s->c, (size_t)s->n) * sizeof(float);
 }
 
-static void transform_weights(const snn_conv_shape *s, snn_conv_pass pass, const float *weights, float *transformed, size_t first,
+static void transform_weights(const snn_conv_shape *s, snn_conv_pass pass, const float *weights, void *transformed, size_t first,
                               size_t last)
 {
     int back = pass == SNN_CONV_BACKWARD;
@@ -570,7 +570,7 @@ static void transform_weights(const snn_conv_shape *s, snn_conv_pass pass, const
         for (i = 0; i < inputs; ++i) {
             for (lane = 0; lane < width; lane += LANES) {
                 transform_filters(weights + (n + lane) * output_step + i * input_step, output_step, back,
-                                  transformed + panel_at(0, n, inputs, outputs) + i * width + lane,
+                                  (float *)transformed + panel_at(0, n, inputs, outputs) + i * width + lane,
                                   panel_at(1, 0, inputs, outputs));
             }
         }
@@ -627,16 +627,16 @@ static images output_of(const snn_conv_shape *s)
     return y;
 }
 
-static void forward(const snn_conv_shape *s, const float *x, const float *transformed, const float *bias, float *y, void *room)
+static void forward(const snn_conv_shape *s, const float *x, const void *transformed, const float *bias, float *y, void *room)
 {
     images in = input_of(s), out = output_of(s);
-    convolve(s, &in, x, s->pad, transformed, s->bias ? bias : NULL, 0, &out, y, (char *)room);
+    convolve(s, &in, x, s->pad, (const float *)transformed, s->bias ? bias : NULL, 0, &out, y, (char *)room);
 }
 
-static void input_gradient(const snn_conv_shape *s, const float *dy, const float *transformed, int adds, float *dx, void *room)
+static void input_gradient(const snn_conv_shape *s, const float *dy, const void *transformed, int adds, float *dx, void *room)
 {
     images in = input_of(s), out = output_of(s);
-    convolve(s, &out, dy, s->size - 1 - s->pad, transformed, NULL, adds, &in, dx, (char *)room);
+    convolve(s, &out, dy, s->size - 1 - s->pad, (const float *)transformed, NULL, adds, &in, dx, (char *)room);
 }
 
 /* The sums of a panel of filters and as many channels as leave them in the first-level cache:
@@ -727,7 +727,7 @@ static size_t bytes_of_room(const snn_conv_shape *s)
     return larger(passes, bytes_of_tiles(s, tile_gradient(s)) + POINTS * SOME_CHANNELS * PANEL * sizeof(float));
 }
 
-const snn_winograd TILES = { PANEL, bytes_of_room, bytes_of_weights, transform_weights, forward, input_gradient, filter_gradient };
+const snn_conv_loops TILES = { PANEL, bytes_of_room, bytes_of_weights, transform_weights, forward, input_gradient, filter_gradient };
 
 #endif
 #endif

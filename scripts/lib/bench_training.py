@@ -53,13 +53,16 @@ def images(torch, path, values=None):
 
 
 FORMS = ("plain", "channels_last", "compiled")
+# With products of bfloat16, as torch.autocast makes them.
+BF16_FORMS = tuple(form + "-bf16" for form in FORMS)
 
 
 def run_torch(threads, path, mode, form, whitening):
-    """Prints the median seconds of a step (forward, backward, update) or of an inference in one of FORMS."""
+    """Prints the median seconds of a step (forward, backward, update) or of an inference in one of FORMS or BF16_FORMS."""
     import torch
     from lib import torch_net
     torch.set_num_threads(threads)
+    form, _, precision = form.partition("-")
     x = images(torch, path)
     net = torch_net.Net(nets.Net(path), whitening)
     net.train(mode == "train")
@@ -68,14 +71,18 @@ def run_torch(threads, path, mode, form, whitening):
     update = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=.9, weight_decay=5e-4)
     run = torch.compile(net) if form == "compiled" else net
 
+    def outputs():
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            return run(x)
+
     def train():
         update.zero_grad()
-        sum(y.square().mean() for y in run(x)).backward()
+        sum(y.float().square().mean() for y in outputs()).backward()
         update.step()
 
     def infer():
         with torch.no_grad():
-            run(x)
+            outputs()
     print(repeated(train if mode == "train" else infer))
 
 
@@ -142,15 +149,15 @@ def seconds(command, threads):
     return float(call(command, threads).split()[-1])
 
 
-def torch_seconds(command, threads):
+def torch_seconds(command, threads, forms=FORMS):
     """Of the form that is fastest. Each has a process of its own, as compiled ones of 2.15 fail for some nets with AVX2
     alone, or end in a segmentation fault; 1.13 has none."""
     found = {}
-    for form in FORMS:
+    for form in forms:
         done = subprocess.run(command + [form], env=environment_of(threads), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if not done.returncode:
             found[form] = float(done.stdout.split()[-1])
-        elif form == "plain":
+        elif form == forms[0]:
             sys.exit(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr[-2000:]}")
     print("PyTorch: " + ", ".join(f"{form} {value:.5f}" for form, value in found.items()), file=sys.stderr)
     return min(found.values())
@@ -260,6 +267,19 @@ class Bench:
                    "seconds_per_step": round(one, 5), "serial": round(serial, 3), "cores_2": round(one / two, 2),
                    **{f"cores_{n}": round(1 / (serial + (1 - serial) / n), 2) for n in MORE_CORES}}
 
+    def bf16(self):
+        """Steps whose products are of bfloat16 (bf16=1) beside those in floats and beside PyTorch's in bfloat16."""
+        for net, cfg in {**NETS, **LARGE}.items():
+            keys = {"batch": LARGE_BATCH} if net in LARGE else {}
+            forms = {"floats": self.cfg(cfg, net, **keys), "bf16": self.cfg(cfg, net + "-bf16", bf16=1, **keys)}
+            took = self.times(forms, "train", with_peers=False)
+            for threads in self.threads_list:
+                floats, mine = (took[form, "snn", threads] for form in ("floats", "bf16"))
+                peer = torch_seconds(self.torch + ["--torch-net", str(threads), forms["floats"], "train"], threads, BF16_FORMS) if self.torch else None
+                yield {"net": net, "batch": net_value(forms["bf16"], "batch"), "side": net_value(forms["bf16"], "width"), "threads": threads,
+                       "seconds_per_step": round(mine, 5), "floats_ratio": round(floats / mine, 2),
+                       "pytorch_speedup": round(peer / mine, 2) if peer else None}
+
     def whole(self):
         """Trainings as users see them: images a second, and the loader's part of the time that is waited for."""
         for net, cfg in WHOLE.items():
@@ -351,7 +371,7 @@ def measure(programs, stock, torch, onnx, rounds, threads_list, only):
         return {name: list(getattr(bench, name)()) for name in TABLES if only in ("", name)}
 
 
-TABLES = ("training", "inference", "scaling", "split", "memory", "cores", "whole")
+TABLES = ("training", "inference", "scaling", "split", "memory", "cores", "bf16", "whole")
 COLUMNS = ["net", "batch", "side", "threads"]
 RATIOS = {"parent_ratio": "step / parent's", "thread_speedup": "1 thread / ours", "stock_speedup": "stock / ours", "pytorch_speedup": "PyTorch / ours",
           "onnxruntime_speedup": "ONNX Runtime / ours"}
@@ -384,6 +404,8 @@ def show(tables):
         elif name == "cores":
             figures = {"seconds_per_step": "seconds", "serial": "serial part",
                        **{f"cores_{n}": f"{n} cores" + ", simulated" * (n > 2) for n in (2, *MORE_CORES)}}
+        elif name == "bf16":
+            figures = {"seconds_per_step": "seconds, bf16", "floats_ratio": "floats / bf16", "pytorch_speedup": "PyTorch in bf16 / ours"}
         elif name == "whole":
             figures = {"images_per_second": "images/s", "waited_percent": "waited for images, %"}
         else:

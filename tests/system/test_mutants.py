@@ -193,6 +193,20 @@ NEEDS = {file: flag for file, _, flag in WIDTHS}
 CPU += [(f"{name}_{isa.lower()}", "snn_winograd_lanes.h", file, text, broken, "fast")
         for file, isa, _ in WIDTHS for name, text, broken in TILES]
 
+# Convolutions of bfloat16, on a processor with AMX.
+MATRICES = [
+    ("plane_reads_a_row_more", "row >= (ptrdiff_t)x->h) from", "row > (ptrdiff_t)x->h) from"),
+    ("outputs_of_some_inputs", "i < inputs; i += depth, at", "i < inputs; i += 2 * depth, at"),
+    ("outputs_without_their_bias", "more = *(const lane_values *)bias", "more = 0 * *(const lane_values *)bias"),
+    ("gradient_of_an_input_overwrites", "if (to->adds)", "if (to->adds > 1)"),
+    ("filters_of_another_phase", "if (phase < wanted)", "if (phase <= wanted)"),
+    ("a_last_tap_learns_nothing", "if (k == t->count)", "if (k <= t->count)"),
+    ("bias_learns_from_every_other_column", " + *(const lane_values *)other", ""),
+]
+NEEDS["snn_bf16_amx.c"] = "amx_tile"
+CPU += [(f"{name}_amx", "snn_bf16_loops.h", "snn_bf16_amx.c", text, broken, "bf16") for name, text, broken in MATRICES]
+CPU.append(("channels_in_another_order_amx", "snn_bf16_amx.c", "snn_bf16_amx.c", "to + 4 * step", "to + 5 * step", "bf16"))
+
 
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, errors="replace", **options)

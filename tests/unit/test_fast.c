@@ -385,6 +385,10 @@ static const struct { fast_case c; const char *blocked; } block_cases[] = {
     { { "normalized behind what stops, in groups, noisy", 8, 16, 9, 8, CONV(32, 3, 1, BN) CONV(32, 3, 1, "stopbackward=1\n" BN)
         CONV(32, 3, 1, "groups=2\n" BN) CONV(32, 3, 1, "noise=.4\n" BN) CONV(16, 3, 1, BN) }, "bbbb-" },
     { { "normalized tiles", 4, 16, 18, 16, CONV(32, 3, 1, BN) CONV(32, 3, 1, BN) CONV(48, 3, 1, BN) CONV(8, 1, 1, BN) }, "bbb-" },
+    { { "bf16", 9, 16, 17, 16, "bf16=1\n" CONV(32, 3, 2, "activation=selu") CONV(48, 3, 1, "activation=leaky") CONV(32, 5, 1, BN)
+        POOL(2, 2, "") CONV(20, 1, 1, "activation=linear") }, "bbbb-" },
+    { { "bf16 of one image", 1, 32, 17, 16, "bf16=1\n" CONV(96, 3, 1, "activation=selu") CONV(64, 1, 1, "activation=selu")
+        CONV(32, 3, 1, "activation=selu") CONV(8, 1, 1, "activation=linear") }, "bbb-" },
     { { "pools", 9, 16, 13, 12, CONV(32, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=2\n"
         CONV(32, 3, 1, "activation=selu") "[maxpool]\nsize=2\nstride=1\n" CONV(16, 3, 1, "activation=selu")
         "[maxpool]\nsize=3\nstride=2\npadding=2\n" CONV(16, 3, 1, "activation=selu") }, "bbbbbb-" },
@@ -455,6 +459,9 @@ static void same_with_blocks(const fast_case *c, const char *expected)
     int round, i, k;
     disturb(plain);
     disturb(blocked);
+    setenv("SNN_BLOCKS", "0", 1);
+    snn_plan_training(plain);
+    unsetenv("SNN_BLOCKS");
     snn_plan_training(blocked);
     blocks_of(blocked, letters);
     for (round = 0; round < 2; ++round) {
@@ -1086,6 +1093,51 @@ TEST(what_suits_is_convolved_by_tiles)
     }
 }
 
+/* ----------------------------------------------------------------- bfloat16 */
+
+/* The most that the gradient of a layer's weights is off, beside the largest value, behind a step of each net. */
+static double off_by(const layer *l, const layer *from)
+{
+    double worst = 0, most = 0;
+    int k;
+    for (k = 0; k < l->nweights; ++k) {
+        worst = fmax(worst, fabs((double)l->weight_updates[k] - from->weight_updates[k]));
+        most = fmax(most, fabs(from->weight_updates[k]));
+    }
+    return worst / most;
+}
+
+/* Where the processor gains by it: layer 0 has too few channels, 3 is in groups. */
+TEST(products_are_of_bfloat16_where_the_cfg_asks_and_the_net_trains)
+{
+#define NET CONV(32, 3, 1, "activation=selu") CONV(32, 3, 2, "activation=selu") CONV(32, 3, 1, BN) \
+    CONV(32, 3, 1, "groups=2\nactivation=selu") CONV(32, 1, 1, "activation=linear")
+    static const fast_case rounded = { "bf16", 8, 3, 17, 16, "bf16=1\n" NET }, floats = { "floats", 8, 3, 17, 16, NET };
+    static const char suits[] = "-bb-b";
+    network *a = net_by(&rounded, 1), *b = net_by(&floats, 1);
+    float *input = normals(8 * 3 * 17 * 16, 1);
+    int has = snn_conv_has_bf16(), i;
+    step(a, input, NULL, 1);            /* not a training by the host's commands, as `darknet snn gradcheck` is none */
+    step(b, input, NULL, 1);
+    for (i = 0; i < a->n; ++i) CHECK(off_by(&a->layers[i], &b->layers[i]) == 0);
+    snn_plan_training(a);
+    snn_plan_training(b);
+    for (i = 0; i < a->n; ++i) CHECK(snn_record_of(&a->layers[i])->plan[1].bf16 == (has && suits[i] == 'b'));
+    for (i = 0; i < a->n; ++i) CHECK(!snn_record_of(&a->layers[i])->plan[0].bf16);
+    CHECK(snn_plan_rounds(a) == has);
+    CHECK(!snn_plan_rounds(b));
+    for (i = 0; i < b->n; ++i) CHECK(!snn_record_of(&b->layers[i])->plan[1].bf16);
+    step(a, input, NULL, 1);
+    step(b, input, NULL, 1);
+    for (i = 0; i < a->n; ++i) {
+        double off = off_by(&a->layers[i], &b->layers[i]);
+        CHECK(has ? off > 1e-6 && off < .1 : off == 0);
+    }
+    free(input);
+    net_free(a);
+    net_free(b);
+}
+
 /* ------------------------------------------------------------ kept filters */
 
 /* k: an inference keeps its transformed filters for the next one. */
@@ -1257,6 +1309,7 @@ int main(int argc, char **argv)
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
     RUN(what_suits_is_convolved_by_tiles);
+    RUN(products_are_of_bfloat16_where_the_cfg_asks_and_the_net_trains);
     RUN(an_inference_keeps_the_filters_of_small_maps);
     RUN(an_inference_keeps_no_more_than_there_is_room_for);
     RUN(kept_filters_follow_the_weights);
