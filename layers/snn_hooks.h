@@ -76,9 +76,9 @@ void snn_plan_net(network *net);
 void snn_plan_inference(const network *net);
 
 /* Clears the layer's gradient buffer, on several threads; not where it will be written
- * before it is read (snn_plan.h). Returns 0, with nothing done, in a build without the
- * fast CPU path. */
-int snn_clear(const layer *l);
+ * before it is read (snn_plan.h), nor where no backward pass follows. Returns 0, with
+ * nothing done, in a build without the fast CPU path. */
+int snn_clear(const layer *l, int goes_back);
 
 /* After the passes of a training's mini-batch, before weights are updated:
  * exits with status 1, iteration and layer named, where weights, activations

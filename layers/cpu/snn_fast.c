@@ -58,10 +58,10 @@ static void clear_range(void *context, size_t begin, size_t end)
     memset((float *)context + begin, 0, (end - begin) * sizeof(float));
 }
 
-int snn_clear(const layer *l)
+int snn_clear(const layer *l, int goes_back)
 {
     const snn_record *r = snn_record_of(l);
-    if (r && (r->plan[1].overwritten || r->plan[1].is_lent)) return 1;
+    if (!goes_back || (r && (r->plan[1].overwritten || r->plan[1].is_lent))) return 1;
     snn_parallel((size_t)l->batch * (size_t)l->outputs, 65536, clear_range, l->delta);
     return 1;
 }
@@ -74,9 +74,10 @@ void snn_fast_layer(layer *l, int bf16)
     (void)bf16;
 }
 
-int snn_clear(const layer *l)
+int snn_clear(const layer *l, int goes_back)
 {
     (void)l;
+    (void)goes_back;
     return 0;
 }
 

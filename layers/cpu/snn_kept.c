@@ -111,14 +111,15 @@ void snn_release_kept(snn_kept *k)
 
 void *snn_kept_filters(const snn_kept *k) { return k->filters; }
 
-/* Never 0. In lanes that do not wait for each other, as all weights are read for each inference; any word that
- * changes alone changes its lane. */
+/* Never 0. In lanes that do not wait for each other, and from ahead, as all weights are read for each inference; any
+ * word that changes alone changes its lane. */
 static uint64_t fingerprint_of(const float *weights, size_t count)
 {
-    enum { LANES = 8 };
+    enum { LANES = 8, AHEAD = 1024 };
     uint64_t lanes[LANES] = { 0 }, sum;
     size_t i, k;
     for (i = 0; i + 2 * LANES <= count; i += 2 * LANES) {
+        __builtin_prefetch(weights + i + AHEAD);
         for (k = 0; k < LANES; ++k) {
             uint64_t word;
             memcpy(&word, weights + i + 2 * k, sizeof word);

@@ -7,12 +7,17 @@
 
 #include <string.h>
 
-/* Losses are sums of many small numbers. */
+/* Losses are sums of many small numbers. Several sums, as each addition waits for the one before. */
 static double sum(const float *x, size_t n)
 {
-    double total = 0;
-    size_t i;
-    for (i = 0; i < n; ++i) total += x[i];
+    enum { SUMS = 8 };
+    double sums[SUMS] = { 0 }, total = 0;
+    size_t i, k;
+    for (i = 0; i + SUMS <= n; i += SUMS) {
+        for (k = 0; k < SUMS; ++k) sums[k] += x[i + k];
+    }
+    for (; i < n; ++i) total += x[i];
+    for (k = 0; k < SUMS; ++k) total += sums[k];
     return total;
 }
 
@@ -68,7 +73,10 @@ enum { TILE = SNN_LANES };
 static void copy_runs(const float *from, size_t from_stride, float *to, size_t to_stride, size_t n, int count)
 {
     int k;
-    for (k = 0; k < count; ++k) memcpy(to + (size_t)k * to_stride, from + (size_t)k * from_stride, n * sizeof *to);
+    for (k = 0; k < count; ++k, from += from_stride, to += to_stride) {
+        if (n == TILE) memcpy(to, from, TILE * sizeof *to);     /* a vector; others are calls */
+        else memcpy(to, from, n * sizeof *to);
+    }
 }
 
 SNN_SIMD static void softmax_tile(const snn_loss_arrays *t, int channels, float slope)

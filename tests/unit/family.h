@@ -179,8 +179,8 @@ static inline void family_run(network *net, float *input, float *truth, float *d
     net->input = input;
     net->truth = truth;
     net->train = train;
+    net->delta = backward ? delta : NULL;   /* without which an inference clears no gradient buffers */
     forward_network(net);
-    net->delta = delta;
     if (backward) backward_network(net);
     *net = saved;
 }

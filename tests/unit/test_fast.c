@@ -533,7 +533,9 @@ static char clearing_of(const network *net, int i)
     const layer *l = &net->layers[i];
     if (!l->delta) return 'l';      /* AlexeyAB's, below a layer with stopbackward=1 */
     l->delta[0] = 1;
-    snn_clear(l);
+    snn_clear(l, 0);
+    CHECK(l->delta[0] == 1);
+    snn_clear(l, 1);
     CHECK((l->delta[0] != 0) == (plan_at(net, i).overwritten || plan_at(net, i).is_lent));
     return plan_at(net, i).is_lent ? 't' : l->delta[0] != 0 ? 'l' : '-';
 }
