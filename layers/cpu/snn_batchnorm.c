@@ -182,6 +182,16 @@ static void forward_blocks(void *context, size_t begin, size_t end)
     }
 }
 
+void snn_batchnorm_fold(const layer *l, float *factors, float *biases)
+{
+    int c;
+    for (c = 0; c < l->n; ++c) {
+        double factor = l->scales[c] / snn_forward_deviation(l->rolling_variance[c]);
+        factors[c] = (float)factor;
+        biases[c] = (float)(l->biases[c] - factor * l->rolling_mean[c]);
+    }
+}
+
 void snn_forward_batchnorm(layer *l, const float *x, int block, double *sums)
 {
     job j = { l, x, NULL, (size_t)block, sums, sums != NULL };

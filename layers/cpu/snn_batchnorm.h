@@ -24,6 +24,10 @@ void snn_batchnorm_sums(const layer *l, const float *x, int block, size_t channe
  * by the rolling ones. */
 void snn_forward_batchnorm(layer *l, const float *x, int block, double *sums);
 
+/* By the rolling statistics: a convolution whose filters are multiplied by factors [n] and which adds biases [n] gives
+ * what batch normalization would, scales and biases in it. */
+void snn_batchnorm_fold(const layer *l, float *factors, float *biases);
+
 /* delta, the gradient of l->output, becomes that before the activation, of which snn_batchnorm_gradient makes
  * the gradient of l->x. Adds into l->scale_updates and l->bias_updates. */
 void snn_backward_batchnorm(layer *l, float *delta, int block, int is_training);

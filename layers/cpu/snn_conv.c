@@ -155,7 +155,7 @@ static const snn_conv *conv_of(const layer *l, size_t filters, size_t channels, 
     s.stride_y = snn_stride_y(l);
     s.pad = l->pad;
     s.dilation = snn_dilation(l);
-    s.bias = !l->batch_normalize;
+    s.bias = !l->batch_normalize || p->folds;
     s.winograd = suits_winograd(l, p);
     s.bf16 = p->bf16;
     s.x_block = p->x_block;
@@ -207,6 +207,7 @@ typedef struct {
     const snn_plan *p;
     const snn_conv_plan *c;
     snn_parts input;
+    float *out;                 /* the convolution's: with batch normalization, which back-propagation reads x of, l->x */
     float *dx;                  /* NULL: not wanted */
     float *dy;
     const layer *pool;          /* run with this layer; NULL: none */
@@ -215,6 +216,8 @@ typedef struct {
     uint64_t noise_pass;
     size_t first_chunk;
     snn_kept *kept;             /* NULL: weights are made for each pass */
+    int folds;                  /* batch normalization is in the filters and the biases of this pass */
+    const float *factors, *biases;      /* of the filters, NULL: 1 each; and what is added to their sums */
     char *weights;              /* as oneDNN has them, slice after slice */
     double *channel_sums;       /* of each image's, for batch normalization; NULL: not wanted */
     int train;
@@ -232,6 +235,10 @@ static job job_of(const layer *l, snn_state s)
                   j.c->batch, l->batch);
     }
     j.input = snn_input_parts(j.p, s);
+    j.folds = j.p->folds && !s.delta;
+    j.factors = NULL;
+    j.biases = l->biases;
+    j.out = l->batch_normalize && l->x && !j.folds ? l->x : l->output;
     j.dx = NULL;
     j.dy = snn_output_gradient(l, s.train);
     j.pool = j.p->runs_pool ? snn_layers(s) + s.index + 1 : NULL;
@@ -256,9 +263,29 @@ typedef struct {
     const float *weights;
     size_t stride, bytes;       /* from slice to slice: the host's, oneDNN's */
     size_t pieces;              /* of a slice */
+    const float *factors;       /* of the filters; NULL: as they are */
+    size_t filter;              /* weights of one */
     snn_kept *kept;
+    int are_other_factors;      /* than what is kept was made with */
     char *reordered;
 } reordering;
+
+SNN_SIMD static void multiply_by(float factor, const float *x, float *to, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; ++i) to[i] = factor * x[i];
+}
+
+/* The slice's weights, of which those of the piece are there, times the filters' factors. */
+static const float *times_factors(const reordering *r, size_t i, size_t piece)
+{
+    float *slice = (float *)snn_scratch(SNN_SCRATCH_WORK, r->stride * sizeof *slice);
+    size_t at = i % r->pieces * piece, f;
+    for (f = 0; f < piece; f += r->filter) {
+        multiply_by(r->factors[(i * piece + f) / r->filter], r->weights + i * piece + f, slice + at + f, r->filter);
+    }
+    return slice;
+}
 
 static void reorder_pieces(void *context, size_t begin, size_t end)
 {
@@ -266,9 +293,9 @@ static void reorder_pieces(void *context, size_t begin, size_t end)
     size_t i;
     for (i = begin; i < end; ++i) {
         size_t k = i / r->pieces, piece = r->stride / r->pieces;
-        if (r->kept && snn_kept_holds(r->kept, i, r->weights + i * piece, piece)) continue;
-        snn_conv_reorder_weights(r->conv, r->pass, r->weights + k * r->stride, r->reordered + k * r->bytes,
-                                 (int)(i % r->pieces));
+        if (r->kept && snn_kept_holds(r->kept, i, r->weights + i * piece, piece) && !r->are_other_factors) continue;
+        snn_conv_reorder_weights(r->conv, r->pass, r->factors ? times_factors(r, i, piece) : r->weights + k * r->stride,
+                                 r->reordered + k * r->bytes, (int)(i % r->pieces));
     }
 }
 
@@ -294,9 +321,12 @@ static void reorder_weights(const job *j, snn_conv_pass pass)
     r.stride = of_channels ? (size_t)l->c / slices * (size_t)l->size * (size_t)l->size : (size_t)l->nweights / slices;
     r.bytes = pass == SNN_CONV_BACKWARD ? c->back_weight_bytes : c->weight_bytes;
     r.pieces = (size_t)snn_conv_weight_pieces(r.conv, pass);
+    r.factors = j->factors;
+    r.filter = (size_t)l->nweights / (size_t)l->n;
     r.kept = j->kept;
     r.reordered = j->weights;
     count = slices * r.pieces;
+    r.are_other_factors = r.kept && r.factors && !snn_kept_holds(r.kept, count, r.factors, (size_t)l->n);
     snn_parallel(count, pieces_at_once(l, count), reorder_pieces, &r);
 }
 
@@ -344,13 +374,32 @@ static void noise_images(const job *j, const layer *of, float *x, float *delta, 
 
 /* ------------------------------------------------------------------ forward */
 
-/* Filters for the forward pass, as they were kept or in the thread's room. */
+/* What the filters are multiplied by and what is added, where batch normalization is in them; where it is not though
+ * the plan has room for it, nothing is added. */
+static void fold(job *j)
+{
+    size_t n = (size_t)j->l->n;
+    float *factors = (float *)snn_scratch(SNN_SCRATCH_SUMS, 2 * n * sizeof *factors), *biases = factors + n;
+    j->biases = biases;
+    if (!j->folds) {
+        memset(biases, 0, n * sizeof *biases);
+        return;
+    }
+    j->factors = factors;
+    snn_batchnorm_fold(j->l, factors, biases);
+}
+
+/* Filters for the forward pass, as they were kept or in the thread's room. Pieces of what is kept are the filters'
+ * and, where batch normalization is in them, its factors. */
 static void make_filters(job *j)
 {
     const layer *l = j->l;
     const snn_conv_plan *c = j->c;
     size_t bytes = c->slices * c->weight_bytes, pieces = c->slices * (size_t)snn_conv_weight_pieces(c->conv, SNN_CONV_FORWARD);
-    if (j->p->keeps_filters) j->kept = snn_take_kept(l->weights, c->conv, bytes, pieces);
+    if (j->p->folds) fold(j);
+    if (j->p->keeps_filters && j->p->folds == j->folds) {
+        j->kept = snn_take_kept(l->weights, c->conv, bytes, pieces + (size_t)j->folds);
+    }
     j->weights = (char *)(j->kept ? snn_kept_filters(j->kept) : snn_scratch(SNN_SCRATCH_LAYER, bytes));
     reorder_weights(j, SNN_CONV_FORWARD);
 }
@@ -376,15 +425,14 @@ static void forward_calls(void *context, size_t begin, size_t end)
     const layer *l = j->l;
     const snn_conv_plan *c = j->c;
     size_t i, count = c->images * (size_t)l->outputs / c->slices;
-    float *out = l->batch_normalize && l->x ? l->x : l->output;
     for (i = begin; i < end; ++i) {
         size_t image = i / c->slices * c->images, k = i % c->slices, at = at_slice(image, (size_t)l->outputs, c->slices, k);
-        float *y = j->p->hands_over ? handed_over(j) : out + at;
+        float *y = j->p->hands_over ? handed_over(j) : j->out + at;
         snn_parts x = input_of(j, image, k);
         snn_conv_forward(c->conv, x.part, j->weights + k * c->weight_bytes,
-                         l->biases + at_slice(0, (size_t)l->n, c->slices, k), y);
+                         j->biases + at_slice(0, (size_t)l->n, c->slices, k), y);
         if (j->channel_sums) sum_channels(j, y, image, k);
-        if (!l->batch_normalize) snn_activate(y, count, l->activation);
+        if (!l->batch_normalize || j->folds) snn_activate(y, count, l->activation);
         if (j->noise) noise_images(j, l, y, NULL, image, k);
         if (j->pool) snn_maxpool_images(j->pool, y, j->p->y_block, image, c->images);
     }
@@ -400,7 +448,7 @@ void snn_forward_conv(snn_layer_arg l, snn_state s)
     make_filters(&j);
     snn_parallel((size_t)l.batch / j.c->images * j.c->slices, 1, forward_calls, &j);
     if (j.kept) snn_release_kept(j.kept);
-    if (l.batch_normalize) snn_forward_batchnorm(&l, l.x ? l.x : l.output, j.p->y_block, j.channel_sums);
+    if (l.batch_normalize && !j.folds) snn_forward_batchnorm(&l, j.out, j.p->y_block, j.channel_sums);
 }
 
 /* ----------------------------------------------------------------- backward */

@@ -30,7 +30,7 @@ int snn_conv_output_block(const layer *l);
 /* What the layer's transformed filters take, where keeping them from one inference to the next pays; 0: it does not. */
 size_t snn_conv_bytes_to_keep(const layer *l);
 
-/* Sets p->conv for a layer whose blocks, overwrites, keeps_filters and bf16 are set. */
+/* Sets p->conv for a layer whose blocks, overwrites, folds, keeps_filters and bf16 are set. */
 void snn_conv_plan_work(const layer *l, snn_plan *p);
 
 /* Whether the layer can leave the gradient of its input out and add it late. */

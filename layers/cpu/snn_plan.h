@@ -92,6 +92,8 @@ typedef struct {
     size_t dy_at;               /* and is there from the backward pass of that layer on */
     int runs_pool, is_run;      /* a convolution, and the [maxpool] behind it */
     int hands_over;             /* with runs_pool: y and dy are kept nowhere, a call's are the pool's at once */
+    int folds;                  /* a convolution's batch normalization is in its filters and biases, where a pass of
+                                 * inference is not gone back from */
     int keeps_filters;          /* a convolution's transformed filters stay for the next pass (snn_kept.h) */
     int bf16;                   /* a convolution's products are of bfloat16 */
     int skips_route, is_skipped;    /* a convolution, and the [route] in front of it */

@@ -340,6 +340,7 @@ static void plan_convolutions(const network *net, int training)
         if (!is_conv(l)) continue;
         p = &snn_record_of(l)->plan[training];
         p->bf16 = training && snn_record_of(l)->trains && snn_record_of(l)->asks_bf16 && snn_conv_suits_bf16(l);
+        p->folds = !training && l->batch_normalize;
         snn_conv_plan_work(l, p);
     }
 }

@@ -18,6 +18,7 @@
  * FAMILY_HAS_MISH           swish and mish, which keep their input
  * FAMILY_HAS_CPU_YOLO       in a build for GPUs a [yolo] trains on the CPU as well
  * FAMILY_STEPS_TOGETHER     snn_step_together makes the steps on a GPU
+ * FAMILY_CLEARS_IN_INFERENCE    gradient buffers are cleared where an inference can be gone back from
  * UNLESS_ALEXEYAB(rows)     rows at the end of a table that these trees do not have
  * ONLY_ALEXEYAB(rows)       those that AlexeyAB's alone has, hank-ai's not
  * UNLESS_HANK(rows)         those that hank-ai's does not have
@@ -25,7 +26,8 @@
  * TEXT_UNLESS_ALEXEYAB(t)   text that these trees do not know, or "" */
 #ifdef SNN_ALEXEYAB
 enum { FAMILY_HAS_DECONVOLUTION = 0, FAMILY_HAS_UNEQUAL_SUMS = 0, FAMILY_HAS_LOGISTIC = 0, FAMILY_HAS_ROTATED_CROPS = 0,
-       FAMILY_HAS_MISH = 1, FAMILY_HAS_CPU_YOLO = 0, FAMILY_STEPS_TOGETHER = 0 };
+       FAMILY_HAS_MISH = 1, FAMILY_HAS_CPU_YOLO = 0, FAMILY_STEPS_TOGETHER = 0,
+       FAMILY_CLEARS_IN_INFERENCE = 0 };
 #define UNLESS_ALEXEYAB(...)
 #define TEXT_UNLESS_ALEXEYAB(text) ""
 #ifdef SNN_HANK
@@ -35,7 +37,8 @@ enum { FAMILY_HAS_DECONVOLUTION = 0, FAMILY_HAS_UNEQUAL_SUMS = 0, FAMILY_HAS_LOG
 #endif
 #else
 enum { FAMILY_HAS_DECONVOLUTION = 1, FAMILY_HAS_UNEQUAL_SUMS = 1, FAMILY_HAS_LOGISTIC = 1, FAMILY_HAS_ROTATED_CROPS = 1,
-       FAMILY_HAS_MISH = 0, FAMILY_HAS_CPU_YOLO = 1, FAMILY_STEPS_TOGETHER = 1 };
+       FAMILY_HAS_MISH = 0, FAMILY_HAS_CPU_YOLO = 1, FAMILY_STEPS_TOGETHER = 1,
+       FAMILY_CLEARS_IN_INFERENCE = 1 };
 #define UNLESS_ALEXEYAB(...) __VA_ARGS__,
 #define TEXT_UNLESS_ALEXEYAB(text) text
 #define ONLY_ALEXEYAB(...)
@@ -89,8 +92,8 @@ static inline void family_run(network *net, float *input, float *truth, float *d
     s.input = input;
     s.truth = truth;
     s.train = train;
+    s.delta = delta;        /* without which an inference keeps nothing for a backward pass */
     forward_network(*net, s);
-    s.delta = delta;
     if (backward) backward_network(*net, s);
 }
 
@@ -179,7 +182,7 @@ static inline void family_run(network *net, float *input, float *truth, float *d
     net->input = input;
     net->truth = truth;
     net->train = train;
-    net->delta = backward ? delta : NULL;   /* without which an inference clears no gradient buffers */
+    net->delta = delta;     /* without which an inference keeps nothing for a backward pass, and clears nothing */
     forward_network(net);
     if (backward) backward_network(net);
     *net = saved;

@@ -60,7 +60,7 @@ static inline void net_free(network *net) { family_free(net); }
 static inline layer *net_last(network *net) { return &net->layers[net->n - 1]; }
 
 /* One pass over `input`; `delta` receives the gradient for it where `backward`
- * is set, and is added to. */
+ * is set, and is added to. An inference with a delta can be gone back from by net_backward. */
 static inline void net_run(network *net, float *input, float *truth,
                            float *delta, int train, int backward)
 {

@@ -203,7 +203,7 @@ static void step(network *net, float *input, float *delta, int train)
 {
     layer *last = net_last(net);
     float *gradient = normals((size_t)last->batch * (size_t)last->outputs, 3);
-    net_run(net, input, NULL, NULL, train, 0);
+    net_run(net, input, NULL, delta, train, 0);
     net_backward(net, input, gradient, delta, train);
     free(gradient);
 }
@@ -254,6 +254,31 @@ TEST(inference_gives_what_the_hosts_loops_give)
         net_free(fast);
         net_free(slow);
     }
+}
+
+/* As the host's `nightmare` does. What is learnt by the way is nobody's. */
+TEST(an_inference_can_go_back)
+{
+    fast_case c = { "there and back", 8, 3, 13, 11,
+                    CONV(16, 3, 1, "batch_normalize=1\nactivation=leaky") CONV(16, 3, 2, "activation=selu") };
+    network *fast = net_by(&c, 1), *slow = net_by(&c, 0);
+    size_t n = 8 * 3 * 13 * 11, i;
+    float *input = normals(n, 1), *a = calloc(n, sizeof *a), *b = calloc(n, sizeof *b);
+    int times, most = FAMILY_CLEARS_IN_INFERENCE ? 2 : 1;
+    disturb(fast);
+    disturb(slow);
+    step(slow, input, b, 0);
+    for (times = 1; times <= most; ++times) {
+        step(fast, input, a, 0);
+        for (i = 0; i < n; ++i) a[i] /= (float)times;
+        compare(&c, -1, "gradient of the input", a, b, n, tolerance);
+        net_run(fast, b, NULL, NULL, 0, 0);     /* one that does not go back leaves nothing for the next */
+    }
+    free(input);
+    free(a);
+    free(b);
+    net_free(fast);
+    net_free(slow);
 }
 
 static int is_zero(const float *x, size_t n)
@@ -311,13 +336,13 @@ TEST(normalization_without_room_for_a_mini_batchs_mean_takes_the_rolling_one)
         size_t n = 8 * 16 * 9 * 8, i, channels = 16 * sizeof(float);
         network *net = net_by(&c, fast);
         layer *l = &net->layers[0];
-        float *input = normals(8 * 3 * 9 * 8, 1), *output = normals(n, 2), rolling[16];
+        float *input = normals(8 * 3 * 9 * 8, 1), *output = normals(n, 2), *delta = normals(8 * 3 * 9 * 8, 3), rolling[16];
         int mends = fast || !l->mean;
         if (mends) {
             free(l->mean);
             l->mean = NULL;
             for (i = 0; i < 16; ++i) l->rolling_variance[i] = l->rolling_mean[i] = rolling[i] = .1f * (float)(i + 1);
-            step(net, input, NULL, 0);
+            step(net, input, delta, 0);     /* one that can be gone back from does not fold */
             memcpy(output, net_last(net)->output, n * sizeof *output);
             if (trains) snn_plan_training(net);
             step(net, input, NULL, 1);
@@ -327,6 +352,7 @@ TEST(normalization_without_room_for_a_mini_batchs_mean_takes_the_rolling_one)
         }
         free(input);
         free(output);
+        free(delta);
         net_free(net);
     }
 }
@@ -1207,6 +1233,37 @@ TEST(kept_filters_follow_the_weights)
     free(input);
 }
 
+/* Batch normalization is in the filters of an inference, kept or not: `c` has both. */
+TEST(filters_follow_the_statistics_that_are_in_them)
+{
+    fast_case c = { "folded", 1, 32, 13, 13, CONV(64, 3, 1, BN) CONV(32, 1, 1, BN) };
+    network *fast = net_by(&c, 1), *slow = net_by(&c, 0);
+    float *input = normals(32 * 13 * 13, 1);
+    int i, k, f;
+    disturb(fast);
+    disturb(slow);
+    for (k = 0; k < 5; ++k) {
+        for (i = 0; k && i < 2; ++i) {
+            layer *nets[] = { &fast->layers[i], &slow->layers[i] };
+            for (f = 0; f < 2; ++f) {
+                float *values[] = { nets[f]->scales, nets[f]->rolling_mean, nets[f]->rolling_variance, nets[f]->biases };
+                values[k - 1][nets[f]->n - 1] += .5f;
+            }
+        }
+        net_run(fast, input, NULL, NULL, 0, 0);
+        net_run(slow, input, NULL, NULL, 0, 0);
+        for (i = 0; i < 2; ++i) {
+            size_t n = (size_t)fast->layers[i].outputs;
+            compare(&c, i, "output", fast->layers[i].output, slow->layers[i].output, n, tolerance);
+        }
+    }
+    CHECK(snn_record_of(&fast->layers[0])->plan[0].keeps_filters == snn_conv_has_tiles());
+    CHECK(!snn_record_of(&fast->layers[1])->plan[0].keeps_filters);
+    free(input);
+    net_free(fast);
+    net_free(slow);
+}
+
 TEST(a_piece_is_held_while_nothing_of_it_changes)
 {
     enum { COUNT = 1003 };
@@ -1310,11 +1367,13 @@ int main(int argc, char **argv)
     setenv("SNN_THREADS", "3", 1);      /* read once, at the first call */
     RUN(training_gives_what_the_hosts_loops_give);
     RUN(inference_gives_what_the_hosts_loops_give);
+    RUN(an_inference_can_go_back);
     RUN(what_suits_is_convolved_by_tiles);
     RUN(products_are_of_bfloat16_where_the_cfg_asks_and_the_net_trains);
     RUN(an_inference_keeps_the_filters_of_small_maps);
     RUN(an_inference_keeps_no_more_than_there_is_room_for);
     RUN(kept_filters_follow_the_weights);
+    RUN(filters_follow_the_statistics_that_are_in_them);
     RUN(a_piece_is_held_while_nothing_of_it_changes);
     RUN(what_was_kept_longest_ago_makes_room);
     RUN(a_first_whitening_gets_no_gradient_that_nobody_asks_for);
