@@ -18,7 +18,7 @@
  * FAMILY_HAS_MISH           swish and mish, which keep their input
  * FAMILY_HAS_CPU_YOLO       in a build for GPUs a [yolo] trains on the CPU as well
  * FAMILY_STEPS_TOGETHER     snn_step_together makes the steps on a GPU
- * FAMILY_CLEARS_IN_INFERENCE    gradient buffers are cleared where an inference can be gone back from
+ * FAMILY_INFERENCE_GOES_BACK    an inference keeps what a backward pass reads, in the host's own loops too
  * UNLESS_ALEXEYAB(rows)     rows at the end of a table that these trees do not have
  * ONLY_ALEXEYAB(rows)       those that AlexeyAB's alone has, hank-ai's not
  * UNLESS_HANK(rows)         those that hank-ai's does not have
@@ -27,7 +27,7 @@
 #ifdef SNN_ALEXEYAB
 enum { FAMILY_HAS_DECONVOLUTION = 0, FAMILY_HAS_UNEQUAL_SUMS = 0, FAMILY_HAS_LOGISTIC = 0, FAMILY_HAS_ROTATED_CROPS = 0,
        FAMILY_HAS_MISH = 1, FAMILY_HAS_CPU_YOLO = 0, FAMILY_STEPS_TOGETHER = 0,
-       FAMILY_CLEARS_IN_INFERENCE = 0 };
+       FAMILY_INFERENCE_GOES_BACK = 0 };
 #define UNLESS_ALEXEYAB(...)
 #define TEXT_UNLESS_ALEXEYAB(text) ""
 #ifdef SNN_HANK
@@ -38,7 +38,7 @@ enum { FAMILY_HAS_DECONVOLUTION = 0, FAMILY_HAS_UNEQUAL_SUMS = 0, FAMILY_HAS_LOG
 #else
 enum { FAMILY_HAS_DECONVOLUTION = 1, FAMILY_HAS_UNEQUAL_SUMS = 1, FAMILY_HAS_LOGISTIC = 1, FAMILY_HAS_ROTATED_CROPS = 1,
        FAMILY_HAS_MISH = 0, FAMILY_HAS_CPU_YOLO = 1, FAMILY_STEPS_TOGETHER = 1,
-       FAMILY_CLEARS_IN_INFERENCE = 1 };
+       FAMILY_INFERENCE_GOES_BACK = 1 };
 #define UNLESS_ALEXEYAB(...) __VA_ARGS__,
 #define TEXT_UNLESS_ALEXEYAB(text) text
 #define ONLY_ALEXEYAB(...)

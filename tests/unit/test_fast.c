@@ -261,14 +261,20 @@ TEST(an_inference_can_go_back)
 {
     fast_case c = { "there and back", 8, 3, 13, 11,
                     CONV(16, 3, 1, "batch_normalize=1\nactivation=leaky") CONV(16, 3, 2, "activation=selu") };
-    network *fast = net_by(&c, 1), *slow = net_by(&c, 0);
+    network *fast, *slow;
     size_t n = 8 * 3 * 13 * 11, i;
-    float *input = normals(n, 1), *a = calloc(n, sizeof *a), *b = calloc(n, sizeof *b);
-    int times, most = FAMILY_CLEARS_IN_INFERENCE ? 2 : 1;
+    float *input, *a, *b;
+    int times;
+    if (!FAMILY_INFERENCE_GOES_BACK) SKIP("AlexeyAB's family, whose batch normalization keeps nothing there");
+    fast = net_by(&c, 1);
+    slow = net_by(&c, 0);
+    input = normals(n, 1);
+    a = calloc(n, sizeof *a);
+    b = calloc(n, sizeof *b);
     disturb(fast);
     disturb(slow);
     step(slow, input, b, 0);
-    for (times = 1; times <= most; ++times) {
+    for (times = 1; times <= 2; ++times) {
         step(fast, input, a, 0);
         for (i = 0; i < n; ++i) a[i] /= (float)times;
         compare(&c, -1, "gradient of the input", a, b, n, tolerance);
