@@ -133,7 +133,7 @@ static size_t slices_of(const layer *l, const snn_plan *p, int channels, int blo
 int snn_conv_suits_bf16(const layer *l)
 {
     return groups_of(l) == 1 && snn_dilation(l) == 1 && snn_stride_x(l) == snn_stride_y(l) &&
-           l->size <= SNN_BF16_MOST_SIZE && l->c >= LEAST_CHANNELS && l->n >= LEAST_CHANNELS && snn_conv_has_bf16();
+           l->size <= SNN_BF16_MOST_SIZE && l->c % LEAST_CHANNELS == 0 && l->n % LEAST_CHANNELS == 0 && snn_conv_has_bf16();
 }
 
 /* The convolution of one slice of the filters and one of the input. */

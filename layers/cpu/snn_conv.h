@@ -18,8 +18,8 @@ int snn_conv_fits(const layer *l);
 void snn_forward_conv(snn_layer_arg l, snn_state s);
 void snn_backward_conv(snn_layer_arg l, snn_state s);
 
-/* Whether the layer gains by products of bfloat16, on this processor: a matrix of them takes
- * 16 or 32 channels. */
+/* Whether the layer gains by products of bfloat16, on this processor: matrices of them take
+ * 16 channels and 16 filters. */
 int snn_conv_suits_bf16(const layer *l);
 
 /* Channels that may stand side by side in the layer's input, and in its output; 1:

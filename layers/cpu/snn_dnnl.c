@@ -431,7 +431,7 @@ static void take_loops(snn_conv *c)
     int block = block_of_loops();
     image_part *p = &c->part[0];
     if (!is_in_blocks(c, block)) return;
-    c->loops = c->shape.bf16 && snn_conv_has_bf16() ? snn_bf16_loops() : c->shape.winograd ? snn_winograd_of(block) : NULL;
+    c->loops = c->shape.bf16 ? snn_bf16_loops() : c->shape.winograd ? snn_winograd_of(block) : NULL;
     if (!c->loops) return;
     p->forward.scratch_bytes = p->weights.scratch_bytes = c->data.scratch_bytes = c->loops->bytes_of_room(&c->shape);
     p->forward.weights.bytes = c->data.weights.bytes = c->loops->bytes_of_weights(&c->shape);

@@ -41,6 +41,9 @@ LIMIT = 600             # seconds for one command; the longest takes about 20
 RACES = 3               # runs of what several loading threads meet at once
 HEADER = 20             # bytes before the floats of a weights file
 
+# What oneDNN may use.
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+
 # Boxes and scores by two orders of the same float operations.
 BOX_TOLERANCE = 1e-5
 
@@ -274,6 +277,28 @@ def agc_fan_in_holds_filters_of_more_inputs_to_less_by_the_root(work):
     assert same_bytes(held, weights("fan-in-by-hand", 0, by_hand)), "agc_fan_in=288 is not agc= divided by the root"
     assert not same_bytes(held, weights("no-fan-in", 0)), "agc_fan_in=288 holds nothing"
     assert same_bytes(weights("large-fan-in", 1152), weights("no-fan-in", 0)), "agc_fan_in=1152 holds filters of 1152 inputs"
+
+
+@harness.test
+def bf16_trains_or_says_that_it_changes_nothing(work):
+    """The latter where oneDNN may use AVX2 alone, on any processor."""
+    def weights(name, environment, says, **keys):
+        cfg = work.cfg(name, seed=1, max_batches=3, **keys)
+        before, work.environment = work.environment, {**work.environment, **environment}
+        try:
+            written = train(work, name, cfg, count=3)
+            data, _ = work.data(name)
+            done = succeed(work.host("detector", "train", data, cfg))
+        finally:
+            work.environment = before
+        assert ("[net] bf16: products are of floats" in done.err) == says, f"{name}: {done.err[-300:]!r}"
+        return written
+    floats = weights("floats", AVX2, False)
+    assert same_bytes(weights("bf16-of-floats", AVX2, True, bf16=1), floats), "bf16=1 changes a training without AMX"
+    with open("/proc/cpuinfo") as f, open(work.darknet, "rb") as program:
+        has = " amx_bf16 " in f.read().replace("\n", " ") and b"libdnnl.so" in program.read()
+    rounded = weights("bf16", {}, not has, bf16=1)
+    assert same_bytes(rounded, weights("all-floats", {}, False)) != has, "bf16=1 changes nothing with AMX, or something without"
 
 
 @harness.test
