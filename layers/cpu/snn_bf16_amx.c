@@ -66,8 +66,8 @@ ROUND void round_turned(const float *const *x, unsigned short *to, size_t step)
     put_channels(_mm512_unpackhi_epi64(two[1], two[3]), _mm512_unpackhi_epi64(two[5], two[7]), to + 3 * step, step);
 }
 
-/* Sums are matrices 0 to 3, A 4 and 5, B 6 and 7. What was written before is to be read by matrices: the compiler does
- * not see that they read. */
+/* Sums are matrices 0 to 3, A 4 and 5, B 6 and 7. What was written before is read by the instructions that follow, all of
+ * the shape and of the planes: GCC does not see that in its own forms of them. */
 ROUND void shape_matrices(size_t depth)
 {
     struct { unsigned char palette, start, reserved[14]; unsigned short bytes[16]; unsigned char rows[16]; } shape = { 0 };
@@ -77,8 +77,8 @@ ROUND void shape_matrices(size_t depth)
         shape.bytes[i] = (unsigned short)(i == 4 || i == 5 ? 2 * depth : 64);
         shape.rows[i] = (unsigned char)(i < 6 ? 16 : depth / 2);
     }
+    __asm__ volatile("" : : "r"(&shape) : "memory");
     _tile_loadconfig(&shape);
-    __asm__ volatile("" : : : "memory");
 }
 
 #define SHAPE_MATRICES(depth) shape_matrices(depth)

@@ -45,10 +45,6 @@ typedef float lane_values __attribute__((vector_size(4 * LANES), aligned(4), may
  * are a matrix, whatever rows they are of. Outputs in the padding are sums of something, and are left out. */
 
 typedef struct {
-    size_t channels, h, w;
-} images;
-
-typedef struct {
     size_t images, stride, phases;      /* phases x phases planes */
     ptrdiff_t pad;
     size_t rows, columns;               /* of a plane of an image */
@@ -104,7 +100,7 @@ static void columns_there(const planes *p, size_t phase, size_t size, size_t *fr
     if (*from > *to) *from = *to;
 }
 
-static const float *block_of(const images *x, const float *values, size_t image, size_t block)
+static const float *block_of(const snn_images *x, const float *values, size_t image, size_t block)
 {
     return values + (image * x->channels + block * LANES) * x->h * x->w;
 }
@@ -122,7 +118,7 @@ static size_t planes_bytes(const planes *p, size_t channels, size_t e)
 }
 
 /* A row of a plane, of `depth` channels; row: in the image, which may have none such. */
-WIDE static void round_row(const images *x, const float *image, ptrdiff_t row, const planes *p, size_t phase, size_t depth, bf16 *to)
+WIDE static void round_row(const snn_images *x, const float *image, ptrdiff_t row, const planes *p, size_t phase, size_t depth, bf16 *to)
 {
     size_t from, behind, at, block = x->h * x->w * LANES;
     columns_there(p, phase, x->w, &from, &behind);
@@ -137,7 +133,7 @@ WIDE static void round_row(const images *x, const float *image, ptrdiff_t row, c
 }
 
 /* [phase][phase][channel / depth][image][row][column][depth] */
-static void round_planes(const images *x, const float *values, const planes *p, bf16 *to)
+static void round_planes(const snn_images *x, const float *values, const planes *p, bf16 *to)
 {
     size_t depth = depth_of(x->channels), line = p->columns * depth, py, px, c, image, row;
     for (py = 0; py < p->phases; ++py) {
@@ -316,7 +312,7 @@ WIDE_INLINE void put_row(const float *from, size_t count, ptrdiff_t column, cons
 }
 
 /* 32 outputs from the m-th on, of the block of channels. */
-WIDE static void put_pixels(const float *from, size_t m, const planes *p, const target *to, const float *bias, const images *y,
+WIDE static void put_pixels(const float *from, size_t m, const planes *p, const target *to, const float *bias, const snn_images *y,
                             float *values, size_t block)
 {
     size_t i = 0, some;
@@ -332,7 +328,7 @@ WIDE static void put_pixels(const float *from, size_t m, const planes *p, const 
 
 /* A plane of outputs, of two blocks of channels from the block on, or one. */
 WIDE static void convolve_plane(const bf16 *x, const planes *p, size_t inputs, const taps *t, const bf16 *weights, const target *to,
-                                const float *bias, const images *y, float *values, size_t block)
+                                const float *bias, const snn_images *y, float *values, size_t block)
 {
     size_t depth = depth_of(inputs), apart = pixels_of(p) * depth, m;
     int several = (block + 1) * LANES < y->channels;
@@ -345,21 +341,9 @@ WIDE static void convolve_plane(const bf16 *x, const planes *p, size_t inputs, c
     }
 }
 
-static images input_of(const snn_conv_shape *s)
-{
-    images x = { (size_t)s->c, (size_t)s->h, (size_t)s->w };
-    return x;
-}
-
-static images output_of(const snn_conv_shape *s)
-{
-    images y = { (size_t)s->n, (size_t)s->out_h, (size_t)s->out_w };
-    return y;
-}
-
 WIDE static void forward(const snn_conv_shape *s, const float *x, const void *transformed, const float *bias, float *y, void *room)
 {
-    images in = input_of(s), out = output_of(s);
+    snn_images in = snn_images_of_x(s), out = snn_images_of_y(s);
     planes p = planes_of_x(s);
     target to = { 1, 0, 0, 0 };
     size_t block, filter = in.channels * (size_t)(s->size * s->size);
@@ -375,7 +359,7 @@ WIDE static void forward(const snn_conv_shape *s, const float *x, const void *tr
 
 WIDE static void input_gradient(const snn_conv_shape *s, const float *dy, const void *transformed, int adds, float *dx, void *room)
 {
-    images in = input_of(s), out = output_of(s);
+    snn_images in = snn_images_of_x(s), out = snn_images_of_y(s);
     planes p = plane_of_dy(s);
     size_t stride = (size_t)s->stride_x, filter = out.channels * (size_t)(s->size * s->size), block, y, x;
     round_planes(&out, dy, &p, (bf16 *)room);
@@ -420,7 +404,7 @@ static size_t paired_bytes(const planes *p, size_t channels)
 }
 
 /* A row of a plane, of 16 channels, each `step` from the next. Zeros are written behind it, where the next row will be. */
-WIDE static void turn_row(const images *x, const float *image, ptrdiff_t row, const planes *p, size_t phase, bf16 *to, size_t step)
+WIDE static void turn_row(const snn_images *x, const float *image, ptrdiff_t row, const planes *p, size_t phase, bf16 *to, size_t step)
 {
     static const float none[LANES] = { 0 };
     size_t from, behind, at, i;
@@ -436,7 +420,7 @@ WIDE static void turn_row(const images *x, const float *image, ptrdiff_t row, co
     }
 }
 
-static void turn_planes(const images *x, const float *values, const planes *p, bf16 *to, size_t step)
+static void turn_planes(const snn_images *x, const float *values, const planes *p, bf16 *to, size_t step)
 {
     size_t end = pixels_of(p), py, px, c, image, row, i;
     for (py = 0; py < p->phases; ++py) {
@@ -455,7 +439,7 @@ static void turn_planes(const images *x, const float *values, const planes *p, b
 }
 
 /* dy in the planes of x. dbias: sums of a channel each; NULL: not wanted. */
-WIDE static void pair_outputs(const images *y, const float *dy, const planes *p, bf16 *to, float *dbias)
+WIDE static void pair_outputs(const snn_images *y, const float *dy, const planes *p, bf16 *to, float *dbias)
 {
     static const float none[LANES] = { 0 };
     size_t line = p->columns * LANES, rest = (padded_pixels(p) - pixels_of(p)) * LANES, c, image, row, column;
@@ -523,7 +507,7 @@ WIDE_INLINE void multiply_taps(const bf16 *x, const taps *t, size_t step, const 
 
 WIDE static void filter_gradient(const snn_conv_shape *s, const float *x, const float *dy, float *dw, float *dbias, void *room)
 {
-    images in = input_of(s), out = output_of(s);
+    snn_images in = snn_images_of_x(s), out = snn_images_of_y(s);
     planes p = planes_of_x(s);
     size_t step = turned_step(&p, reach(s)), count = padded_pixels(&p), filter = in.channels * (size_t)(s->size * s->size), n, c;
     bf16 *turned = (bf16 *)room, *paired = turned + turned_bytes(&p, in.channels, reach(s)) / sizeof *turned;

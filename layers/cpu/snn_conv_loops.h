@@ -12,6 +12,23 @@
 
 #include <stddef.h>
 
+/* An array of images. */
+typedef struct {
+    size_t channels, h, w;
+} snn_images;
+
+static inline snn_images snn_images_of_x(const snn_conv_shape *s)
+{
+    snn_images x = { (size_t)s->c, (size_t)s->h, (size_t)s->w };
+    return x;
+}
+
+static inline snn_images snn_images_of_y(const snn_conv_shape *s)
+{
+    snn_images y = { (size_t)s->n, (size_t)s->out_h, (size_t)s->out_w };
+    return y;
+}
+
 typedef struct {
     size_t panel;       /* the weights' pieces begin at a multiple of it */
 

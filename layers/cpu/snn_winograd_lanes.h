@@ -235,11 +235,6 @@ WIDE static void multiply(const product *p, size_t width)
 
 /* -------------------------------------------------------------------- tiles */
 
-/* An array of images, read or written in tiles. */
-typedef struct {
-    size_t channels, h, w;
-} images;
-
 /* Tiles of a call: those of all images, row after row. */
 typedef struct {
     size_t across, down, count;
@@ -269,7 +264,7 @@ static size_t fitting(size_t bytes, size_t channels) { return bytes / (POINTS * 
 
 /* For what a pass puts out: as many times of about the same number as fit. All filters are read each time: they are to
  * be no more bytes than the tiles that are written and read. */
-static tiling tile_pass(const snn_conv_shape *s, const images *y)
+static tiling tile_pass(const snn_conv_shape *s, const snn_images *y)
 {
     tiling t = tiles_of(s, y->h, y->w);
     size_t c = (size_t)s->c, n = (size_t)s->n;
@@ -332,7 +327,7 @@ static void move_on(const tiling *t, ptrdiff_t pad, place *p)
     ++p->image;
 }
 
-static const float *block_of(const images *x, const float *values, size_t image, size_t block)
+static const float *block_of(const snn_images *x, const float *values, size_t image, size_t block)
 {
     return values + (image * x->channels + block * LANES) * x->h * x->w;
 }
@@ -344,7 +339,7 @@ typedef struct {
     mask is_there[WINDOW];
 } view;
 
-WIDE_INLINE view view_of(const images *x, const place *p, const ptrdiff_t size)
+WIDE_INLINE view view_of(const snn_images *x, const place *p, const ptrdiff_t size)
 {
     ptrdiff_t j;
     view v;
@@ -355,7 +350,7 @@ WIDE_INLINE view view_of(const images *x, const place *p, const ptrdiff_t size)
     return v;
 }
 
-WIDE_INLINE void set_rows(view *v, const images *x, const float *values, const place *p, size_t block, const ptrdiff_t size)
+WIDE_INLINE void set_rows(view *v, const snn_images *x, const float *values, const place *p, size_t block, const ptrdiff_t size)
 {
     static const float zeros[WINDOW * LANES] = { 0 };
     const float *image = block_of(x, values, p->image, block);
@@ -414,7 +409,7 @@ WIDE_INLINE void input_square(const view *v, float *to, size_t step)
 
 /* A line of the cache of channels after the other, along a row of tiles: rows and blocks of an image are often a power of 2
  * apart, and those of all channels would be in each other's way. */
-WIDE static void transform_input(const images *x, const float *values, const tiling *t, size_t first, size_t count,
+WIDE static void transform_input(const snn_images *x, const float *values, const tiling *t, size_t first, size_t count,
                                  ptrdiff_t pad, const tiles *to)
 {
     enum { AT_ONCE = LINE / LANES };
@@ -463,7 +458,7 @@ WIDE_INLINE vec gradient_square(const view *v, float *to, size_t step)
 }
 
 /* dbias: sums of a filter each; NULL: not wanted. */
-WIDE static void transform_gradient(const images *y, const float *values, const tiling *t, size_t first, size_t count,
+WIDE static void transform_gradient(const snn_images *y, const float *values, const tiling *t, size_t first, size_t count,
                                     const tiles *to, float *dbias)
 {
     size_t blocks = y->channels / LANES, step = to->point, k, block;
@@ -502,7 +497,7 @@ WIDE_INLINE void put(vec value, int adds, float *to) { store(adds ? load(to) + v
 
 /* bias: of a filter each; NULL: none. */
 WIDE static void transform_output(const tiles *from, const tiling *t, size_t first, size_t count, const float *bias,
-                                  int adds, const images *y, float *values)
+                                  int adds, const snn_images *y, float *values)
 {
     size_t blocks = y->channels / LANES, step = from->point, row_step = y->w * LANES, k, block;
     place p = place_of(t, first, 0);
@@ -601,8 +596,8 @@ static void multiply_tiles(const tiles *v, const float *transformed, size_t coun
     }
 }
 
-static void convolve(const snn_conv_shape *s, const images *x, const float *from, ptrdiff_t pad, const float *transformed,
-                     const float *bias, int adds, const images *y, float *to, char *room)
+static void convolve(const snn_conv_shape *s, const snn_images *x, const float *from, ptrdiff_t pad, const float *transformed,
+                     const float *bias, int adds, const snn_images *y, float *to, char *room)
 {
     tiling t = tile_pass(s, y);
     tiles v = tiles_in(&t, x->channels, &room), m = tiles_in(&t, y->channels, &room);
@@ -615,27 +610,15 @@ static void convolve(const snn_conv_shape *s, const images *x, const float *from
     }
 }
 
-static images input_of(const snn_conv_shape *s)
-{
-    images x = { (size_t)s->c, (size_t)s->h, (size_t)s->w };
-    return x;
-}
-
-static images output_of(const snn_conv_shape *s)
-{
-    images y = { (size_t)s->n, (size_t)s->out_h, (size_t)s->out_w };
-    return y;
-}
-
 static void forward(const snn_conv_shape *s, const float *x, const void *transformed, const float *bias, float *y, void *room)
 {
-    images in = input_of(s), out = output_of(s);
+    snn_images in = snn_images_of_x(s), out = snn_images_of_y(s);
     convolve(s, &in, x, s->pad, (const float *)transformed, s->bias ? bias : NULL, 0, &out, y, (char *)room);
 }
 
 static void input_gradient(const snn_conv_shape *s, const float *dy, const void *transformed, int adds, float *dx, void *room)
 {
-    images in = input_of(s), out = output_of(s);
+    snn_images in = snn_images_of_x(s), out = snn_images_of_y(s);
     convolve(s, &out, dy, s->size - 1 - s->pad, (const float *)transformed, NULL, adds, &in, dx, (char *)room);
 }
 
@@ -701,7 +684,7 @@ static void multiply_gradients(const tiles *v, const tiles *z, size_t count, int
 
 static void filter_gradient(const snn_conv_shape *s, const float *x, const float *dy, float *dw, float *dbias, void *room)
 {
-    images in = input_of(s), out = output_of(s);
+    snn_images in = snn_images_of_x(s), out = snn_images_of_y(s);
     tiling t = tile_gradient(s);
     char *rest = (char *)room;
     tiles v = tiles_in(&t, in.channels, &rest), z = tiles_in(&t, out.channels, &rest);
@@ -722,7 +705,7 @@ static size_t bytes_of_tiles(const snn_conv_shape *s, tiling t)
 
 static size_t bytes_of_room(const snn_conv_shape *s)
 {
-    images x = input_of(s), y = output_of(s);
+    snn_images x = snn_images_of_x(s), y = snn_images_of_y(s);
     size_t passes = larger(bytes_of_tiles(s, tile_pass(s, &x)), bytes_of_tiles(s, tile_pass(s, &y)));
     return larger(passes, bytes_of_tiles(s, tile_gradient(s)) + POINTS * SOME_CHANNELS * PANEL * sizeof(float));
 }
